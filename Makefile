@@ -1,0 +1,49 @@
+.PHONY: all build test race rewrite fuzz sim conformance bench lint vuln tidy help
+.DEFAULT_GOAL := all
+
+T ?= 60s
+SEEDS ?= 1000
+REF ?= main
+TOOL := go tool -modfile=tools/go.mod
+
+all: build lint test ## Before each commit: build, house rules, tests
+
+build: ## The binary, as ./hortus
+	CGO_ENABLED=0 go build -trimpath -o hortus ./cmd/hortus
+
+test: ## All tests
+	go test ./...
+
+race: ## All tests with the race detector and costly assertions (needs a C compiler)
+	go test -race ./...
+
+rewrite: ## Write the goldens anew; then read the diff
+	go test $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/datadriven/{print $$1}') -rewrite
+	git diff --stat -- '*/testdata/*'
+
+fuzz: ## Each fuzz target in turn, for T=60s each
+	./tools/fuzz.sh $(T)
+
+sim: ## The simulator over SEEDS=1000 seeds
+	go test -count=1 ./sim -runs $(SEEDS)
+
+conformance: ## The built binary under real clients, kills and oracles, as far as they are installed
+	go test -count=1 -tags conformance ./conformance/...
+
+bench: ## Ten runs of the benchmarks here and at REF=main, compared
+	./tools/bench.sh $(REF)
+
+lint: ## House rules: linters, floors, sizes, package comments, go.mod
+	$(TOOL) golangci-lint run ./...
+	go test -run 'Test(Floors|Sizes|PackageDocs|NoMachinePaths)$$' .
+	go mod tidy -diff
+
+vuln: ## Known vulnerabilities in what we depend on (asks vuln.go.dev)
+	$(TOOL) govulncheck ./...
+
+tidy: ## Format, and mend go.mod
+	$(TOOL) golangci-lint fmt ./...
+	go mod tidy
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
