@@ -1,0 +1,122 @@
+// Package wire takes HTTP in and gives answers out: listeners, limits, and the
+// awsJson 1.0 protocol as AWS speaks it. It knows no tables: a [Handler]
+// answers the calls.
+//
+// The HTTP engine is fasthttp, chosen by measurement; nothing of it shows in
+// the package's interface. The engine parses and writes messages. Accepting,
+// counting, timing, draining and closing connections is done here, by
+// [Server] and its conn.
+package wire
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/hortusdb/hortus/aws"
+)
+
+// MaxBody is the size in bytes of the largest request body that is taken:
+// DynamoDB's 16 MiB. One byte more is answered with 413 and an empty body
+// (recorded).
+const MaxBody = 16 << 20
+
+// ContentType is the media type of every answer of the awsJson 1.0 protocol.
+const ContentType = "application/x-amz-json-1.0"
+
+// Handler answers calls. A Call and its buffers are reused: nothing of it may
+// be kept after Serve returns. Serve is called on many goroutines at once. Its
+// context ends when the server is closed by force, not when the client leaves.
+//
+// A panic in Serve becomes a 500 and does not reach other calls.
+type Handler interface {
+	Serve(ctx context.Context, c *Call)
+}
+
+// Header is one header line of a request. Name is in lower case, Value is as
+// received but for the white space around it.
+type Header struct {
+	Name, Value []byte
+}
+
+// Call is one request and its answer. All slices of the request are valid
+// until Serve returns; they may be read, not written.
+type Call struct {
+	Method      []byte // As received, as in "POST".
+	Path        []byte // As received, not decoded.
+	RawQuery    []byte // What follows the question mark, not decoded.
+	Target      []byte // The value of X-Amz-Target, as in "DynamoDB_20120810.GetItem"; empty if absent.
+	ContentType []byte // As received, parameters included.
+	Host        []byte // As received, with the port if it has one.
+	Body        []byte // At most MaxBody bytes.
+	RemoteAddr  netip.AddrPort
+	RequestID   []byte // What the answer's x-amzn-RequestId says.
+
+	// The answer. Status starts as 200. Serve appends the body to Out, which
+	// starts empty and keeps its capacity from call to call.
+	Status int
+	Out    []byte
+
+	headers []Header
+	extra   []extraHeader
+	names   []byte   // The bytes of names that are not well known.
+	body    []byte   // The buffer behind Body.
+	id      [52]byte // The buffer behind RequestID.
+}
+
+type extraHeader struct{ name, value string }
+
+// Headers returns the request's header lines. Lines of one name stand in the
+// order in which they came; the order of different names means nothing. Host
+// is among them. The engine keeps only the last line of a Content-Type or a
+// User-Agent that was sent more than once.
+func (c *Call) Headers() []Header { return c.headers }
+
+// Header returns the value of the first header of that name, which must be in
+// lower case, or nil if there is none.
+func (c *Call) Header(name string) []byte {
+	for i := range c.headers {
+		if h := &c.headers[i]; string(h.Name) == name {
+			return h.Value
+		}
+	}
+	return nil
+}
+
+// SetHeader adds a header to the answer, spelled as given. Content-Type
+// replaces the usual one; Date, Content-Length and Transfer-Encoding are the
+// server's own and are left out.
+func (c *Call) SetHeader(name, value string) {
+	c.extra = append(c.extra, extraHeader{name, value})
+}
+
+// Fail makes err the answer, in place of what Out and Status said: an
+// *aws.Error in its own words, any other as InternalServerError, whose text
+// tells the client nothing. Who made err logs it.
+func (c *Call) Fail(err error) {
+	var contract *aws.Error
+	if !errors.As(err, &contract) {
+		contract = internal
+	}
+	c.Status = statusOf(contract)
+	c.Out = AppendError(c.Out[:0], contract)
+}
+
+const (
+	keepBody = 1 << 20 // A pooled Call keeps no larger request buffer, in bytes.
+	keepOut  = 4 << 20 // A pooled Call keeps no larger answer buffer, in bytes.
+)
+
+// reset readies c for the pool: it points at nothing of the connection.
+func (c *Call) reset() {
+	body, out := c.body[:0], c.Out[:0]
+	if cap(body) > keepBody {
+		body = nil
+	}
+	if cap(out) > keepOut {
+		out = nil
+	}
+	clear(c.headers)
+	clear(c.extra)
+	*c = Call{headers: c.headers[:0], extra: c.extra[:0], names: c.names[:0], body: body, Out: out}
+}
