@@ -9,6 +9,8 @@ package kv
 import (
 	"context"
 	"errors"
+
+	"github.com/hortusdb/hortus/invariant"
 )
 
 // Position numbers the commits of a store, from 1, without going back. Zero is
@@ -41,7 +43,7 @@ var (
 // Plan says which keys an update touches. All keys are named up front, so
 // locks are taken in sorted order and never deadlock.
 type Plan struct {
-	Guard [][]byte // Locked shared; not read. A table's epoch, against changes of its catalog entry.
+	Guard [][]byte // Locked shared, against Exclusive alone; not read. A table's epoch, against changes of its catalog entry.
 	Read  [][]byte // Locked shared, read.
 	Write [][]byte // Locked exclusive, read.
 }
@@ -90,14 +92,16 @@ type Store interface {
 	// to the durable watermark, until fn returns false. The result is the
 	// position up to which the log was read: the last entry given to fn, or
 	// the durable watermark when there are no more. It returns ErrTrimmed when
-	// entries after that position are gone.
+	// entries after that position are gone. A commit can have several entries:
+	// whoever stops between them resumes at the position before.
 	ReadLog(ctx context.Context, log LogID, after Position, fn func(Entry) bool) (Position, error)
 
-	// WaitLog returns when the log has a durable entry after a position, or
-	// when ctx ends, then with its error.
+	// WaitLog returns when the log has, or had, a durable entry after a
+	// position, or when ctx ends, then with its error.
 	WaitLog(ctx context.Context, log LogID, after Position) error
 
-	// TrimLog gives up the entries of a log up to and including a position.
+	// TrimLog gives up the entries of a log up to and including a position, and
+	// none past the durable watermark. A crash may bring some back.
 	TrimLog(ctx context.Context, log LogID, upTo Position) error
 
 	// Durable is the watermark: every commit up to it is durable.
@@ -138,8 +142,9 @@ type Caps struct {
 
 // Writes collects what an update writes. The zero Writes is empty.
 type Writes struct {
-	ops []op
-	buf []byte
+	ops    []op
+	buf    []byte
+	maxKey int // The length of the longest key.
 }
 
 type op struct {
@@ -158,7 +163,10 @@ const (
 )
 
 // Set writes a value, which must not be empty. Both slices are copied.
-func (w *Writes) Set(key, value []byte) { w.add(opSet, 0, key, value) }
+func (w *Writes) Set(key, value []byte) {
+	invariant.Assert(len(value) > 0, "kv: a value is empty")
+	w.add(opSet, 0, key, value)
+}
 
 // Delete removes a key; one that is absent is no error.
 func (w *Writes) Delete(key []byte) { w.add(opDelete, 0, key, nil) }
@@ -170,10 +178,11 @@ func (w *Writes) add(k opKind, log LogID, key, value []byte) {
 	start := len(w.buf)
 	w.buf = append(append(w.buf, key...), value...)
 	w.ops = append(w.ops, op{k, log, start + len(key), len(w.buf), start})
+	w.maxKey = max(w.maxKey, len(key))
 }
 
 // Reset empties w and keeps its memory.
-func (w *Writes) Reset() { w.ops, w.buf = w.ops[:0], w.buf[:0] }
+func (w *Writes) Reset() { w.ops, w.buf, w.maxKey = w.ops[:0], w.buf[:0], 0 }
 
 // Len is the number of rows written.
 func (w *Writes) Len() int { return len(w.ops) }
@@ -183,7 +192,7 @@ func (w *Writes) Size() int { return len(w.buf) }
 
 // Check returns ErrTooLarge when w is over the limits of an update.
 func (w *Writes) Check() error {
-	if len(w.ops) > MaxUpdateRows || len(w.buf) > MaxUpdateSize {
+	if len(w.ops) > MaxUpdateRows || len(w.buf) > MaxUpdateSize || w.maxKey > MaxKeySize {
 		return ErrTooLarge
 	}
 	return nil
