@@ -1,5 +1,7 @@
 package item
 
+import "github.com/hortusdb/hortus/aws"
+
 // AddNumbers appends a + b to dst, or fails with AWS's errors when the exact
 // sum is out of range or needs more than 38 digits.
 func AddNumbers(dst []byte, a, b Number) ([]byte, error) { return sum(dst, a, b, false) }
@@ -30,7 +32,7 @@ const sumDigits = maxExponent - minExponent + MaxDigits + 1
 
 // add adds y to x, neither of them zero, digit by digit: exact, without
 // allocating. The written sum is normalised.
-func (d *decimal) add(y *decimal) error {
+func (d *decimal) add(y *decimal) *aws.Error {
 	x := d
 	if x.exp < y.exp || x.exp == y.exp && lessDigits(x, y) {
 		x, y = y, x

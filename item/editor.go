@@ -3,7 +3,6 @@ package item
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/hortusdb/hortus/aws"
 )
@@ -28,7 +27,7 @@ type node struct {
 // child is an element of a node: untouched or set (value), taken apart (node),
 // or removed (neither).
 type child struct {
-	name  string
+	name  []byte
 	index int
 	value Value
 	node  *node
@@ -46,7 +45,7 @@ func (e *Editor) Reset(it Item) {
 	clear(e.root.children)
 	e.root.children = e.root.children[:0]
 	for name, v := range it.All() {
-		e.root.children = append(e.root.children, child{name: string(name), value: v})
+		e.root.children = append(e.root.children, child{name: name, value: v})
 	}
 }
 
@@ -60,7 +59,7 @@ func (e *Editor) Set(p Path, v Value) error {
 	}
 	i, ok := n.find(last)
 	if !ok {
-		n.children = slices.Insert(n.children, i, child{name: last.Name, index: last.Index})
+		n.children = slices.Insert(n.children, i, child{name: []byte(last.Name), index: last.Index})
 	}
 	n.children[i].value, n.children[i].node = v, nil
 	return nil
@@ -111,7 +110,13 @@ func (n *node) find(s Step) (int, bool) {
 		if n.isList {
 			return c.index - s.Index
 		}
-		return strings.Compare(c.name, s.Name)
+		switch {
+		case string(c.name) == s.Name:
+			return 0
+		case string(c.name) < s.Name:
+			return -1
+		}
+		return 1
 	})
 }
 
@@ -124,7 +129,7 @@ func (c *child) open() bool {
 	case TypeM:
 		c.node = &node{children: make([]child, 0, c.value.Len()+1)}
 		for name, v := range c.value.Entries() {
-			c.node.children = append(c.node.children, child{name: string(name), value: v})
+			c.node.children = append(c.node.children, child{name: name, value: v})
 		}
 	case TypeL:
 		c.node = &node{isList: true, children: make([]child, 0, c.value.Len()+1)}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/jsonscan"
@@ -22,7 +23,6 @@ import (
 type Decoder struct {
 	spans   []span // Entries of the maps, elements of the sets, that are open.
 	scratch []byte
-	text    []byte
 	invalid *aws.Error // The first ValidationException.
 }
 
@@ -39,7 +39,7 @@ type span struct {
 func (d *Decoder) Item(s *jsonscan.Scanner, dst []byte) ([]byte, error) {
 	d.reset()
 	start := len(dst)
-	out, count, err := d.entries(s, append(dst, 0), 0)
+	out, count, err := d.entries(s, append(dst, 0), 1)
 	if err != nil {
 		return dst, err
 	}
@@ -71,7 +71,8 @@ func (d *Decoder) reject(err *aws.Error) {
 	}
 }
 
-// entries reads an object of attribute values and appends its entries, sorted.
+// entries reads an object of attribute values, which makes level depth, and
+// appends its entries, sorted.
 func (d *Decoder) entries(s *jsonscan.Scanner, dst []byte, depth int) ([]byte, int, error) {
 	if err := wantObject(s, attributeMap); err != nil {
 		return nil, 0, err
@@ -96,7 +97,7 @@ func (d *Decoder) entries(s *jsonscan.Scanner, dst []byte, depth int) ([]byte, i
 			last := d.spans[n-1]
 			sorted = bytes.Compare(dst[last.name:last.stop], dst[sp.name:sp.stop]) < 0
 		}
-		if dst, err = d.value(s, dst, depth+1); err != nil {
+		if dst, err = d.value(s, dst, depth); err != nil {
 			return nil, 0, err
 		}
 		sp.end = len(dst)
@@ -131,22 +132,17 @@ func sortSpans(spans []span, data []byte) {
 }
 
 var (
-	errNoType      = aws.Validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-	errManyTypes   = aws.Validation("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
-	errNotTrue     = aws.InvalidParameter("Null attribute value types must have the value of true")
-	errTooDeep     = aws.Validation("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
-	errNullElement = aws.InvalidParameter("An string set may not have a null string as a member")
+	errNoType    = aws.Validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+	errManyTypes = aws.Validation("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	errNotTrue   = aws.InvalidParameter("Null attribute value types must have the value of true")
+	errTooDeep   = aws.Validation("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 )
 
-// value reads an attribute value that lies in depth-1 others.
+// value reads an attribute value that lies in depth levels, the item included.
 func (d *Decoder) value(s *jsonscan.Scanner, dst []byte, depth int) ([]byte, error) {
 	if s.Peek() == jsonscan.Null { // A member without a value.
 		d.reject(errNoType)
 		return AppendNull(dst), malformed(s.Null())
-	}
-	if depth > MaxDepth {
-		d.reject(errTooDeep)
-		return AppendNull(dst), malformed(s.Skip())
 	}
 	if err := wantObject(s, attributeValue); err != nil {
 		return nil, err
@@ -226,11 +222,21 @@ func (d *Decoder) payload(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan
 	case TypeSS, TypeNS, TypeBS:
 		return d.set(s, dst, t, kind)
 	}
+	if t == TypeL && kind != jsonscan.Array {
+		return nil, listMismatch(kind)
+	}
+	if t == TypeM && kind != jsonscan.Object {
+		return nil, mapMismatch(kind, attributeMap)
+	}
+	if depth == MaxDepth {
+		d.reject(errTooDeep)
+		return AppendNull(dst), malformed(s.Skip())
+	}
 	if t == TypeL {
-		return d.list(s, dst, kind, depth)
+		return d.list(s, dst, depth+1)
 	}
 	start := len(dst)
-	dst, count, err := d.entries(s, beginContainer(dst, tagM), depth)
+	dst, count, err := d.entries(s, beginContainer(dst, tagM), depth+1)
 	if err != nil {
 		return nil, err
 	}
@@ -238,10 +244,7 @@ func (d *Decoder) payload(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan
 	return dst, nil
 }
 
-func (d *Decoder) list(s *jsonscan.Scanner, dst []byte, kind jsonscan.Kind, depth int) ([]byte, error) {
-	if kind != jsonscan.Array {
-		return nil, listMismatch(kind)
-	}
+func (d *Decoder) list(s *jsonscan.Scanner, dst []byte, depth int) ([]byte, error) {
 	if err := s.BeginArray(); err != nil {
 		return nil, malformed(err)
 	}
@@ -255,7 +258,7 @@ func (d *Decoder) list(s *jsonscan.Scanner, dst []byte, kind jsonscan.Kind, dept
 		if !more {
 			break
 		}
-		if dst, err = d.value(s, dst, depth+1); err != nil {
+		if dst, err = d.value(s, dst, depth); err != nil {
 			return nil, err
 		}
 		count++
@@ -269,7 +272,7 @@ func (d *Decoder) scalar(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan.
 	if kind != jsonscan.String {
 		return nil, scalarMismatch(s, t, kind)
 	}
-	text, err := s.String(d.text)
+	text, err := s.Text()
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -279,12 +282,12 @@ func (d *Decoder) scalar(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan.
 	case TypeB:
 		return appendBase64(dst, text)
 	}
-	start := len(dst)
-	dst, err = ParseNumber(append(dst, 0), text)
-	if err != nil {
-		d.reject(err.(*aws.Error))
-		dst = append(dst[:start+1], signZero)
+	var num decimal
+	if err := num.parse(text); err != nil {
+		d.reject(err)
 	}
+	start := len(dst)
+	dst = num.append(append(dst, 0))
 	dst[start] = byte(len(dst) - start - 1)
 	return dst, nil
 }
@@ -310,7 +313,7 @@ func (d *Decoder) set(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan.Kin
 		}
 		kind := s.Peek()
 		if kind == jsonscan.Null {
-			d.reject(errNullElement)
+			d.reject(errNullElement(t))
 			if err := s.Null(); err != nil {
 				return nil, malformed(err)
 			}
@@ -368,7 +371,7 @@ func boolean(s *jsonscan.Scanner, kind jsonscan.Kind) (bool, error) {
 		b, err := s.Bool()
 		return b, malformed(err)
 	case jsonscan.String:
-		text, err := s.String(nil)
+		text, err := s.Text()
 		return bytes.EqualFold(text, []byte("true")), malformed(err)
 	}
 	return false, scalarMismatch(s, TypeBOOL, kind)
@@ -377,7 +380,7 @@ func boolean(s *jsonscan.Scanner, kind jsonscan.Kind) (bool, error) {
 // appendBase64 appends the length and the bytes that text encodes.
 func appendBase64(dst, text []byte) ([]byte, error) {
 	if len(text)%4 != 0 {
-		return nil, aws.Serialization("Base64 encoded length is expected a multiple of 4 bytes but found: " + itoa(len(text)))
+		return nil, aws.Serialization("Base64 encoded length is expected a multiple of 4 bytes but found: " + strconv.Itoa(len(text)))
 	}
 	size := len(text) / 4 * 3
 	for i := len(text) - 1; i >= 0 && i >= len(text)-2 && text[i] == '='; i-- {

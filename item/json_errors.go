@@ -2,7 +2,6 @@ package item
 
 import (
 	"bytes"
-	"strconv"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/jsonscan"
@@ -90,4 +89,15 @@ func scalarMismatch(s *jsonscan.Scanner, t Type, kind jsonscan.Kind) error {
 	return aws.Serialization("")
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
+// errNullElement is the error for a null in a set (as DynamoDB Local says it
+// for SS and NS).
+func errNullElement(t Type) *aws.Error {
+	switch t {
+	case TypeSS:
+		return aws.InvalidParameter("An string set may not have a null string as a member")
+	case TypeNS:
+		return errNotNumber
+	default:
+		return errNoType
+	}
+}

@@ -58,7 +58,8 @@ var (
 // number; beyond it the text is none (observed on DynamoDB Local).
 const maxWrittenExponent = 1<<31 - 1
 
-func (d *decimal) parse(text []byte) error {
+// parse reads text into d, which must be zero.
+func (d *decimal) parse(text []byte) *aws.Error {
 	i := 0
 	if i < len(text) && (text[i] == '-' || text[i] == '+') {
 		d.neg = text[i] == '-'
@@ -147,7 +148,7 @@ func parseExponent(text []byte) (int, bool) {
 	return e, true
 }
 
-func (d *decimal) checkRange() error {
+func (d *decimal) checkRange() *aws.Error {
 	if d.exp > maxExponent {
 		return errOverflow
 	}
@@ -257,15 +258,22 @@ func (n Number) Int() (int64, bool) {
 }
 
 // Size is the number's size in bytes as AWS counts it: one byte, one more for
-// every two significant digits begun, one more if it is negative; zero is one
-// byte (recorded).
+// each pair of significant digits, one more if it is negative; zero is one byte
+// (recorded). The documentation calls its rule, a byte for every two digits,
+// approximate; as DynamoDB Local counts, the pairs are those of base 100, so
+// that 15 has one and 1.5 and 150 have two.
 func (n Number) Size() int {
 	if len(n) < 3 {
 		return 1
 	}
-	size := len(n) - 2 // Exponent byte and digit pairs.
+	size, flip := len(n)-2, byte(0) // The exponent and each pair stored.
 	if n[0] == signNegative {
-		size++
+		size, flip = size+1, 0xff
+	}
+	evenExponent := (n[1]^flip)%2 == -minExponent%2
+	evenDigits := (n[len(n)-2]^flip-1)%10 != 0
+	if evenExponent && evenDigits {
+		size++ // Base 100 cuts every stored pair in two.
 	}
 	return size
 }

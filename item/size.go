@@ -57,12 +57,13 @@ func (it Item) Size() int {
 	return size
 }
 
-// MaxDepth is how many values may lie within one another, by Depth
-// (documented as 32 levels).
+// MaxDepth is how many levels an item may have, itself included (documented as
+// 32 levels; counted as DynamoDB Local counts: an attribute may be 31 lists and
+// maps deep).
 const MaxDepth = 32
 
-// Depth is how many values lie within one another: 1 for a scalar, a set and
-// an empty list or map, one more than the deepest element for the others.
+// Depth is how many lists and maps lie within one another in v: 0 for a scalar
+// and a set, one more than the deepest element for a list or map.
 func (v Value) Depth() int {
 	deepest := 0
 	switch v.Type() {
@@ -74,15 +75,17 @@ func (v Value) Depth() int {
 		for _, e := range v.Entries() {
 			deepest = max(deepest, e.Depth())
 		}
+	default:
+		return 0
 	}
 	return deepest + 1
 }
 
-// Depth is the depth of the item's deepest attribute, and 0 if it has none.
+// Depth is how many levels the item has, for comparison with MaxDepth.
 func (it Item) Depth() int {
 	deepest := 0
 	for _, v := range it.All() {
 		deepest = max(deepest, v.Depth())
 	}
-	return deepest
+	return deepest + 1
 }

@@ -18,7 +18,7 @@ func Validate(it Item) error {
 	if err != nil {
 		return err
 	}
-	if rest, err = checkEntries(rest, count, 0); err != nil {
+	if rest, err = checkEntries(rest, count, 1); err != nil {
 		return err
 	}
 	if len(rest) > 0 {
@@ -79,7 +79,7 @@ func checkEntries(b []byte, count uint64, depth int) ([]byte, error) {
 			return nil, fmt.Errorf("item: name %q is out of order", name)
 		}
 		last = name
-		if b, err = checkValue(rest, depth+1); err != nil {
+		if b, err = checkValue(rest, depth); err != nil {
 			return nil, err
 		}
 	}
@@ -90,9 +90,6 @@ func checkEntries(b []byte, count uint64, depth int) ([]byte, error) {
 func checkValue(b []byte, depth int) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, errShort
-	}
-	if depth > MaxDepth {
-		return nil, errors.New("item: nested too deeply")
 	}
 	switch tag := b[0]; tag {
 	case tagFalse, tagTrue, tagNULL:
@@ -122,12 +119,11 @@ func checkContainer(b []byte, depth int) ([]byte, error) {
 	body, rest := b[headLen:5+size], b[5+size:]
 	var err error
 	switch t := tagTypes[b[0]]; t {
-	case TypeM:
-		body, err = checkEntries(body, count, depth)
-	case TypeL:
-		for i := uint64(0); i < count && err == nil; i++ {
-			body, err = checkValue(body, depth+1)
+	case TypeM, TypeL:
+		if depth == MaxDepth {
+			return nil, errors.New("item: nested too deeply")
 		}
+		body, err = checkElements(t, body, count, depth+1)
 	default:
 		body, err = checkSet(t, body, count)
 	}
@@ -138,6 +134,18 @@ func checkContainer(b []byte, depth int) ([]byte, error) {
 		return nil, errors.New("item: bytes after the last element")
 	}
 	return rest, nil
+}
+
+// checkElements checks the elements of a list or map, which makes level depth.
+func checkElements(t Type, b []byte, count uint64, depth int) ([]byte, error) {
+	if t == TypeM {
+		return checkEntries(b, count, depth)
+	}
+	var err error
+	for i := uint64(0); i < count && err == nil; i++ {
+		b, err = checkValue(b, depth)
+	}
+	return b, err
 }
 
 func checkSet(t Type, b []byte, count uint64) ([]byte, error) {

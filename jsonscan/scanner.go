@@ -59,6 +59,7 @@ type Scanner struct {
 	depth int
 	fresh bool   // The innermost container was opened and nothing read from it.
 	key   []byte // Room for a name that has escapes.
+	room  []byte // The same for Text.
 }
 
 // Reset begins a new text. The Scanner keeps data and returns slices of it.

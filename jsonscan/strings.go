@@ -22,6 +22,16 @@ func (s *Scanner) String(scratch []byte) ([]byte, error) {
 	return text, err
 }
 
+// Text is String with the Scanner's own room for unescaped bytes: the result
+// is good until the next call of Text.
+func (s *Scanner) Text() ([]byte, error) {
+	text, escaped, err := s.text(s.room)
+	if escaped && err == nil {
+		s.room = text
+	}
+	return text, err
+}
+
 // text is String, and tells whether the result lies in scratch.
 func (s *Scanner) text(scratch []byte) (_ []byte, escaped bool, err error) {
 	if s.space(); s.pos >= len(s.data) || s.data[s.pos] != '"' {
@@ -188,15 +198,25 @@ func special(w uint64) uint64 {
 // JSON demands is escaped, in the way AWS does: short escapes where there are
 // any, \u00XX in capitals for other control characters, no slash and no HTML.
 func AppendString[T string | []byte](dst []byte, s T) []byte {
-	b := []byte(s)
 	dst = append(dst, '"')
-	for len(b) > 0 {
-		n, _ := plainEnd(b, 0)
-		dst = append(dst, b[:n]...)
-		if n == len(b) {
-			break
+	start := len(dst)
+	dst = append(dst, s...)
+	if end, _ := plainEnd(dst, start); end < len(dst) {
+		dst = appendEscaped(dst[:end], s[end-start:])
+	}
+	return append(dst, '"')
+}
+
+func appendEscaped[T string | []byte](dst []byte, s T) []byte {
+	plain := 0 // Up to here s is written.
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
 		}
-		switch c := b[n]; c {
+		dst = append(dst, s[plain:i]...)
+		plain = i + 1
+		switch c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
 		case '\b':
@@ -212,9 +232,8 @@ func AppendString[T string | []byte](dst []byte, s T) []byte {
 		default:
 			dst = append(dst, '\\', 'u', '0', '0', capitals[c>>4], capitals[c&15])
 		}
-		b = b[n+1:]
 	}
-	return append(dst, '"')
+	return append(dst, s[plain:]...)
 }
 
 const capitals = "0123456789ABCDEF"
