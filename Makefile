@@ -34,7 +34,7 @@ bench: ## Ten runs of the benchmarks here and at REF=main, compared
 	./tools/bench.sh $(REF)
 
 lint: ## House rules: linters, floors, sizes, package comments, go.mod
-	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	go test -run 'Test(Floors|Sizes|PackageDocs|NoMachinePaths)$$' .
 	go mod tidy -diff
 
