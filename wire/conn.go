@@ -44,6 +44,7 @@ type conn struct {
 	phase  phase
 	served bool // A request has been answered on it.
 	linger bool // Bytes of a request remain that will not be read.
+	ended  bool // The client's stream ended within a request.
 
 	readPhase  phase     // What readUntil is for.
 	readUntil  time.Time // The read deadline that is set; zero: none.
@@ -63,7 +64,9 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	c.ended = n == 0 && err != nil
+	return n, err
 }
 
 // readFirst waits for the first byte of a request. That it does not come is

@@ -95,7 +95,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 		contentType = ContentType
 		s.call(call)
 	}
-	if s.draining.Load() {
+	if s.draining.Load() || wantsClose(call) {
 		ctx.Response.Header.SetConnectionClose()
 	}
 	writeAnswer(ctx, call, contentType)
@@ -180,7 +180,11 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *conn, call *Call) int 
 	call.Path, call.RawQuery = splitURI(ctx)
 	call.RemoteAddr = c.remote
 	c.phase = phaseBody
-	if err := call.readBody(ctx.RequestBodyStream(), h.ContentLength()); err != nil {
+	err := call.readBody(ctx.RequestBodyStream(), h.ContentLength())
+	if err == nil && c.ended {
+		err = io.ErrUnexpectedEOF // Between two chunks, which the engine takes for the end.
+	}
+	if err != nil {
 		return statusOfRead(err)
 	}
 	return 0
@@ -195,6 +199,21 @@ func splitURI(ctx *fasthttp.RequestCtx) (path, query []byte) {
 	}
 	path, query, _ = bytes.Cut(uri, []byte("?"))
 	return path, query
+}
+
+// wantsClose reports whether the client asked for the connection's end in a
+// way that the engine overlooks: it knows only "close" alone, in lower case.
+func wantsClose(c *Call) bool {
+	v := c.Header("connection")
+	if v == nil || string(v) == "keep-alive" {
+		return false
+	}
+	for option := range bytes.SplitSeq(v, []byte(",")) {
+		if bytes.EqualFold(bytes.TrimSpace(option), []byte("close")) {
+			return true
+		}
+	}
+	return false
 }
 
 // ambiguous reports a request whose end can be read in two ways: with both a
@@ -222,16 +241,17 @@ func ambiguous(h *fasthttp.RequestHeader) bool {
 const firstBody = 64 << 10
 
 // readBody reads the whole body from r, which is nil if there is none. length
-// is what the headers say, or negative.
+// is what the headers say, or negative for chunks.
 func (c *Call) readBody(r io.Reader, length int) error {
 	if r == nil || length == 0 {
 		return nil
 	}
-	if length < 0 || length > firstBody {
-		length = firstBody
+	first := firstBody
+	if 0 <= length && length < first {
+		first = length
 	}
-	if cap(c.body) < length {
-		c.body = make([]byte, 0, length)
+	if cap(c.body) < first {
+		c.body = make([]byte, 0, first)
 	}
 	b := c.body[:0]
 	for {
@@ -244,11 +264,13 @@ func (c *Call) readBody(r io.Reader, length int) error {
 		if len(b) > MaxBody {
 			return fasthttp.ErrBodyTooLarge
 		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF) && length >= 0 && len(b) != length:
+			return io.ErrUnexpectedEOF // The engine says no more than EOF.
+		case errors.Is(err, io.EOF):
 			c.Body = b
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
