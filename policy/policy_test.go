@@ -19,10 +19,11 @@ var kinds = map[string]policy.Kind{
 
 // TestHistories runs the files of testdata. Their commands:
 //
-//	document NAME [kind=...]     the input is a policy; says what is wrong with it
+//	document NAME [kind=...] [public]  the input is a policy; says what is wrong with it, or
+//	       whether it is open to everybody
 //	evaluate [NAME ...]          the input is a request; asks resource policies alone
 //	layers owner=ACCOUNT [resource=(..)] [identity=(..)] [boundary=(..)] [session=(..)]
-//	       [scp=(one a level)] [rcp=(one a level)] [must-allow]
+//	       [scp=(..)] [rcp=(..)] [must-allow]    of scp and rcp, each is a level, as in a+b
 //
 // A request has lines "principal ARN" or "service NAME", "action", "resource",
 // "id", "role", "service-linked", and "context KEY VALUE ..." or "each KEY
@@ -42,6 +43,9 @@ func TestHistories(t *testing.T) {
 					return err.Error() + "\n"
 				}
 				docs[name] = doc
+				if open := doc.Public(); open != nil && d.HasArg("public") {
+					return "open to everybody: " + open.String() + "\n"
+				}
 				return "ok\n"
 			case "evaluate":
 				r := readRequest(t, d)
@@ -65,8 +69,9 @@ func TestHistories(t *testing.T) {
 				r := readRequest(t, d)
 				l := readLayers(t, d, docs)
 				decision := l.Evaluate(r)
+				out := report(&decision)
 				repair(t, d, l, r)
-				return report(&decision)
+				return out
 			}
 			d.Fatalf(t, "no command %q", d.Cmd)
 			return ""
@@ -119,12 +124,16 @@ func readLayers(t *testing.T, d *datadriven.TestData, docs map[string]*policy.Do
 	for _, arg := range d.CmdArgs {
 		var list []*policy.Document
 		var levels [][]*policy.Document
-		for _, name := range arg.Vals {
-			if docs[name] == nil && arg.Key != "owner" {
-				d.Fatalf(t, "no document %q", name)
+		for _, names := range arg.Vals {
+			var level []*policy.Document
+			for _, name := range strings.Split(names, "+") {
+				if docs[name] == nil && arg.Key != "owner" {
+					d.Fatalf(t, "no document %q", name)
+				}
+				level = append(level, docs[name])
 			}
-			list = append(list, docs[name])
-			levels = append(levels, []*policy.Document{docs[name]})
+			list = append(list, level...)
+			levels = append(levels, level)
 		}
 		switch arg.Key {
 		case "owner":
