@@ -27,8 +27,9 @@ func Encode(dst []byte, out smithy.Serializable) []byte {
 type Encoder struct {
 	// Extra, if not nil, returns further members of a structure that is about
 	// to end, for what the SDK's types lack: whole members with commas between,
-	// `"Name":1,"Other":{}`, or nothing.
-	Extra func(structure *smithy.Schema) []byte
+	// `"Name":1,"Other":{}`, or nothing. The argument is the shape's name, as in
+	// "TableDescription".
+	Extra func(structure string) []byte
 }
 
 // Encode appends out as JSON.
@@ -45,7 +46,7 @@ func (e Encoder) Encode(dst []byte, out smithy.Serializable) []byte {
 
 type serializer struct {
 	buf   []byte
-	extra func(*smithy.Schema) []byte
+	extra func(string) []byte
 	open  []container
 	room  [16]container
 }
@@ -196,7 +197,7 @@ func (s *serializer) WriteStruct(schema *smithy.Schema) {
 func (s *serializer) CloseStruct() {
 	if s.extra != nil {
 		c := &s.open[len(s.open)-1]
-		if more := s.extra(c.schema); len(more) > 0 {
+		if more := s.extra(shapeName(c.schema)); len(more) > 0 {
 			if c.some {
 				s.buf = append(s.buf, ',')
 			}

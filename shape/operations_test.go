@@ -16,6 +16,8 @@ type operation struct {
 	schema        *smithy.OperationSchema
 	input, output func() any // Pointers to new ones.
 	decode        func(body []byte) (any, error)
+	read          func(body []byte) (any, error) // decode, constraints left aside.
+	plan          *plan
 }
 
 func newOperation[In, Out any](m *Model, op, in, out *smithy.Schema) operation {
@@ -30,6 +32,13 @@ func newOperation[In, Out any](m *Model, op, in, out *smithy.Schema) operation {
 			err := input.Decode(body, v)
 			return v, err
 		},
+		read: func(body []byte) (any, error) {
+			v := new(In)
+			root, err := parse(body, input.plan)
+			root.fill(reflect.ValueOf(v).Elem())
+			return v, err
+		},
+		plan: input.plan,
 	}
 }
 

@@ -100,8 +100,7 @@ func (ps *parser) value(p *plan) (n node, err error) {
 	case kindFloat, kindTime:
 		var raw []byte
 		raw, err = ps.s.Number()
-		f, _ := strconv.ParseFloat(string(raw), 64) // Out of range is infinite.
-		n.bits = math.Float64bits(f)
+		n.bits = math.Float64bits(parseFloat(string(raw), p.bits))
 	case kindList:
 		err = ps.list(&n)
 	case kindMap:
@@ -243,6 +242,16 @@ func parseInteger(text string) int64 {
 		return math.MinInt64
 	}
 	return int64(f)
+}
+
+// parseFloat returns the nearest finite number.
+func parseFloat(text string, bits int) float64 {
+	f, _ := strconv.ParseFloat(text, 64)
+	high := math.MaxFloat64
+	if bits == 32 {
+		high = math.MaxFloat32
+	}
+	return max(min(f, high), -high)
 }
 
 func clamp(i int64, bits int) int64 {
