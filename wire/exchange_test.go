@@ -37,72 +37,23 @@ const (
 	last    = "Connection: close"
 	jsonOf  = ContentType
 	unknown = "<UnknownOperationException/>\n"
+	head    = "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: length\r\nContent-Type: " + ContentType + "\r\n"
 )
 
-// TestExchange sends bytes, ends the sending side, and reads all that comes.
-func TestExchange(t *testing.T) {
-	ok := reply("200 OK", jsonOf, "{}")
-	okLast := reply("200 OK", jsonOf, "{}", last)
-	head := "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: length\r\nContent-Type: " + jsonOf + "\r\n"
-	bad := refused("400 Bad Request", false)
-	badCall := refused("400 Bad Request", true)
-	for _, tc := range []struct{ name, in, want string }{
-		// The front door, in AWS's order.
-		{"GET is health", "GET /any?x=y HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com:8000\r\n\r\n", reply("200 OK", "", "healthy: dynamodb.eu-west-1.amazonaws.com ")},
-		{"GET by account endpoint", "GET / HTTP/1.1\r\nHost: 111111111111.ddb.us-east-2.amazonaws.com\r\n\r\n", reply("200 OK", "", "healthy: dynamodb.us-east-2.amazonaws.com ")},
-		{"GET names the server's Region", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", reply("200 OK", "", "healthy: dynamodb.ap-south-1.amazonaws.com ")},
-		{"GET comes before the content type", "GET / HTTP/1.1\r\nHost: h\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}", reply("200 OK", "", "healthy: dynamodb.ap-south-1.amazonaws.com ")},
-		{"OPTIONS", "OPTIONS / HTTP/1.1\r\nHost: h\r\n\r\n", reply("200 OK", "", "", "Allow: GET, OPTIONS, POST")},
-		{"PUT", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}", reply("404 Not Found", "", unknown)},
-		{"HEAD has no body", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", strings.TrimSuffix(reply("404 Not Found", "", unknown), unknown)},
-		{"no content type", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}", reply("404 Not Found", "", unknown)},
-		{"wrong content type", "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: text/json\r\nContent-Length: 2\r\n\r\n{}", reply("404 Not Found", "", unknown)},
-		{"application/json", "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: empty\r\nContent-Type: application/JSON ; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}", ok},
-		{"lower-case names", "POST / HTTP/1.1\r\nhost: h\r\nx-amz-target: empty\r\ncontent-type: " + jsonOf + "\r\ncontent-length: 2\r\n\r\n{}", ok},
+var (
+	ok      = reply("200 OK", jsonOf, "{}")
+	okLast  = reply("200 OK", jsonOf, "{}", last)
+	bad     = refused("400 Bad Request", false)
+	badCall = refused("400 Bad Request", true)
+)
 
-		// What the handler sees and says.
-		{"the call", "POST /a%2Fb//c?x=1&y=http://z HTTP/1.1\r\nHost: h:1\r\nX-B: 1\r\nx-amz-target: T\r\nCONTENT-TYPE: " + jsonOf + "\r\nx-b:   2  \r\nAuthorization: AWS4 x,  y\r\nContent-Length: 3\r\n\r\nabc", reply("200 OK", jsonOf,
-			"POST /a%2Fb//c?x=1&y=http://z host=h:1 target=T type="+jsonOf+" [host=h:1] [content-length=3] [content-type="+jsonOf+"] [x-b=1] [x-amz-target=T] [x-b=2] [authorization=AWS4 x,  y] body=abc")},
-		{"absolute form", "POST http://other/p?q HTTP/1.1\r\nHost: h\r\nContent-Type: " + jsonOf + "\r\n\r\n", reply("200 OK", jsonOf, "POST /p?q host=h target= type="+jsonOf+" [host=h] [content-length=0] [content-type="+jsonOf+"] body=")},
-		{"contract error", post("missing", "{}"), reply("400 Bad Request", jsonOf, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`)},
-		{"other error", post("broken", "{}"), reply("500 Internal Server Error", jsonOf, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`)},
-		{"extra headers", post("extra", "{}"), reply("202 Accepted", "text/plain", "", "x-hortus-position: 17  Evil: yes")},
+type exchange struct{ name, in, want string }
 
-		// Connections.
-		{"keep-alive", post("empty", "{}") + post("missing", "") + post("empty", "{}", last) + post("empty", "never read"), ok + reply("400 Bad Request", jsonOf, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`) + okLast},
-		{"close among options", post("empty", "{}", "Connection: TE, Close") + post("empty", "never read"), okLast},
-		{"pipelined answers keep their order", post("A", "1") + "GET / HTTP/1.1\r\nHost: h\r\n\r\n" + post("length", strings.Repeat("x", 20_000)) + post("empty", "{}"), reply("200 OK", jsonOf, "POST /? host=h target=A type="+jsonOf+" [host=h] [content-length=1] [content-type="+jsonOf+"] [x-amz-target=A] body=1") + reply("200 OK", "", "healthy: dynamodb.ap-south-1.amazonaws.com ") + reply("200 OK", jsonOf, "20000") + ok},
-		{"HTTP/1.0 closes", "POST / HTTP/1.0\r\nHost: h\r\nX-Amz-Target: empty\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}" + post("empty", "never read"), okLast},
-		{"HTTP/1.0 may stay", "POST / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nX-Amz-Target: empty\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}" + post("empty", "{}"), reply("200 OK", jsonOf, "{}", "Connection: keep-alive") + ok},
-		{"nothing at all", "", ""},
-		{"end within the headers", "POST / HTTP/1.1\r\nHost: h\r\n", bad},
-		{"end within the body's start", head + "Content-Length: 10\r\n\r\n12345", bad},
-		{"end within the body's rest", head + "Content-Length: 20000\r\n\r\n" + strings.Repeat("x", 15_000), badCall},
-		{"end between chunks", head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", badCall},
-		{"end before the last line", head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", badCall},
-		{"end within a chunk", head + "Transfer-Encoding: chunked\r\n\r\n5\r\n123", badCall},
-
-		// Chunks, and 100-continue.
-		{"chunked", head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\n\r\n" + post("empty", "{}"), reply("200 OK", jsonOf, "19") + ok},
-		{"chunked with a trailer", head + "Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n" + post("empty", "{}"), reply("200 OK", jsonOf, "3") + ok},
-		{"malformed chunk", head + "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n" + post("empty", "never read"), badCall},
-		{"100-continue", head + "expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 100 Continue\r\n\r\n" + reply("200 OK", jsonOf, "3")},
-		{"too large is not continued", head + "Expect: 100-continue\r\nContent-Length: 16777217\r\n\r\n", refused("413 Request Entity Too Large", true)},
-		{"too large comes before GET", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 16777217\r\n\r\n", refused("413 Request Entity Too Large", true)},
-
-		// What could be read in two ways, or not at all.
-		{"length and chunks", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + post("empty", "never read"), badCall},
-		{"chunks and length", head + "Transfer-Encoding: chunked\r\ncontent-length : 3\r\n\r\n0\r\n\r\n", badCall},
-		{"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", badCall},
-		{"two lengths", head + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", bad},
-		{"signed length", head + "Content-Length: +2\r\n\r\n{}", bad},
-		{"unknown coding", head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", bad},
-		{"space within a name", head + "X Y: 1\r\n\r\n", badCall},
-		{"no host", "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", bad},
-		{"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", bad},
-		{"not HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", bad},
-		{"headers too large", head + "X-Long: " + strings.Repeat("x", DefaultMaxHeader) + "\r\n\r\n", refused("431 Request Header Fields Too Large", false)},
-	} {
+// runExchanges sends each case's bytes, ends the sending side, and reads all
+// that comes.
+func runExchanges(t *testing.T, cases []exchange) {
+	t.Helper()
+	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			h := start(t, Options{Region: "ap-south-1"})
 			c := h.dial()
@@ -117,9 +68,84 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestFrontDoor: the front door, in AWS's order.
+func TestFrontDoor(t *testing.T) {
+	runExchanges(t, []exchange{
+		{"GET is health", "GET /any?x=y HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com:8000\r\n\r\n", reply("200 OK", "", "healthy: dynamodb.eu-west-1.amazonaws.com ")},
+		{"GET by account endpoint", "GET / HTTP/1.1\r\nHost: 111111111111.ddb.us-east-2.amazonaws.com\r\n\r\n", reply("200 OK", "", "healthy: dynamodb.us-east-2.amazonaws.com ")},
+		{"GET names the server's Region", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", reply("200 OK", "", "healthy: dynamodb.ap-south-1.amazonaws.com ")},
+		{"GET comes before the content type", "GET / HTTP/1.1\r\nHost: h\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}", reply("200 OK", "", "healthy: dynamodb.ap-south-1.amazonaws.com ")},
+		{"OPTIONS", "OPTIONS / HTTP/1.1\r\nHost: h\r\n\r\n", reply("200 OK", "", "", "Allow: GET, OPTIONS, POST")},
+		{"PUT", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}", reply("404 Not Found", "", unknown)},
+		{"HEAD has no body", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", strings.TrimSuffix(reply("404 Not Found", "", unknown), unknown)},
+		{"no content type", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}", reply("404 Not Found", "", unknown)},
+		{"wrong content type", "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: text/json\r\nContent-Length: 2\r\n\r\n{}", reply("404 Not Found", "", unknown)},
+		{"application/json", "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: empty\r\nContent-Type: application/JSON ; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}", ok},
+		{"lower-case names", "POST / HTTP/1.1\r\nhost: h\r\nx-amz-target: empty\r\ncontent-type: " + jsonOf + "\r\ncontent-length: 2\r\n\r\n{}", ok},
+	})
+}
+
+// TestHandlerSeesAndSays: what the handler sees and says.
+func TestHandlerSeesAndSays(t *testing.T) {
+	runExchanges(t, []exchange{
+		{"the call", "POST /a%2Fb//c?x=1&y=http://z HTTP/1.1\r\nHost: h:1\r\nX-B: 1\r\nx-amz-target: T\r\nCONTENT-TYPE: " + jsonOf + "\r\nx-b:   2  \r\nAuthorization: AWS4 x,  y\r\nContent-Length: 3\r\n\r\nabc", reply("200 OK", jsonOf,
+			"POST /a%2Fb//c?x=1&y=http://z host=h:1 target=T type="+jsonOf+" [host=h:1] [content-length=3] [content-type="+jsonOf+"] [x-b=1] [x-amz-target=T] [x-b=2] [authorization=AWS4 x,  y] body=abc")},
+		{"absolute form", "POST http://other/p?q HTTP/1.1\r\nHost: h\r\nContent-Type: " + jsonOf + "\r\n\r\n", reply("200 OK", jsonOf, "POST /p?q host=h target= type="+jsonOf+" [host=h] [content-length=0] [content-type="+jsonOf+"] body=")},
+		{"contract error", post("missing", "{}"), reply("400 Bad Request", jsonOf, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`)},
+		{"other error", post("broken", "{}"), reply("500 Internal Server Error", jsonOf, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`)},
+		{"extra headers", post("extra", "{}"), reply("202 Accepted", "text/plain", "", "x-hortus-position: 17  Evil: yes")},
+	})
+}
+
+// TestConnections: connections.
+func TestConnections(t *testing.T) {
+	runExchanges(t, []exchange{
+		{"keep-alive", post("empty", "{}") + post("missing", "") + post("empty", "{}", last) + post("empty", "never read"), ok + reply("400 Bad Request", jsonOf, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`) + okLast},
+		{"close among options", post("empty", "{}", "Connection: TE, Close") + post("empty", "never read"), okLast},
+		{"pipelined answers keep their order", post("A", "1") + "GET / HTTP/1.1\r\nHost: h\r\n\r\n" + post("length", strings.Repeat("x", 20_000)) + post("empty", "{}"), reply("200 OK", jsonOf, "POST /? host=h target=A type="+jsonOf+" [host=h] [content-length=1] [content-type="+jsonOf+"] [x-amz-target=A] body=1") + reply("200 OK", "", "healthy: dynamodb.ap-south-1.amazonaws.com ") + reply("200 OK", jsonOf, "20000") + ok},
+		{"HTTP/1.0 closes", "POST / HTTP/1.0\r\nHost: h\r\nX-Amz-Target: empty\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}" + post("empty", "never read"), okLast},
+		{"HTTP/1.0 may stay", "POST / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nX-Amz-Target: empty\r\nContent-Type: " + jsonOf + "\r\nContent-Length: 2\r\n\r\n{}" + post("empty", "{}"), reply("200 OK", jsonOf, "{}", "Connection: keep-alive") + ok},
+		{"nothing at all", "", ""},
+		{"end within the headers", "POST / HTTP/1.1\r\nHost: h\r\n", bad},
+		{"end within the body's start", head + "Content-Length: 10\r\n\r\n12345", bad},
+		{"end within the body's rest", head + "Content-Length: 20000\r\n\r\n" + strings.Repeat("x", 15_000), badCall},
+		{"end between chunks", head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", badCall},
+		{"end before the last line", head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", badCall},
+		{"end within a chunk", head + "Transfer-Encoding: chunked\r\n\r\n5\r\n123", badCall},
+	})
+}
+
+// TestChunksAndContinue: chunks, and 100-continue.
+func TestChunksAndContinue(t *testing.T) {
+	runExchanges(t, []exchange{
+		{"chunked", head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\n\r\n" + post("empty", "{}"), reply("200 OK", jsonOf, "19") + ok},
+		{"chunked with a trailer", head + "Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n" + post("empty", "{}"), reply("200 OK", jsonOf, "3") + ok},
+		{"malformed chunk", head + "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n" + post("empty", "never read"), badCall},
+		{"100-continue", head + "expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 100 Continue\r\n\r\n" + reply("200 OK", jsonOf, "3")},
+		{"too large is not continued", head + "Expect: 100-continue\r\nContent-Length: 16777217\r\n\r\n", refused("413 Request Entity Too Large", true)},
+		{"too large comes before GET", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 16777217\r\n\r\n", refused("413 Request Entity Too Large", true)},
+	})
+}
+
+// TestMalformed: what could be read in two ways, or not at all.
+func TestMalformed(t *testing.T) {
+	runExchanges(t, []exchange{
+		{"length and chunks", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + post("empty", "never read"), badCall},
+		{"chunks and length", head + "Transfer-Encoding: chunked\r\ncontent-length : 3\r\n\r\n0\r\n\r\n", badCall},
+		{"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", badCall},
+		{"two lengths", head + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", bad},
+		{"signed length", head + "Content-Length: +2\r\n\r\n{}", bad},
+		{"unknown coding", head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", bad},
+		{"space within a name", head + "X Y: 1\r\n\r\n", badCall},
+		{"no host", "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", bad},
+		{"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", bad},
+		{"not HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", bad},
+		{"headers too large", head + "X-Long: " + strings.Repeat("x", DefaultMaxHeader) + "\r\n\r\n", refused("431 Request Header Fields Too Large", false)},
+	})
+}
+
 // TestBodyLimit sends bodies of the limit and of one byte more.
 func TestBodyLimit(t *testing.T) {
-	head := "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: length\r\nContent-Type: " + ContentType + "\r\n"
 	tooMuch := refused("413 Request Entity Too Large", true)
 	most := reply("200 OK", ContentType, fmt.Sprint(MaxBody), last)
 	for _, tc := range []struct {
@@ -188,7 +214,7 @@ func TestContinueComesFirst(t *testing.T) {
 		t.Fatalf("got %q", got)
 	}
 	h.send(c, "{}")
-	want := reply("200 OK", ContentType, "{}")
+	want := ok
 	if got := h.until(c, "{}"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -201,7 +227,7 @@ func TestPieces(t *testing.T) {
 	for _, b := range []byte(post("empty", "{}") + post("empty", "{}", last)) {
 		h.send(c, string(b))
 	}
-	want := reply("200 OK", ContentType, "{}") + reply("200 OK", ContentType, "{}", last)
+	want := ok + okLast
 	if got := h.rest(c); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

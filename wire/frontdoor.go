@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -32,9 +33,8 @@ func refuseTooLarge(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 }
 
 // refuse answers what the engine could not parse or did not get in time.
-func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
-	c := ctx.Conn().(*conn)
-	s.refuseWith(ctx, c, statusOfRead(err))
+func refuse(ctx *fasthttp.RequestCtx, err error) {
+	refuseWith(ctx, ctx.Conn().(*conn), statusOfRead(err))
 }
 
 // statusOfRead is the answer to a request that could not be read.
@@ -54,7 +54,7 @@ func statusOfRead(err error) int {
 
 // refuseWith answers an empty body and closes: where the next request would
 // start is not known.
-func (s *Server) refuseWith(ctx *fasthttp.RequestCtx, c *conn, status int) {
+func refuseWith(ctx *fasthttp.RequestCtx, c *conn, status int) {
 	ctx.Response.Reset()
 	h := &ctx.Response.Header
 	h.DisableNormalizing()
@@ -67,7 +67,7 @@ func (s *Server) refuseWith(ctx *fasthttp.RequestCtx, c *conn, status int) {
 // answer takes one request from the engine. The checks stand in AWS's order
 // (recorded): size, GET, then method and content type; the handler goes on
 // from there.
-func (s *Server) answer(ctx *fasthttp.RequestCtx) {
+func (s *Server) answer(serving context.Context, ctx *fasthttp.RequestCtx) {
 	c := ctx.Conn().(*conn)
 	call := s.calls.Get().(*Call)
 	c.call = call
@@ -75,9 +75,9 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 	call.RequestID = call.id[:]
 	call.Method = ctx.Request.Header.Method()
 	call.Status = fasthttp.StatusOK
-	if status := s.readRequest(ctx, c, call); status != 0 {
-		s.refuseWith(ctx, c, status)
-		setHeader(&ctx.Response.Header, nameRequestID, call.RequestID)
+	if status := readRequest(ctx, c, call); status != 0 {
+		refuseWith(ctx, c, status)
+		ctx.Response.Header.SetCanonical(nameRequestID, call.RequestID)
 		return
 	}
 	contentType := ""
@@ -93,7 +93,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 		call.Out = append(call.Out, "<UnknownOperationException/>\n"...)
 	default:
 		contentType = ContentType
-		s.call(call)
+		s.call(serving, call)
 	}
 	if s.draining.Load() || wantsClose(call) {
 		ctx.Response.Header.SetConnectionClose()
@@ -102,7 +102,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 }
 
 // call runs the handler and makes a panic of it an answer.
-func (s *Server) call(call *Call) {
+func (s *Server) call(serving context.Context, call *Call) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -114,7 +114,7 @@ func (s *Server) call(call *Call) {
 		call.extra = call.extra[:0]
 		call.Fail(internal)
 	}()
-	s.handler.Serve(s.serving, call)
+	s.handler.Serve(serving, call)
 }
 
 var (
@@ -122,10 +122,9 @@ var (
 	nameCRC32     = []byte("x-amz-crc32")
 )
 
-func setHeader(h *fasthttp.ResponseHeader, name, value []byte) { h.SetCanonical(name, value) }
-
-// writeAnswer hands the call's answer to the engine, which writes it after the
-// call's goroutine is through with it.
+// writeAnswer hands the call's answer to the engine, which writes it, without
+// a copy of the body, once answer has returned. Until then the call is not
+// given back: see conn.end.
 func writeAnswer(ctx *fasthttp.RequestCtx, call *Call, contentType string) {
 	h := &ctx.Response.Header
 	h.DisableNormalizing()
@@ -133,9 +132,9 @@ func writeAnswer(ctx *fasthttp.RequestCtx, call *Call, contentType string) {
 	if contentType != "" {
 		h.SetContentType(contentType)
 	}
-	setHeader(h, nameRequestID, call.RequestID)
+	h.SetCanonical(nameRequestID, call.RequestID)
 	var decimal [10]byte
-	setHeader(h, nameCRC32, strconv.AppendUint(decimal[:0], uint64(crc32.ChecksumIEEE(call.Out)), 10))
+	h.SetCanonical(nameCRC32, strconv.AppendUint(decimal[:0], uint64(crc32.ChecksumIEEE(call.Out)), 10))
 	for i := range call.extra {
 		h.Set(call.extra[i].name, call.extra[i].value)
 	}
@@ -166,7 +165,7 @@ func (s *Server) regionOf(host []byte) aws.Region {
 
 // readRequest fills call from the engine's request. It returns 0, or the
 // status with which the request is refused.
-func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *conn, call *Call) int {
+func readRequest(ctx *fasthttp.RequestCtx, c *conn, call *Call) int {
 	if string(call.Method) == tooLarge {
 		return fasthttp.StatusRequestEntityTooLarge
 	}

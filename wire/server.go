@@ -83,14 +83,14 @@ type Server struct {
 	engine         *fasthttp.Server
 	calls          sync.Pool // Of *Call.
 
-	serving context.Context // The handlers' context: its life is the server's. See style: no request's.
-	abandon context.CancelFunc
+	abandon   context.CancelFunc // Ends the handlers' context.
+	abandoned <-chan struct{}
 
 	draining  atomic.Bool
 	rejecting atomic.Int32
 	running   sync.WaitGroup // Connections and rejections.
 
-	mu        sync.Mutex // Guards what follows.
+	mu        sync.Mutex // Guards what follows, and that no connection starts once draining.
 	random    rand.Source
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
@@ -123,9 +123,11 @@ func New(o Options) *Server {
 		s.random = systemRandom{}
 	}
 	s.calls.New = func() any { return new(Call) }
-	s.serving, s.abandon = context.WithCancel(context.Background())
+	serving, abandon := context.WithCancel(context.Background())
+	s.abandon, s.abandoned = abandon, serving.Done()
 	s.engine = &fasthttp.Server{
-		Handler: s.answer, HeaderReceived: refuseTooLarge, ErrorHandler: s.refuse, ConnState: connState,
+		Handler:        func(ctx *fasthttp.RequestCtx) { s.answer(serving, ctx) },
+		HeaderReceived: refuseTooLarge, ErrorHandler: refuse, ConnState: connState,
 		Name: "Server", NoDefaultContentType: true, ReadBufferSize: o.MaxHeader,
 		MaxRequestBodySize: MaxBody, StreamRequestBody: true, DisablePreParseMultipartForm: true,
 		Concurrency: math.MaxInt32, SecureErrorLogMessage: true, Logger: silent{},
@@ -166,12 +168,11 @@ func (s *Server) Serve(ln net.Listener) error {
 			s.take(nc)
 		case s.draining.Load():
 			return nil
-		//lint:ignore SA1019 no other way tells a passing error of Accept from a lasting one.
-		case errors.As(err, &passing) && passing.Temporary():
+		case errors.As(err, &passing) && passing.Temporary(): //nolint:staticcheck // Nothing else tells a passing error of Accept from a lasting one.
 			s.log.Warn("wire: accept failed, trying again", "error", err, "pause", pause)
 			select {
 			case <-time.After(pause):
-			case <-s.serving.Done():
+			case <-s.abandoned:
 			}
 			pause = min(2*pause, mostPause)
 		default:

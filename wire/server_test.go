@@ -23,8 +23,6 @@ const brief = 30 * time.Millisecond
 
 // TestSlowClient leaves requests unfinished, and wants them cut off.
 func TestSlowClient(t *testing.T) {
-	head := "POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: length\r\nContent-Type: " + ContentType + "\r\n"
-	ok := reply("200 OK", ContentType, "{}")
 	for _, tc := range []struct {
 		name, in string
 		limits   Timeouts
@@ -104,7 +102,6 @@ func TestSlowReader(t *testing.T) {
 // TestMaxConnections fills the server, is refused, and gets in when there is room.
 func TestMaxConnections(t *testing.T) {
 	h := start(t, Options{MaxConnections: 3})
-	ok := reply("200 OK", ContentType, "{}")
 	var in []*net.TCPConn
 	for range 3 {
 		c := h.dial()
@@ -135,7 +132,7 @@ func TestMaxConnections(t *testing.T) {
 		c := h.dial()
 		h.send(c, post("empty", "{}", last))
 		got := h.rest(c)
-		if got == reply("200 OK", ContentType, "{}", last) {
+		if got == okLast {
 			return
 		}
 		if got != overloaded || time.Now().After(stop) {
@@ -224,7 +221,7 @@ func TestShutdownWaits(t *testing.T) {
 	default:
 	}
 	close(goOn)
-	if got, want := h.rest(busy), reply("200 OK", ContentType, "{}", last); got != want {
+	if got, want := h.rest(busy), okLast; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if err := <-done; err != nil {
@@ -270,12 +267,12 @@ func TestPanic(t *testing.T) {
 	c := h.dial()
 	h.send(c, post("bug", "{}")+post("empty", "{}", last))
 	want := reply("500 Internal Server Error", ContentType, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`) +
-		reply("200 OK", ContentType, "{}", last)
+		okLast
 	if got := h.rest(c); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	v := <-told
-	if _, ok := v.(invariant.Broken); !ok {
+	if _, broken := v.(invariant.Broken); !broken {
 		t.Errorf("the hook was told %v", v)
 	}
 	if lines := strings.Count(h.log.String(), "handler panicked"); lines != 1 {
@@ -312,7 +309,7 @@ func TestAcceptSurvivesPassingErrors(t *testing.T) {
 	for range 3 {
 		c := h.dial()
 		h.send(c, post("empty", "{}", last))
-		if got, want := h.rest(c), reply("200 OK", ContentType, "{}", last); got != want {
+		if got, want := h.rest(c), okLast; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
