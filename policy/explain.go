@@ -170,13 +170,13 @@ func nearest(docs []*Document, r *Request) []*statement {
 func (s *statement) misses(r *Request) []string {
 	var out []string
 	if !s.coversAction(r) {
-		out = append(out, "its "+element("Action", s.notAction, s.actionText)+" does not cover "+r.Action)
+		out = append(out, element("Action", s.notAction, s.actionText)+r.Action)
 	}
 	if s.coversPrincipal(r) == noMatch {
-		out = append(out, "its "+element("Principal", s.notPrincipal, s.who.text)+" does not cover "+r.Principal.String())
+		out = append(out, element("Principal", s.notPrincipal, s.who.text)+r.Principal.String())
 	}
 	if !s.coversResource(r) {
-		out = append(out, "its "+element("Resource", s.notResource, s.resourceText)+" does not cover "+resourceOr(r.Resource))
+		out = append(out, element("Resource", s.notResource, s.resourceText)+resourceOr(r.Resource))
 	}
 	for i := range s.conditions {
 		if c := &s.conditions[i]; !c.holds(r, false) {
@@ -187,10 +187,11 @@ func (s *statement) misses(r *Request) []string {
 }
 
 func element(name string, not bool, texts []string) string {
+	list := " (" + strings.Join(texts, ", ") + ") "
 	if not {
-		name = "Not" + name
+		return "its Not" + name + list + "leaves out "
 	}
-	return name + " (" + strings.Join(texts, ", ") + ")"
+	return "its " + name + list + "does not cover "
 }
 
 // String writes a condition as "StringEquals aws:SourceAccount [a, b]".

@@ -14,10 +14,11 @@ const (
 
 // pattern is a string with wildcards and policy variables.
 type pattern struct {
-	text  string // With anyRun and anyOne; meaningless with pieces.
-	wild  bool
-	fold  bool    // Compare without regard to ASCII case; text is in lower case.
-	parts []piece // Where it has policy variables.
+	text    string // With anyRun and anyOne; meaningless with parts.
+	literal int    // How much of text stands before the first wildcard.
+	wild    bool
+	fold    bool    // Compare without regard to ASCII case; text is in lower case.
+	parts   []piece // Where it has policy variables.
 }
 
 // piece is a run of pattern text, or a variable.
@@ -60,9 +61,11 @@ func compilePattern(s string, syntax patternSyntax) (pattern, bool) {
 		i++
 	}
 	p.text = b.String()
+	for p.literal < len(p.text) && p.text[p.literal] != anyRun && p.text[p.literal] != anyOne {
+		p.literal++
+	}
 	if p.parts != nil {
 		p.parts = append(p.parts, piece{text: p.text})
-		p.wild = true
 	}
 	return p, true
 }
@@ -139,14 +142,33 @@ func (p *pattern) resolve(r *Request) (string, bool) {
 
 // matches reports whether the pattern covers s.
 func (p *pattern) matches(r *Request, s string) bool {
-	text, ok := p.resolve(r)
-	if !ok {
+	if p.parts != nil {
+		text, ok := p.resolve(r)
+		return ok && glob(text, s, p.fold)
+	}
+	n := p.literal
+	if len(s) < n || !p.wild && len(s) != n {
 		return false
 	}
-	if !p.wild && !p.fold {
-		return text == s
+	if !p.fold {
+		if s[:n] != p.text[:n] {
+			return false
+		}
+	} else if !equalFold(p.text[:n], s[:n]) {
+		return false
 	}
-	return glob(text, s, p.fold)
+	return !p.wild || len(p.text) == n+1 && p.text[n] == anyRun || glob(p.text[n:], s[n:], p.fold)
+}
+
+// equalFold compares s with a lower-case string of the same length, from the
+// end, since most actions begin with the same service.
+func equalFold(lowered, s string) bool {
+	for i := len(s) - 1; i >= 0; i-- {
+		if lowered[i] != lower(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // glob matches a compiled pattern. An anyOne takes one character, an anyRun
