@@ -17,6 +17,41 @@ func benchItem() string {
 	return text + "}"
 }
 
+// In steady state nothing on the way of a request or an answer allocates.
+func TestNoAllocations(t *testing.T) {
+	text := []byte(`{"id":{"S":"a\nb"},"n":{"N":"-123.456"},"m":{"M":{"l":{"L":[{"N":"1"},{"BOOL":"true"}]},"b":{"B":"AAECAwQFBgc="}}},"a\u0062":{"SS":["c","a","b"]}}`)
+	var s jsonscan.Scanner
+	var d Decoder
+	var e Editor
+	var stored, out []byte
+	x, paths := S("x"), []Path{path("id"), path("n")}
+	for name, f := range map[string]func(){
+		"decode": func() {
+			s.Reset(text)
+			var err error
+			if stored, err = d.Item(&s, stored[:0]); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"encode":  func() { out = AppendItemJSON(out[:0], stored) },
+		"size":    func() { _ = Item(stored).Size() },
+		"project": func() { out = Project(out[:0], stored, paths) },
+		"edit": func() {
+			e.Reset(stored)
+			if err := e.Set(paths[0], x); err != nil {
+				t.Fatal(err)
+			}
+			out = e.Item(out[:0])
+		},
+	} {
+		s.Reset(text)
+		stored, _ = d.Item(&s, stored[:0])
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}
+
 func BenchmarkDecodeItem(b *testing.B) {
 	text := []byte(benchItem())
 	var s jsonscan.Scanner

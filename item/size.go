@@ -22,26 +22,23 @@ func (v Value) Size() int {
 		return sizeFlag
 	case TypeL:
 		size := sizeContainer
-		for e := range v.Elements() {
-			size += sizeElement + e.Size()
+		for rest := v[headLen:]; len(rest) > 0; {
+			n := valueLen(rest)
+			size += sizeElement + rest[:n].Size()
+			rest = rest[n:]
 		}
 		return size
 	case TypeM:
-		size := sizeContainer
-		for name, e := range v.Entries() {
-			size += sizeElement + len(name) + e.Size()
-		}
-		return size
-	case TypeNS:
-		size := 0
-		for m := range v.Members() {
-			size += Number(m).Size()
-		}
-		return size
-	case TypeSS, TypeBS:
-		size := 0
-		for m := range v.Members() {
-			size += len(m)
+		return sizeContainer + sizeElement*v.Len() + sizeEntries(v[headLen:])
+	case TypeSS, TypeNS, TypeBS:
+		size, numbers := 0, v.Type() == TypeNS
+		for rest := []byte(v[headLen:]); len(rest) > 0; {
+			var payload []byte
+			if payload, rest = cutPayload(rest); numbers {
+				size += Number(payload).Size()
+			} else {
+				size += len(payload)
+			}
 		}
 		return size
 	}
@@ -49,10 +46,18 @@ func (v Value) Size() int {
 }
 
 // Size is the item's size in bytes as AWS counts it: names and values.
-func (it Item) Size() int {
+func (it Item) Size() int { return sizeEntries(it.body()) }
+
+// sizeEntries adds up names and values. It goes through the bytes itself: the
+// iterators would allocate in a function that calls itself.
+func sizeEntries(rest []byte) int {
 	size := 0
-	for name, v := range it.All() {
-		size += len(name) + v.Size()
+	for len(rest) > 0 {
+		var name []byte
+		name, rest = cutPayload(rest)
+		n := valueLen(rest)
+		size += len(name) + Value(rest[:n]).Size()
+		rest = rest[n:]
 	}
 	return size
 }

@@ -28,6 +28,7 @@ func TestValidateRefuses(t *testing.T) {
 		"number without end":           "\x01\x01a\x02\x03\x03\x82\x0b",
 		"number after its end":         "\x01\x01a\x02\x05\x03\x82\x0b\x00\x00",
 		"number with a leading zero":   "\x01\x01a\x02\x04\x03\x82\x02\x00",
+		"number whose first pair is 9": "\x01\x01a\x02\x04\x03\x82\x0a\x00",
 		"number with a zero pair":      "\x01\x01a\x02\x05\x03\x82\x0b\x01\x00",
 		"number without digits":        "\x01\x01a\x02\x03\x03\x82\x00",
 		"pair above 99":                "\x01\x01a\x02\x04\x03\x82\x65\x00",

@@ -40,6 +40,9 @@ func TestValid(t *testing.T) {
 		{`1 2`, false},
 		{"\"a\nb\"", false},
 		{"\"\xff\"", false},
+		{"[\"abc\xff\",1234567]", false},
+		{"[\"a\x1fb\",1234567]", false},
+		{"[\"a b\u00e9\",1234567]", true},
 		{`"\x"`, false},
 		{`"\u12g4"`, false},
 		{`"abc`, false},
@@ -141,11 +144,11 @@ func TestMismatch(t *testing.T) {
 
 func TestAppendString(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                 `""`,
-		"plain":            `"plain"`,
-		`a"b\c/d<&>`:       `"a\"b\\c/d<&>"`,
-		"\b\f\n\r\t":       `"\b\f\n\r\t"`,
-		"\x00\x1f\x7f":     `"\u0000\u001F` + "\x7f" + `"`,
+		"":                  `""`,
+		"plain":             `"plain"`,
+		`a"b\c/d<&>`:        `"a\"b\\c/d<&>"`,
+		"\b\f\n\r\t":        `"\b\f\n\r\t"`,
+		"\x00\x1f\x7f":      `"\u0000\u001F` + "\x7f" + `"`,
 		"é\u2028😀 and more": "\"é\u2028😀 and more\"",
 	} {
 		if got := string(AppendString([]byte("x"), in)); got != "x"+want {
