@@ -23,7 +23,7 @@ import (
 //	eval                         true or false of conditions, one a line
 //	key hash=(h) range=(r)       the key range of key conditions, one a line
 //	project                      the projections of the item, one a line
-//	update                       the item's changed attributes, one update a line
+//	update hash=(h) range=(r)    the item's changed attributes, one update a line
 //	unused                       after a line, are all placeholders used?
 //
 // Each line of input starts from the same item, names and values. Key
@@ -112,7 +112,7 @@ func (f *fixture) line(t *testing.T, d *datadriven.TestData, line string) (strin
 		}
 		return string(item.AppendItemJSON(nil, p.Project(nil, f.item))), nil
 	case "update":
-		return f.update(t, line, scope)
+		return f.update(t, d, line, scope)
 	}
 	t.Fatalf("%s: no such command: %s", d.Pos, d.Cmd)
 	return "", nil
@@ -128,13 +128,16 @@ func bindCondition(text string, scope *expr.Scope) (*expr.Condition, error) {
 
 // update prints the attributes that differ from the item's; {} stands for none,
 // and a name behind a minus for a removed one.
-func (f *fixture) update(t *testing.T, line string, scope *expr.Scope) (string, error) {
+func (f *fixture) update(t *testing.T, d *datadriven.TestData, line string, scope *expr.Scope) (string, error) {
 	e, err := expr.Parse(expr.UpdateKind, line)
 	if err != nil {
 		return "", err
 	}
 	u, err := expr.BindUpdate(e, scope)
 	if err != nil {
+		return "", err
+	}
+	if err := u.CheckNoKeys(expr.KeySchema{Hash: keyAttributes(t, d, "hash"), Range: keyAttributes(t, d, "range")}); err != nil {
 		return "", err
 	}
 	updated, err := u.Apply(nil, f.item)
@@ -231,16 +234,26 @@ func unescape(line string) string {
 	return strings.NewReplacer("·", " ", "␤", "\n", "␍", "\r", "␌", "\f", "ε", "").Replace(line)
 }
 
+// scanner decodes items from JSON.
+type scanner struct {
+	scan   jsonscan.Scanner
+	decode item.Decoder
+}
+
+func (s *scanner) item(text string) (item.Item, error) {
+	s.scan.Reset([]byte(text))
+	b, err := s.decode.Item(&s.scan, nil)
+	return b, err
+}
+
 func decodeItem(t testing.TB, text string) item.Item {
 	t.Helper()
-	var s jsonscan.Scanner
-	var d item.Decoder
-	s.Reset([]byte(text))
-	b, err := d.Item(&s, nil)
+	var s scanner
+	it, err := s.item(text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	return b
+	return it
 }
 
 func decodeValues(t testing.TB, text string) expr.Values {

@@ -209,12 +209,16 @@ func (u *Update) operand(n *Node, want item.Type, old item.Item) (item.Value, er
 }
 
 func (u *Update) arithmetic(op Op, a, b item.Value) (item.Value, error) {
-	var buf [64]byte
-	sum, err := item.AddNumbers, error(nil)
+	var (
+		buf    [64]byte
+		number []byte
+		err    error
+	)
 	if op == OpMinus {
-		sum = item.SubNumbers
+		number, err = item.SubNumbers(buf[:0], a.Number(), b.Number())
+	} else {
+		number, err = item.AddNumbers(buf[:0], a.Number(), b.Number())
 	}
-	number, err := sum(buf[:0], a.Number(), b.Number())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,91 @@
+package expr_test
+
+import (
+	"testing"
+
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+)
+
+// TestBuilder builds what a legacy parameter lowers to and evaluates it.
+func TestBuilder(t *testing.T) {
+	it := decodeItem(t, `{"a": {"N": "5"}, "status": {"S": "on"}}`)
+	b := expr.NewBuilder(expr.ConditionKind)
+	status := b.Path(item.Path{item.Name("status")})
+	between := b.Apply(expr.OpBetween, b.Path(item.Path{item.Name("a")}), b.Literal(number(1)), b.Literal(number(5)))
+	b.Where(b.Apply(expr.OpAnd, between, b.Apply(expr.OpNot, b.Apply(expr.OpContains, status, b.Literal(item.S("ff"))))))
+	e := b.Expression()
+	if got, want := e.String(), `a BETWEEN {"N":"1"} AND {"N":"5"} AND NOT contains(status, {"S":"ff"})`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	c, err := expr.BindCondition(e, &expr.Scope{})
+	checkError(t, err, "")
+	if !c.Eval(it) {
+		t.Error("the condition does not hold")
+	}
+
+	b = expr.NewBuilder(expr.UpdateKind)
+	b.Add(b.Path(item.Path{item.Name("a")}), b.Literal(number(2)))
+	b.Remove(b.Path(item.Path{item.Name("status")}))
+	b.Set(b.Path(item.Path{item.Name("b.c")}), b.Literal(item.S("x")))
+	u, err := expr.BindUpdate(b.Expression(), &expr.Scope{})
+	checkError(t, err, "")
+	updated, err := u.Apply(nil, it)
+	checkError(t, err, "")
+	if got, want := string(item.AppendItemJSON(nil, updated)), `{"a":{"N":"7"},"b.c":{"S":"x"}}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestFilterKeys: on Query a filter may not mention the key, and no expression
+// may reach into it.
+func TestFilterKeys(t *testing.T) {
+	schema := expr.KeySchema{
+		Hash:  []expr.KeyAttribute{{Name: "pk", Type: item.TypeS}},
+		Range: []expr.KeyAttribute{{Name: "sk", Type: item.TypeN}},
+	}
+	const inKey = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: "
+	const isKey = "Filter Expression can only contain non-primary key attributes: Primary key attribute: "
+	for text, want := range map[string]string{
+		"a = :v":                 "",
+		"a.pk = :v":              "",
+		"a = :v AND pk = :v":     isKey + "pk",
+		"size(sk) = :v":          isKey + "sk",
+		"sk = :v OR pk = :v":     isKey + "sk",
+		"pk.x = :v":              inKey + "pk",
+		"attribute_exists(#[0])": "",
+	} {
+		scope := &expr.Scope{Names: names("#k", "sk"), Values: values(":v")}
+		if text == "attribute_exists(#[0])" {
+			text, want = "attribute_exists(#k[0])", inKey+"sk"
+		}
+		c, err := bindCondition(text, scope)
+		checkError(t, err, "")
+		if err = c.CheckScalarKeys(schema); err == nil {
+			err = c.CheckNoKeys(schema)
+		}
+		checkError(t, err, want)
+	}
+}
+
+// TestCache: one text gives one expression, another kind another one, and
+// errors are not kept.
+func TestCache(t *testing.T) {
+	c := expr.NewCache(10)
+	first, err := c.Parse(expr.ConditionKind, "a = :v")
+	checkError(t, err, "")
+	second, err := c.Parse(expr.ConditionKind, "a = :v")
+	checkError(t, err, "")
+	if first != second {
+		t.Error("the same text was parsed twice")
+	}
+	filter, err := c.Parse(expr.FilterKind, "a = :v")
+	checkError(t, err, "")
+	if filter == first || filter.Kind() != expr.FilterKind {
+		t.Error("kinds are confused")
+	}
+	for range 2 {
+		_, err = c.Parse(expr.FilterKind, "a")
+		checkError(t, err, `Invalid FilterExpression: Syntax error; token: "<EOF>", near: "a"`)
+	}
+}
