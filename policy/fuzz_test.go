@@ -22,8 +22,7 @@ func FuzzParse(f *testing.F) {
 		for kind := Resource; kind <= RCP; kind++ {
 			doc, err := Parse(kind, "doc", []byte(text))
 			if err != nil {
-				var contract *aws.Error
-				if !errors.As(err, &contract) {
+				if _, ok := errors.AsType[*aws.Error](err); !ok {
 					t.Fatalf("%T %v", err, err)
 				}
 				continue

@@ -89,7 +89,7 @@ func report(d *policy.Decision) string {
 
 func readRequest(t *testing.T, d *datadriven.TestData) *policy.Request {
 	r := &policy.Request{}
-	for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(d.Input), "\n") {
 		f := strings.Fields(line)
 		switch f[0] {
 		case "principal":
@@ -126,7 +126,7 @@ func readLayers(t *testing.T, d *datadriven.TestData, docs map[string]*policy.Do
 		var levels [][]*policy.Document
 		for _, names := range arg.Vals {
 			var level []*policy.Document
-			for _, name := range strings.Split(names, "+") {
+			for name := range strings.SplitSeq(names, "+") {
 				if docs[name] == nil && arg.Key != "owner" {
 					d.Fatalf(t, "no document %q", name)
 				}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hortusdb/hortus/aws"
@@ -125,36 +126,27 @@ func (s *principals) match(p *Principal) match {
 		return direct
 	}
 	if p.Type == Service {
-		if has(s.services, p.Service) {
+		if slices.Contains(s.services, p.Service) {
 			return direct
 		}
 		return noMatch
 	}
-	if has(s.arns, p.ARN) || p.ID != "" && has(s.ids, p.ID) {
+	if slices.Contains(s.arns, p.ARN) || p.ID != "" && slices.Contains(s.ids, p.ID) {
 		return direct
 	}
 	if p.Type == AssumedRole {
 		id, _, _ := strings.Cut(p.ID, ":")
-		if has(s.arns, p.Role) || id != "" && has(s.ids, id) {
+		if slices.Contains(s.arns, p.Role) || id != "" && slices.Contains(s.ids, id) {
 			return byRole
 		}
 	}
-	if !has(s.accounts, string(p.Account)) {
+	if !slices.Contains(s.accounts, string(p.Account)) {
 		return noMatch
 	}
 	if p.Type == Root {
 		return direct
 	}
 	return byAccount
-}
-
-func has(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
 }
 
 // add compiles one value of a Principal element.

@@ -19,7 +19,7 @@ func TestChecks(t *testing.T) {
 	var v sigv4.Verifier
 	datadriven.RunTest(t, "testdata/checks", func(t *testing.T, d *datadriven.TestData) string {
 		r := &sigv4.Request{Method: "POST", Path: "/"}
-		for _, line := range strings.Split(d.Input, "\n") {
+		for line := range strings.SplitSeq(d.Input, "\n") {
 			if query, ok := strings.CutPrefix(line, "?"); ok {
 				r.RawQuery = query
 				continue

@@ -43,8 +43,11 @@ func errIncompleteHeader(p parts, f fields) error {
 func errIncompleteQuery(p parts) error {
 	var b strings.Builder
 	for _, part := range [...]struct{ name, value string }{
-		{"X-Amz-Algorithm", p.algorithm}, {"X-Amz-Credential", p.credential}, {"X-Amz-Signature", p.signature},
-		{"X-Amz-SignedHeaders", p.signedHeaders}, {"X-Amz-Date", p.date},
+		{"X-Amz-Algorithm", p.algorithm},
+		{"X-Amz-Credential", p.credential},
+		{"X-Amz-Signature", p.signature},
+		{"X-Amz-SignedHeaders", p.signedHeaders},
+		{"X-Amz-Date", p.date},
 	} {
 		if part.value == "" {
 			b.WriteString("AWS query-string parameters must include '" + part.name + "'. ")

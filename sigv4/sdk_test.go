@@ -40,7 +40,7 @@ func drawRequest(t *rapid.T) (*http.Request, []byte) {
 		}
 		u.RawQuery = query.Encode()
 	}
-	r := &http.Request{Method: "POST", URL: u, Host: u.Host, Header: http.Header{}, ContentLength: int64(len(body))}
+	r := &http.Request{Method: http.MethodPost, URL: u, Host: u.Host, Header: http.Header{}, ContentLength: int64(len(body))}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+rapid.StringMatching(`[A-Za-z]{1,12}`).Draw(t, "target"))
 	for range rapid.IntRange(0, 3).Draw(t, "more") {
@@ -121,8 +121,7 @@ func TestSDK(t *testing.T) {
 		}
 		what := mutate(t, got)
 		err := check(&v, got, now)
-		var contract *aws.Error
-		if !errors.As(err, &contract) {
+		if _, ok := errors.AsType[*aws.Error](err); !ok {
 			t.Fatalf("after a change of %s: %v\n%+v", what, err, got)
 		}
 	})

@@ -34,8 +34,8 @@ type Header struct{ Name, Value string }
 
 // Scope is what a credential must be scoped to.
 type Scope struct {
-	Services    []string // At least one; errors name the first.
-	RegionValid func(region string) bool
+	Services    []string                 // At least one; errors name the first.
+	RegionValid func(region string) bool // Not nil.
 }
 
 // Credential is what a request claims about its signer. Nothing of it is
@@ -120,8 +120,8 @@ func readHeaders(headers []Header) fields {
 }
 
 // Parse reads the credential of r and makes all checks that need no secret,
-// in DynamoDB's order. The error is an *aws.Error. now is the time of the
-// service.
+// in DynamoDB's order. The error is an *aws.Error, and the credential is then
+// of no use. now is the time of the service.
 func (v *Verifier) Parse(r *Request, expect Scope, now time.Time) (Credential, error) {
 	f := readHeaders(r.Headers)
 	presigned := r.RawQuery != "" && hasParameter(r.RawQuery, "X-Amz-Algorithm")
@@ -158,7 +158,10 @@ func (v *Verifier) Parse(r *Request, expect Scope, now time.Time) (Credential, e
 		SessionToken: p.token, Time: at, Presigned: presigned, amzDate: p.date,
 		signedHeaders: p.signedHeaders, signature: p.signature, contentSHA256: p.contentSHA256,
 	}
-	return c, c.readScope(p.credential, expect)
+	if err := c.readScope(p.credential, expect); err != nil {
+		return Credential{}, err
+	}
+	return c, nil
 }
 
 // parts are the pieces of either form, as they were sent.
@@ -212,7 +215,8 @@ func parseTime(s string) (time.Time, bool) {
 	hour, ok4 := digits(s[9:11])
 	minute, ok5 := digits(s[11:13])
 	second, ok6 := digits(s[13:15])
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || hour > 23 || minute > 59 || second > 59 {
+	numbers := ok1 && ok2 && ok3 && ok4 && ok5 && ok6
+	if !numbers || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
