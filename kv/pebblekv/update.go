@@ -15,6 +15,9 @@ import (
 	"github.com/hortusdb/hortus/kv"
 )
 
+// keptWrites bounds the memory that an update keeps for later ones.
+const keptWrites = 1 << 20
+
 // update is the working memory of an Update, used again by later ones.
 type update struct {
 	s        *Store
@@ -51,6 +54,9 @@ func newUpdate(s *Store) *update {
 
 // reset forgets the last update, and with it any reference to its memory.
 func (u *update) reset() {
+	if u.writes.Size() > keptWrites {
+		u.writes = kv.Writes{}
+	}
 	u.writes.Reset()
 	clear(u.values)
 	u.values, u.guards, u.latches = u.values[:0], u.guards[:0], u.latches[:0]
