@@ -121,7 +121,7 @@ func (b *binder) function(n *Node) error {
 		if n.Args[0].Op != OpPath {
 			return invalid(b.e.kind, "Operator or function requires a document path; operator or function: %s", n.Op)
 		}
-		return nil
+		return b.distinct(n)
 	case OpAttributeType:
 		return b.attributeType(&n.Args[1])
 	case OpSize:

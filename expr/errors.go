@@ -43,10 +43,6 @@ func errOperandType() error {
 	return aws.Validation("An operand in the update expression has an incorrect data type")
 }
 
-func errInvalidPath() error {
-	return aws.Validation("The document path provided in the update expression is invalid for update")
-}
-
 func errNesting() error {
 	return aws.Validation("Nesting Levels have exceeded supported limits")
 }

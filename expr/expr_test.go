@@ -26,7 +26,8 @@ import (
 //	update hash=(h) range=(r)    the item's changed attributes, one update a line
 //	unused                       after a line, are all placeholders used?
 //
-// Each line of input starts from the same item, names and values. Key
+// The output repeats each line and says what it gives; ! is an error. Each line
+// of input starts from the same item, names and values. Key
 // attributes are written name:type.
 func TestExpressions(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -64,7 +65,7 @@ func (f *fixture) run(t *testing.T, d *datadriven.TestData) string {
 		if err != nil {
 			result = contractError(t, err)
 		}
-		fmt.Fprintf(&out, "%s\n", result)
+		fmt.Fprintf(&out, "%s  →  %s\n", line, result)
 	}
 	return out.String()
 }

@@ -126,9 +126,11 @@ func checkPlaceholder(parameter string, sigil byte, key string) error {
 	switch {
 	case key == "":
 		return aws.Validation("%s contains invalid key: The expression attribute map contains an empty key;", parameter)
-	case len(key) > MaxPlaceholderBytes:
+	case len(key) > MaxPlaceholderBytes && sigil == '#':
 		return aws.Validation("%s contains invalid key: The expression attribute map contains a key that is too long; size of key: %d",
 			parameter, len(key))
+	case len(key) > MaxPlaceholderBytes: // Recorded: without the size here.
+		return aws.Validation("%s contains invalid key: The expression attribute map contains a key that is too long;", parameter)
 	}
 	ok := key[0] == sigil && len(key) > 1
 	for i := 1; i < len(key) && ok; i++ {

@@ -57,6 +57,7 @@ func TestScopeCheck(t *testing.T) {
 		{"name too long", expr.Scope{Names: names("#a", name+"n")}, "ExpressionAttributeNames contains invalid value: Attribute name is too large, must be less than 65536 bytes for key #a"},
 		{"value's key", expr.Scope{Values: values("v")}, `ExpressionAttributeValues contains invalid key: Syntax error; key: "v"`},
 		{"value's key with a dot", expr.Scope{Values: values(":a.b")}, `ExpressionAttributeValues contains invalid key: Syntax error; key: ":a.b"`},
+		{"value's key too long", expr.Scope{Values: values(":" + long)}, "ExpressionAttributeValues contains invalid key: The expression attribute map contains a key that is too long;"},
 		{"too many names", expr.Scope{Names: many}, "ExpressionAttributeNames exceeds max size"},
 		{"too large values", expr.Scope{Values: big}, "ExpressionAttributeValues exceeds max size"},
 	} {

@@ -92,12 +92,14 @@ func (u *Update) CheckNoKeys(schema KeySchema) error {
 }
 
 // Apply appends the updated item to dst. All actions read old, which stays as
-// it is and must not share memory with dst. First every value is computed, in
-// the order of the text; then every path is checked and written. After an error
-// there is no item.
+// it is and must not share memory with dst. After an error there is no item.
+// Errors come in the order of the text, an action's path before its value.
 func (u *Update) Apply(dst []byte, old item.Item) (item.Item, error) {
 	u.scratch = u.scratch[:0]
 	for i := range u.e.actions {
+		if err := checkParent(old, u.targets[i]); err != nil {
+			return nil, err
+		}
 		v, err := u.result(&u.e.actions[i], u.targets[i], old)
 		if err != nil {
 			return nil, err
@@ -120,6 +122,23 @@ func (u *Update) Apply(dst []byte, old item.Item) (item.Item, error) {
 		}
 	}
 	return u.editor.Item(dst), nil
+}
+
+// checkParent refuses a path whose last step is into nothing, or into a value
+// of another kind.
+func checkParent(it item.Item, path item.Path) error {
+	last := len(path) - 1
+	if last == 0 {
+		return nil
+	}
+	want := item.TypeM
+	if path[last].Index >= 0 {
+		want = item.TypeL
+	}
+	if parent, ok := it.At(path[:last]); !ok || parent.Type() != want {
+		return item.ErrInvalidPath
+	}
+	return nil
 }
 
 // result computes what an action leaves at its path; nil leaves nothing.
@@ -177,10 +196,16 @@ func (u *Update) eval(n *Node, old item.Item) (item.Value, error) {
 	case OpValue:
 		return u.values[n.Slot], nil
 	case OpIfNotExists:
+		// The second operand must have a value even if it is not wanted
+		// (recorded).
+		other, err := u.eval(&n.Args[1], old)
+		if err != nil {
+			return nil, err
+		}
 		if v, ok := old.At(u.paths[n.Args[0].Slot]); ok {
 			return v, nil
 		}
-		return u.eval(&n.Args[1], old)
+		return other, nil
 	}
 	want := item.TypeN
 	if n.Op == OpListAppend {
