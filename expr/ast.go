@@ -217,9 +217,9 @@ type printer struct {
 	b *strings.Builder
 }
 
-// node prints n, in parentheses if it binds more loosely than min.
-func (p *printer) node(n *Node, min int) {
-	if n.Op.precedence() < min {
+// node prints n, in parentheses if it binds more loosely than loosest.
+func (p *printer) node(n *Node, loosest int) {
+	if n.Op.precedence() < loosest {
 		p.b.WriteByte('(')
 		defer p.b.WriteByte(')')
 	}
@@ -254,12 +254,12 @@ func (p *printer) node(n *Node, min int) {
 	}
 }
 
-func (p *printer) list(nodes []Node, separator string, min int) {
+func (p *printer) list(nodes []Node, separator string, loosest int) {
 	for i := range nodes {
 		if i > 0 {
 			p.b.WriteString(separator)
 		}
-		p.node(&nodes[i], min)
+		p.node(&nodes[i], loosest)
 	}
 }
 
