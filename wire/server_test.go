@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ func TestSlowClient(t *testing.T) {
 		{"trailer", head + "Transfer-Encoding: chunked\r\n\r\n0\r\n", Timeouts{Body: brief}, refused("408 Request Timeout", true)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			for _, other := range []*time.Duration{&tc.limits.Idle, &tc.limits.Head, &tc.limits.Body} {
+				*other = cmp.Or(*other, time.Hour) // So that no other limit does this one's work.
+			}
 			h := start(t, Options{Timeouts: tc.limits})
 			c := h.dial()
 			h.send(c, tc.in)
@@ -226,6 +230,27 @@ func TestShutdownWaits(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoWaitWhileDraining: a connection whose answer went out without word that
+// it was the last, since Shutdown came just after, must not wait for another
+// request: Shutdown has passed it by.
+func TestNoWaitWhileDraining(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	s := New(Options{Handler: handlerFunc(echo)})
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := &conn{Conn: near, server: s}
+	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	go far.Write([]byte("x")) // Fails at the end of the test, or gives a wrong Read its byte.
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("read %d bytes, %v", n, err)
 	}
 }
 
