@@ -4,6 +4,7 @@ package clock
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -115,4 +116,23 @@ func (h *Hybrid) Restore(t Timestamp) {
 	if t.Compare(h.last) > 0 {
 		h.last = t
 	}
+}
+
+// Wait returns when d has passed, when wake can be received from, or when ctx
+// ends; only then its result is false. It is how a goroutine that owns a Step
+// waits for its next turn. A negative d waits for wake or ctx alone.
+func Wait(ctx context.Context, wake <-chan struct{}, d time.Duration) bool {
+	var tick <-chan time.Time
+	if d >= 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		tick = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wake:
+	case <-tick:
+	}
+	return ctx.Err() == nil
 }

@@ -1,0 +1,128 @@
+// Package api says how a service declares its operations, each in three steps:
+// decode, access, run.
+//
+// What a call touches is known only from its body. So it is decoded first, then
+// it names what it needs leave for, and only then it runs, in the cell that owns
+// what it touches.
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+)
+
+// Operation is one operation of a service. S is the service as a cell has it.
+type Operation[S any] struct {
+	Name   string // As in the target header, without the service's prefix.
+	Action string // The IAM action, as in "dynamodb:PutItem".
+
+	// Creates says that the operation may make the first thing in its cell.
+	// Others find an empty cell where there is none, and leave nothing behind.
+	Creates bool
+
+	// CrossAccount says that another account may call it, by naming a resource
+	// by its ARN (documented for each operation).
+	CrossAccount bool
+
+	// Decode reads the body into c.Input and names in c.Needs what the call
+	// touches. It knows no cell. Its errors are serialization errors and the
+	// broken constraints of the model.
+	Decode func(c *Call) error
+
+	// Run does it, and appends the answer's body to c.Out.
+	Run func(ctx context.Context, service S, c *Call) error
+}
+
+// Need is leave that a call needs: an action on a resource.
+type Need struct {
+	Action string
+	Table  string // A table's name; "" for an action that takes no resource.
+	Index  string // An index of that table, where that is the resource.
+	Cell   aws.Cell
+}
+
+// ARN returns the ARN of the resource.
+func (n *Need) ARN() string {
+	if n.Table == "" {
+		return "*"
+	}
+	arn := n.Cell.TableARN(n.Table)
+	if n.Index != "" {
+		arn += "/index/" + n.Index
+	}
+	return arn
+}
+
+// Call is one call on its way. It may be reused when it is over.
+type Call struct {
+	Caller policy.Principal
+	Home   aws.Cell // The caller's account, in the Region that was called.
+	Owner  aws.Cell // Whose cell it is that runs the call: Home, or that of an ARN.
+	Body   []byte
+	Header func(name string) []byte // The request's headers, by lower-case name.
+
+	Input any // What Decode made of the body.
+	Needs []Need
+	Out   []byte // The answer's body.
+}
+
+// Need adds a need for an action on a table of the call's owner.
+func (c *Call) Need(action, table, index string) {
+	c.Needs = append(c.Needs, Need{action, table, index, c.Owner})
+}
+
+// maxTableName is the longest name of a table (documented).
+const maxTableName = 255
+
+// Table reads a TableName parameter, which may be an ARN, and returns the
+// table's name. An ARN makes its cell the owner of the call.
+func (c *Call) Table(parameter string) (string, error) {
+	name, ok := strings.CutPrefix(parameter, "arn:")
+	if !ok {
+		return parameter, CheckTableName(parameter)
+	}
+	cell, table, _, err := ParseTableARN("arn:" + name)
+	if err != nil {
+		return "", err
+	}
+	if cell.Region != c.Home.Region {
+		return "", aws.Validation("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Invalid AWS region", parameter)
+	}
+	c.Owner = cell
+	return table, nil
+}
+
+// CheckTableName returns AWS's error for a name that no table can have.
+func CheckTableName(name string) error {
+	if len(name) < 3 || len(name) > maxTableName {
+		return aws.Validation("TableName must be at least 3 characters long and at most %d characters long", maxTableName)
+	}
+	return nil
+}
+
+// ParseTableARN reads the ARN of a table, or of one of its indexes.
+func ParseTableARN(arn string) (c aws.Cell, table, index string, err error) {
+	bad := aws.Validation("1 validation error detected: Invalid 'ARN': %s", arn)
+	p := strings.SplitN(arn, ":", 6)
+	if len(p) != 6 || p[0] != "arn" || p[1] != "aws" || p[2] != "dynamodb" {
+		return c, "", "", bad
+	}
+	c = aws.Cell{Account: aws.Account(p[4]), Region: aws.Region(p[3])}
+	rest, ok := strings.CutPrefix(p[5], "table/")
+	if !ok || !c.Account.Valid() {
+		return c, "", "", bad
+	}
+	if !c.Region.Known() {
+		return c, "", "", aws.Validation("1 validation error detected: Invalid AWS region in '%s'", arn)
+	}
+	table, rest, more := strings.Cut(rest, "/")
+	if more {
+		if index, ok = strings.CutPrefix(rest, "index/"); !ok {
+			return c, "", "", bad
+		}
+	}
+	return c, table, index, CheckTableName(table)
+}

@@ -1,0 +1,168 @@
+// Package changelog says what happened in a cell's tables, in commit order,
+// durably: what a change record is, who reads a log and from where, and how
+// long it is kept.
+//
+// The log is the narrow waist: streams, replication, point-in-time recovery and
+// export are readers of it, and nothing else records changes. kv owns
+// positions, durability and order; a reader never sees a record that a crash
+// could take back.
+package changelog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/item"
+)
+
+// Cause says what made a change.
+type Cause uint8
+
+// The causes of changes.
+const (
+	Client  Cause = 1 + iota // A call of the data plane.
+	Expiry                   // Time to live.
+	Replica                  // A write of another member of the global table.
+	Restore                  // A restore or an import.
+)
+
+func (c Cause) String() string {
+	switch c {
+	case Client:
+		return "client"
+	case Expiry:
+		return "expiry"
+	case Replica:
+		return "replica"
+	case Restore:
+		return "restore"
+	}
+	return fmt.Sprintf("cause %d", uint8(c))
+}
+
+// Record is one change of one item. Its slices are views into the encoded
+// record.
+type Record struct {
+	Version     conflict.Version
+	Previous    conflict.Version // Of what it replaced; zero when there was nothing.
+	Vector      conflict.Vector
+	Transaction uint64 // The same for all records of one transaction; zero outside.
+	Cause       Cause
+	Deleted     bool
+	Key         item.Item // The key attributes.
+	New         item.Item // The image after, nil when it is not kept or Deleted.
+	Old         item.Item // The image before, nil when it is not kept or there was none.
+}
+
+// recordFormat is the first byte of every record; see docs/formats/changelog.md.
+const recordFormat = 1
+
+const (
+	flagDeleted = 1 << iota
+	flagPrevious
+	flagVector
+	flagTransaction
+	flagNew
+	flagOld
+)
+
+// ErrMalformed reports bytes that are not a record of a known format.
+var ErrMalformed = errors.New("changelog: malformed record")
+
+// Append appends the encoded record.
+func (r *Record) Append(dst []byte) []byte {
+	flags := byte(0)
+	set := func(on bool, f byte) {
+		if on {
+			flags |= f
+		}
+	}
+	set(r.Deleted, flagDeleted)
+	set(!r.Previous.IsZero(), flagPrevious)
+	set(len(r.Vector) > 0, flagVector)
+	set(r.Transaction != 0, flagTransaction)
+	set(r.New != nil, flagNew)
+	set(r.Old != nil, flagOld)
+	dst = append(dst, recordFormat, flags, byte(r.Cause))
+	dst = conflict.AppendVersion(dst, r.Version)
+	if flags&flagPrevious != 0 {
+		dst = conflict.AppendVersion(dst, r.Previous)
+	}
+	if flags&flagVector != 0 {
+		dst = conflict.AppendVector(dst, r.Vector)
+	}
+	if flags&flagTransaction != 0 {
+		dst = binary.AppendUvarint(dst, r.Transaction)
+	}
+	dst = appendBytes(dst, r.Key)
+	if flags&flagNew != 0 {
+		dst = appendBytes(dst, r.New)
+	}
+	if flags&flagOld != 0 {
+		dst = appendBytes(dst, r.Old)
+	}
+	return dst
+}
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+// Decode reads an encoded record. The record's slices point into b.
+func Decode(b []byte, d *conflict.Decoder) (Record, error) {
+	var r Record
+	if len(b) < 3 || b[0] != recordFormat {
+		return r, ErrMalformed
+	}
+	flags := b[1]
+	r.Cause, r.Deleted = Cause(b[2]), flags&flagDeleted != 0
+	var err error
+	if r.Version, b, err = d.Version(b[3:]); err != nil {
+		return r, ErrMalformed
+	}
+	if flags&flagPrevious != 0 {
+		if r.Previous, b, err = d.Version(b); err != nil {
+			return r, ErrMalformed
+		}
+	}
+	if flags&flagVector != 0 {
+		if r.Vector, b, err = d.Vector(b); err != nil {
+			return r, ErrMalformed
+		}
+	}
+	if flags&flagTransaction != 0 {
+		n, k := binary.Uvarint(b)
+		if k <= 0 {
+			return r, ErrMalformed
+		}
+		r.Transaction, b = n, b[k:]
+	}
+	if r.Key, b, err = cutBytes(b); err != nil {
+		return r, err
+	}
+	if flags&flagNew != 0 {
+		if r.New, b, err = cutBytes(b); err != nil {
+			return r, err
+		}
+	}
+	if flags&flagOld != 0 {
+		if r.Old, b, err = cutBytes(b); err != nil {
+			return r, err
+		}
+	}
+	if len(b) != 0 {
+		return r, ErrMalformed
+	}
+	return r, nil
+}
+
+func cutBytes(b []byte) (head, rest []byte, err error) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return nil, nil, ErrMalformed
+	}
+	b = b[k:]
+	return b[:n:n], b[n:], nil
+}

@@ -1,0 +1,510 @@
+package dynamodb
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/jsonscan"
+	"github.com/hortusdb/hortus/shape"
+	"github.com/hortusdb/hortus/table"
+)
+
+// Limits of batches (documented).
+const (
+	maxBatchGet    = 100
+	maxBatchWrite  = 25
+	maxBatchAnswer = 16 << 20
+)
+
+// batchKeys is what a BatchGetItem asks of one table.
+type batchKeys struct {
+	table      string
+	keys       []item.Item
+	hasKeys    bool
+	consistent bool
+	projection text
+	scope      expr.Scope
+	legacy     bool
+}
+
+// batchWrites is what a BatchWriteItem asks of one table.
+type batchWrites struct {
+	table  string
+	writes []batchWrite
+}
+
+type batchWrite struct {
+	put      item.Item
+	del      item.Item
+	hasPut   bool
+	hasDel   bool
+	putGiven bool // PutRequest has an Item, or DeleteRequest a Key.
+}
+
+// array reads a JSON array and calls fn before each element.
+func (r *request) array(fn func() error) error {
+	switch r.scan.Peek() {
+	case jsonscan.Array:
+	case jsonscan.Object:
+		return aws.Serialization("Start of structure or map found where not expected")
+	case jsonscan.Invalid, jsonscan.End:
+		return aws.Serialization("")
+	default:
+		return aws.Serialization("Unexpected field type")
+	}
+	if r.scan.BeginArray() != nil {
+		return aws.Serialization("")
+	}
+	for {
+		more, err := r.scan.NextElem()
+		if err != nil || !more {
+			return serialization(err)
+		}
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *API) decodeBatchGetItem(c *api.Call) error {
+	r := a.get(c)
+	given := false
+	err := r.members(func(name []byte) error {
+		if string(name) != "RequestItems" {
+			return r.option(name)
+		}
+		given = true
+		r.keys = r.keys[:0]
+		return r.object(func(name string) error {
+			r.keys = append(r.keys, batchKeys{table: name})
+			return r.batchKeys(&r.keys[len(r.keys)-1])
+		})
+	})
+	if err != nil {
+		return err
+	}
+	var v shape.Violations
+	v.Required("requestItems", given)
+	for i := range r.keys {
+		v.Enter("requestItems")
+		v.EnterKey(r.keys[i].table)
+		v.Required("keys", r.keys[i].hasKeys)
+		if r.keys[i].hasKeys {
+			v.Count("keys", len(r.keys[i].keys), 1, maxBatchGet, nil)
+		}
+		v.Leave()
+		v.Leave()
+	}
+	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
+	if err := v.Err(); err != nil {
+		return err
+	}
+	if len(r.keys) == 0 {
+		return aws.Validation("The requestItems parameter is required for BatchGetItem")
+	}
+	for i := range r.keys {
+		if err := r.needTable(c, "dynamodb:BatchGetItem", r.keys[i].table); err != nil {
+			return err
+		}
+		if r.keys[i].legacy {
+			return aws.Validation("The parameter AttributesToGet is not supported yet: use the expression that replaces it")
+		}
+	}
+	return nil
+}
+
+// errOwners refuses a batch over tables of several accounts.
+var errOwners = aws.Validation("All tables of a batch must belong to one account")
+
+// needTable names one table of a batch. All of a batch's tables have one owner.
+func (r *request) needTable(c *api.Call, action, parameter string) error {
+	owner := c.Owner
+	name, err := c.Table(parameter)
+	if err != nil {
+		return err
+	}
+	if len(c.Needs) > 0 && c.Owner != owner {
+		return errOwners
+	}
+	c.Need(action, name, "")
+	return nil
+}
+
+// batchKeys reads what a BatchGetItem asks of one table.
+func (r *request) batchKeys(b *batchKeys) error {
+	outer := r.scope
+	defer func() { r.scope = outer }()
+	r.scope = expr.Scope{}
+	err := r.object(func(name string) error {
+		switch name {
+		case "Keys":
+			b.hasKeys = true
+			return r.array(func() error {
+				var key item.Item
+				if err := r.attributes(&key); err != nil {
+					return err
+				}
+				b.keys = append(b.keys, key)
+				return nil
+			})
+		case "ConsistentRead":
+			return r.bool(&b.consistent)
+		case "ProjectionExpression":
+			return r.text(&b.projection)
+		case "ExpressionAttributeNames":
+			return r.names()
+		case "AttributesToGet":
+			b.legacy = true
+		}
+		return serialization(r.scan.Skip())
+	})
+	b.scope = r.scope
+	return err
+}
+
+func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
+	r := c.Input.(*request)
+	if r.invalid != nil {
+		return r.invalid
+	}
+	total := 0
+	projections := make([]*expr.Projection, len(r.keys))
+	for i := range r.keys {
+		b := &r.keys[i]
+		total += len(b.keys)
+		one := request{scope: b.scope}
+		one.expressions[expr.ProjectionKind] = b.projection
+		var err error
+		if projections[i], err = a.projection(&one); err != nil {
+			return err
+		}
+	}
+	if total > maxBatchGet {
+		return aws.Validation("Too many items requested for the BatchGetItem call")
+	}
+	lookups, owner, err := s.lookups(c, r)
+	if err != nil {
+		return err
+	}
+	g := batchGet{request: r, projections: projections, owner: owner, answers: make([][]byte, len(r.keys)), usage: make([]usage, len(r.keys))}
+	for i := range r.keys {
+		g.usage[i].table = r.keys[i].table
+	}
+	if err := s.Engine.GetMany(ctx, lookups, g.add); err != nil {
+		return err
+	}
+	c.Out = g.append(c.Out)
+	return nil
+}
+
+// lookups resolves all keys; owner tells for each which table of the request it
+// is of.
+func (s *Service) lookups(c *api.Call, r *request) ([]table.Lookup, []int, error) {
+	var lookups []table.Lookup
+	var owner []int
+	for i := range r.keys {
+		t, err := s.table(c.Needs[i].Table)
+		if err != nil {
+			return nil, nil, err
+		}
+		seen := make(map[string]bool, len(r.keys[i].keys))
+		for _, k := range r.keys[i].keys {
+			key, err := t.RequestKey(k)
+			if err != nil {
+				return nil, nil, err
+			}
+			if seen[string(k)] {
+				return nil, nil, aws.Validation("Provided list of item keys contains duplicates")
+			}
+			seen[string(k)] = true
+			lookups = append(lookups, table.Lookup{Table: t, Key: key, Consistent: r.keys[i].consistent})
+			owner = append(owner, i)
+		}
+	}
+	return lookups, owner, nil
+}
+
+// batchGet gathers the answer of a BatchGetItem.
+type batchGet struct {
+	request     *request
+	projections []*expr.Projection
+	owner       []int
+	answers     [][]byte
+	size        int
+	left        []int // Lookups that did not fit.
+	usage       []usage
+}
+
+func (g *batchGet) add(i int, it item.Item) error {
+	n := g.owner[i]
+	size := 0
+	if it != nil {
+		size = it.Size()
+	}
+	if g.size+size > maxBatchAnswer {
+		g.left = append(g.left, i)
+		return nil
+	}
+	g.size += size
+	g.usage[n].units += readUnits(size, g.request.keys[n].consistent)
+	if it == nil {
+		return nil
+	}
+	if p := g.projections[n]; p != nil {
+		it = p.Project(g.request.buf[len(g.request.buf):], it)
+	}
+	if len(g.answers[n]) > 0 {
+		g.answers[n] = append(g.answers[n], ',')
+	}
+	g.answers[n] = item.AppendItemJSON(g.answers[n], it)
+	return nil
+}
+
+func (g *batchGet) append(dst []byte) []byte {
+	dst = append(dst, `{"Responses":{`...)
+	for i := range g.request.keys {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsonscan.AppendString(dst, g.request.keys[i].table)
+		dst = append(dst, ':', '[')
+		dst = append(dst, g.answers[i]...)
+		dst = append(dst, ']')
+	}
+	dst = append(dst, `},"UnprocessedKeys":{`...)
+	dst = g.appendLeft(dst)
+	dst = append(dst, '}')
+	if g.request.wantsCapacity() {
+		dst = appendUsages(dst, g.usage, g.request.returnConsumed.s)
+	}
+	return append(dst, '}')
+}
+
+// appendLeft writes the keys that did not fit, as a request for them.
+func (g *batchGet) appendLeft(dst []byte) []byte {
+	index := make([]int, len(g.request.keys)) // Of the first lookup of each table.
+	for i := 1; i < len(index); i++ {
+		index[i] = index[i-1] + len(g.request.keys[i-1].keys)
+	}
+	some := false
+	for n := range g.request.keys {
+		b := &g.request.keys[n]
+		first := true
+		for _, i := range g.left {
+			if g.owner[i] != n {
+				continue
+			}
+			if first {
+				if some {
+					dst = append(dst, ',')
+				}
+				dst = b.appendHead(dst)
+			} else {
+				dst = append(dst, ',')
+			}
+			first, some = false, true
+			dst = item.AppendItemJSON(dst, b.keys[i-index[n]])
+		}
+		if !first {
+			dst = append(dst, ']', '}')
+		}
+	}
+	return dst
+}
+
+// appendHead writes a table's entry of UnprocessedKeys up to its first key.
+func (b *batchKeys) appendHead(dst []byte) []byte {
+	dst = jsonscan.AppendString(dst, b.table)
+	dst = append(dst, `:{`...)
+	if b.projection.ok {
+		dst = append(dst, `"ProjectionExpression":`...)
+		dst = append(jsonscan.AppendString(dst, b.projection.s), ',')
+	}
+	if b.scope.Names != nil {
+		dst = append(dst, `"ExpressionAttributeNames":{`...)
+		for i, n := range b.scope.Names {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = jsonscan.AppendString(dst, n.Placeholder)
+			dst = jsonscan.AppendString(append(dst, ':'), n.Attribute)
+		}
+		dst = append(dst, `},`...)
+	}
+	if b.consistent {
+		dst = append(dst, `"ConsistentRead":true,`...)
+	}
+	return append(dst, `"Keys":[`...)
+}
+
+func appendUsages(dst []byte, usages []usage, detail string) []byte {
+	dst = append(dst, `,"ConsumedCapacity":[`...)
+	for i := range usages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = usages[i].append(dst, detail)
+	}
+	return append(dst, ']')
+}
+
+func (a *API) decodeBatchWriteItem(c *api.Call) error {
+	r := a.get(c)
+	given := false
+	err := r.members(func(name []byte) error {
+		if string(name) != "RequestItems" {
+			return r.option(name)
+		}
+		given = true
+		r.puts = r.puts[:0]
+		return r.object(func(name string) error {
+			r.puts = append(r.puts, batchWrites{table: name})
+			b := &r.puts[len(r.puts)-1]
+			return r.array(func() error { return r.batchWrite(b) })
+		})
+	})
+	if err != nil {
+		return err
+	}
+	var v shape.Violations
+	v.Required("requestItems", given)
+	if given {
+		v.Count("requestItems", len(r.puts), 1, maxBatchWrite, nil)
+	}
+	for i := range r.puts {
+		v.Enter("requestItems")
+		v.Count(r.puts[i].table+".member", len(r.puts[i].writes), 1, maxBatchWrite, nil)
+		v.Leave()
+	}
+	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
+	enum(&v, "returnItemCollectionMetrics", r.returnMetrics, metricsSet)
+	if err := v.Err(); err != nil {
+		return err
+	}
+	for i := range r.puts {
+		if err := r.needTable(c, "dynamodb:BatchWriteItem", r.puts[i].table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batchWrite reads one element of a table's list: a PutRequest or a
+// DeleteRequest.
+func (r *request) batchWrite(b *batchWrites) error {
+	var w batchWrite
+	err := r.object(func(name string) error {
+		switch name {
+		case "PutRequest":
+			w.hasPut = true
+			return r.wrapped("Item", &w.put, &w.putGiven)
+		case "DeleteRequest":
+			w.hasDel = true
+			return r.wrapped("Key", &w.del, &w.putGiven)
+		}
+		return serialization(r.scan.Skip())
+	})
+	b.writes = append(b.writes, w)
+	return err
+}
+
+// wrapped reads an object whose only member of interest is a map of attribute
+// values.
+func (r *request) wrapped(member string, into *item.Item, given *bool) error {
+	return r.object(func(name string) error {
+		if name != member {
+			return serialization(r.scan.Skip())
+		}
+		*given = true
+		return r.attributes(into)
+	})
+}
+
+// errBatchElement is AWS's answer to an element that is not one write.
+var errBatchElement = aws.Validation("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+
+func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error {
+	r := c.Input.(*request)
+	if r.invalid != nil {
+		return r.invalid
+	}
+	total := 0
+	for i := range r.puts {
+		total += len(r.puts[i].writes)
+	}
+	if total > maxBatchWrite {
+		return aws.Validation("Too many items requested for the BatchWriteItem call")
+	}
+	var writes []*table.Write
+	var owner []int
+	for i := range r.puts {
+		list, err := s.batchWrites(c.Needs[i].Table, &r.puts[i], r.wantsCapacity())
+		if err != nil {
+			return err
+		}
+		for _, w := range list {
+			writes, owner = append(writes, w), append(owner, i)
+		}
+	}
+	if err := s.Engine.WriteBatch(ctx, writes); err != nil {
+		return err
+	}
+	c.Out = append(c.Out, `{"UnprocessedItems":{}`...)
+	if r.returnMetrics.s == "SIZE" {
+		c.Out = appendBatchMetrics(c.Out, r, writes, owner)
+	}
+	if r.wantsCapacity() {
+		usages := make([]usage, len(r.puts))
+		for i := range usages {
+			usages[i].table = r.puts[i].table
+		}
+		for i, w := range writes {
+			usages[owner[i]].write(w)
+		}
+		c.Out = appendUsages(c.Out, usages, r.returnConsumed.s)
+	}
+	c.Out = append(c.Out, '}')
+	return nil
+}
+
+// batchWrites resolves the writes of one table.
+func (s *Service) batchWrites(name string, b *batchWrites, indexes bool) ([]*table.Write, error) {
+	t, err := s.table(name)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*table.Write, 0, len(b.writes))
+	var keys [][]byte
+	for i := range b.writes {
+		e := &b.writes[i]
+		w := &table.Write{Table: t, Kind: table.Put, Item: e.put, KeepIndexes: indexes}
+		if e.hasPut == e.hasDel || !e.putGiven {
+			return nil, errBatchElement
+		}
+		if e.hasPut {
+			if e.put.Size() > table.MaxItemSize {
+				return nil, errItemTooLarge
+			}
+			if w.Key, err = t.ItemKey(e.put); err == nil {
+				err = t.CheckIndexKeys(e.put)
+			}
+		} else {
+			w.Kind = table.Delete
+			w.Key, err = t.RequestKey(e.del)
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, slices.Concat(w.Key.Hash, w.Key.Range))
+		out = append(out, w)
+	}
+	slices.SortFunc(keys, slices.Compare)
+	if len(slices.CompactFunc(keys, slices.Equal)) < len(out) {
+		return nil, aws.Validation("Provided list of item keys contains duplicates")
+	}
+	return out, nil
+}

@@ -1,0 +1,323 @@
+package dynamodb
+
+import (
+	"context"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/shape"
+	"github.com/hortusdb/hortus/table"
+
+	"strconv"
+)
+
+// maxSegments is the largest TotalSegments of a parallel scan (documented).
+const maxSegments = 1_000_000
+
+func (a *API) decodeQuery(c *api.Call) error { return a.decodePage(c, "dynamodb:Query") }
+
+func (a *API) decodeScan(c *api.Call) error { return a.decodePage(c, "dynamodb:Scan") }
+
+func (a *API) decodePage(c *api.Call, action string) error {
+	r := a.get(c)
+	if err := r.decode(); err != nil {
+		return err
+	}
+	var v shape.Violations
+	a.tableName(&v, r.table)
+	if r.index.ok {
+		v.String("indexName", r.index.s, a.model.Constraint("IndexName"))
+	}
+	enum(&v, "select", r.choice, choiceSet)
+	if r.limit.ok && r.limit.n < 1 {
+		v.Range("limit", r.limit.n, 1, 1<<31)
+	}
+	if r.segment.ok {
+		v.Range("segment", r.segment.n, 0, maxSegments-1)
+	}
+	if r.total.ok {
+		v.Range("totalSegments", r.total.n, 1, maxSegments)
+	}
+	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
+	return r.finish(c, &v, action, r.index.s)
+}
+
+// page is a Query or Scan that is ready to run.
+type page struct {
+	table.Page
+	projection *expr.Projection
+	condition  *expr.KeyCondition
+	count      bool // The items themselves are not wanted.
+}
+
+func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
+	r := c.Input.(*request)
+	var p page
+	if err := a.bindPage(r, &p, expr.FilterKind, expr.KeyConditionKind); err != nil {
+		return err
+	}
+	if p.condition == nil {
+		return aws.Validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	if err := s.locate(c, r, &p); err != nil {
+		return err
+	}
+	schema := p.Table.KeySchema(p.Index)
+	if p.Filter != nil {
+		if err := p.Filter.CheckScalarKeys(schema); err != nil {
+			return err
+		}
+	}
+	keys, err := p.condition.Lower(schema)
+	if err != nil {
+		return err
+	}
+	p.Keys = &keys
+	if p.Filter != nil {
+		if err := p.Filter.CheckNoKeys(schema); err != nil {
+			return err
+		}
+	}
+	if err := checkKeyValues(&keys); err != nil {
+		return err
+	}
+	return s.runPage(ctx, c, r, &p)
+}
+
+// checkKeyValues refuses operands that no key can have.
+func checkKeyValues(k *expr.KeyRange) error {
+	for _, v := range k.Hash {
+		if v.Type() != item.TypeN && len(v.Bytes()) == 0 {
+			kind := "string"
+			if v.Type() == item.TypeB {
+				kind = "binary"
+			}
+			return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value.", kind)
+		}
+	}
+	return nil
+}
+
+func (a *API) scan(ctx context.Context, s *Service, c *api.Call) error {
+	r := c.Input.(*request)
+	if err := checkSegments(r); err != nil {
+		return err
+	}
+	var p page
+	if err := a.bindPage(r, &p, expr.FilterKind); err != nil {
+		return err
+	}
+	if err := s.locate(c, r, &p); err != nil {
+		return err
+	}
+	if r.total.ok {
+		p.Segment, p.TotalSegments = int(r.segment.n), int(r.total.n)
+	}
+	return s.runPage(ctx, c, r, &p)
+}
+
+// checkSegments checks the parameters of a parallel scan (recorded texts).
+func checkSegments(r *request) error {
+	switch {
+	case r.segment.ok && !r.total.ok:
+		return aws.Validation("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
+	case r.total.ok && !r.segment.ok:
+		return aws.Validation("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
+	case r.segment.ok && r.segment.n >= r.total.n:
+		return aws.Validation("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than TotalSegments: %d", r.segment.n, r.total.n)
+	}
+	return nil
+}
+
+// bindPage parses and binds the expressions of a Query or Scan. kinds are those
+// that can hold values.
+func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
+	if r.invalid != nil {
+		return r.invalid
+	}
+	if err := checkChoice(r); err != nil {
+		return err
+	}
+	values := false
+	for _, k := range kinds {
+		values = values || r.expressions[k].ok
+	}
+	names := values || r.expressions[expr.ProjectionKind].ok
+	if err := r.scope.CheckNeeded(names, values, kinds...); err != nil {
+		return err
+	}
+	if names || r.scope.Names != nil || r.scope.Values != nil {
+		if err := r.scope.Check(); err != nil {
+			return err
+		}
+	}
+	for _, k := range append([]expr.Kind{expr.ProjectionKind}, kinds...) {
+		if !r.expressions[k].ok {
+			continue
+		}
+		e, err := a.expressions.Parse(k, r.expressions[k].s)
+		if err != nil {
+			return err
+		}
+		switch k { //nolint:exhaustive // A page has these kinds alone.
+		case expr.ProjectionKind:
+			p.projection, err = expr.BindProjection(e, &r.scope)
+		case expr.FilterKind:
+			p.Filter, err = expr.BindCondition(e, &r.scope)
+		case expr.KeyConditionKind:
+			p.condition, err = expr.BindKeyCondition(e, &r.scope)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.scope.CheckUnused()
+}
+
+// checkChoice checks Select against the other members.
+func checkChoice(r *request) error {
+	projected := r.expressions[expr.ProjectionKind].ok
+	switch r.choice.s {
+	case "SPECIFIC_ATTRIBUTES":
+		if !projected {
+			return aws.Validation("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+		}
+	case "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES":
+		if projected {
+			return aws.Validation("Cannot specify the ProjectionExpression when choosing to get %s", r.choice.s)
+		}
+	}
+	if r.choice.s == "ALL_PROJECTED_ATTRIBUTES" && !r.index.ok {
+		return aws.Validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+	}
+	return nil
+}
+
+// locate finds the table and index, and checks what depends on them.
+func (s *Service) locate(c *api.Call, r *request, p *page) error {
+	t, err := s.table(c.Needs[0].Table)
+	if err != nil {
+		return err
+	}
+	p.Table, p.Limit, p.Reverse, p.Consistent, p.After = t, int(r.limit.n), r.backward, r.consistent, r.start
+	p.count = r.choice.s == "COUNT"
+	if !r.index.ok {
+		return nil
+	}
+	if p.Index = t.Def.Index(r.index.s); p.Index == nil {
+		return aws.Validation("The table does not have the specified index: %s", r.index.s)
+	}
+	if r.consistent && !p.Index.Local {
+		return aws.Validation("Consistent reads are not supported on global secondary indexes")
+	}
+	if r.choice.s == "ALL_ATTRIBUTES" && !p.Index.Local && p.Index.Projection != table.All {
+		return aws.InvalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", p.Index.Name)
+	}
+	return nil
+}
+
+// runPage runs a Query or Scan and answers. The items are written as they come.
+func (s *Service) runPage(ctx context.Context, c *api.Call, r *request, p *page) error {
+	if err := p.CheckStart(); err != nil {
+		return err
+	}
+	fetch := s.fetches(r, p)
+	c.Out = append(c.Out, '{')
+	if !p.count {
+		c.Out = append(c.Out, `"Items":[`...)
+	}
+	fetched := 0.0
+	first := true
+	err := s.Engine.Query(ctx, &p.Page, func(it item.Item) error {
+		if p.count {
+			return nil
+		}
+		if fetch {
+			whole, units, err := s.fetch(ctx, r, p, it)
+			if err != nil {
+				return err
+			}
+			it, fetched = whole, fetched+units
+		}
+		if p.projection != nil {
+			it = p.projection.Project(r.buf[len(r.buf):], it)
+		}
+		if !first {
+			c.Out = append(c.Out, ',')
+		}
+		first = false
+		c.Out = item.AppendItemJSON(c.Out, it)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !p.count {
+		c.Out = append(c.Out, "],"...)
+	}
+	c.Out = append(c.Out, `"Count":`...)
+	c.Out = strconv.AppendInt(c.Out, int64(p.Count), 10)
+	c.Out = append(c.Out, `,"ScannedCount":`...)
+	c.Out = strconv.AppendInt(c.Out, int64(p.Scanned), 10)
+	if p.Last != nil {
+		c.Out = append(c.Out, `,"LastEvaluatedKey":`...)
+		c.Out = item.AppendItemJSON(c.Out, p.Last)
+	}
+	if r.wantsCapacity() {
+		c.Out = append(c.Out, `,"ConsumedCapacity":`...)
+		u := pageUsage(r, p, fetched)
+		c.Out = u.append(c.Out, r.returnConsumed.s)
+	}
+	c.Out = append(c.Out, '}')
+	return nil
+}
+
+// pageUsage is what a page consumed: the evaluated size together, rounded once
+// (documented), and what was fetched from the table for a local index.
+func pageUsage(r *request, p *page, fetched float64) usage {
+	u := usage{table: r.table.s, units: fetched}
+	units := readUnits(p.Bytes, p.Consistent)
+	if p.Index != nil {
+		u.index(p.Index, units)
+	} else {
+		u.units += units
+	}
+	return u
+}
+
+// fetches reports whether a query of a local index wants attributes that the
+// index does not hold; they are then read from the table (documented).
+func (s *Service) fetches(r *request, p *page) bool {
+	if p.Index == nil || !p.Index.Local || p.Index.Projection == table.All || p.count {
+		return false
+	}
+	if r.choice.s == "ALL_ATTRIBUTES" {
+		return true
+	}
+	if p.projection == nil {
+		return false
+	}
+	held := p.Table.Projected(p.Index)
+	for _, path := range p.projection.Paths() {
+		if !held[path[0].Name] {
+			return true
+		}
+	}
+	return false
+}
+
+// fetch reads the whole item behind an entry of a local index.
+func (s *Service) fetch(ctx context.Context, r *request, p *page, entry item.Item) (item.Item, float64, error) {
+	key, err := p.Table.ItemKey(entry)
+	if err != nil {
+		return nil, 0, err
+	}
+	it, row, err := s.Engine.Get(ctx, p.Table, key, p.Consistent, r.row[:0])
+	r.row = row
+	if err != nil || it == nil {
+		return entry, 0, err
+	}
+	return it, readUnits(it.Size(), p.Consistent), nil
+}

@@ -1,0 +1,419 @@
+package dynamodb
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/jsonscan"
+	"github.com/hortusdb/hortus/shape"
+	"github.com/hortusdb/hortus/table"
+)
+
+// request is a decoded request of an item-bearing operation. One type serves
+// them all: each reads the members that it knows. It is pooled with its memory.
+type request struct {
+	scan   jsonscan.Scanner
+	values item.Decoder
+	buf    []byte // Items and values in stored form.
+
+	table, index     text
+	key, item, start item.Item
+	hasKey, hasItem  bool
+	expressions      [kinds]text // By expr.Kind.
+	scope            expr.Scope
+
+	returnValues, returnConsumed, returnMetrics, returnOnFailure, choice text
+
+	consistent     bool
+	backward       bool
+	limit          number
+	segment, total number
+
+	legacy  []string // Parameters of before expressions that the request has.
+	invalid error    // The first attribute value that the shapes allow and AWS does not.
+
+	keys  []batchKeys
+	puts  []batchWrites
+	write table.Write
+	row   []byte
+}
+
+// kinds is more than every expr.Kind.
+const kinds = 8
+
+// text is a string member; a present one may be empty.
+type text struct {
+	s  string
+	ok bool
+}
+
+type number struct {
+	n  int64
+	ok bool
+}
+
+// reset readies r for the next request and keeps its memory.
+func (r *request) reset(body []byte) {
+	w := r.write
+	w = table.Write{Old: w.Old[:0], Touched: w.Touched[:0]}
+	*r = request{
+		scan: r.scan, values: r.values, buf: r.buf[:0], legacy: r.legacy[:0], row: r.row[:0], write: w,
+		scope: expr.Scope{},
+	}
+	r.scan.Reset(body)
+}
+
+// maxKept is the largest buffer that a pooled request keeps, in bytes.
+const maxKept = 1 << 20
+
+// get takes a request out of the pool; put gives it back when the call is over.
+func (a *API) get(c *api.Call) *request {
+	r := a.requests.Get().(*request)
+	r.reset(c.Body)
+	c.Input = r
+	return r
+}
+
+func (a *API) put(r *request) {
+	if cap(r.buf) > maxKept {
+		r.buf = nil
+	}
+	if cap(r.row) > maxKept {
+		r.row = nil
+	}
+	a.requests.Put(r)
+}
+
+// Release gives back what a call was decoded into. The call's Input is then no
+// longer valid.
+func (a *API) Release(c *api.Call) {
+	if r, ok := c.Input.(*request); ok {
+		c.Input = nil
+		a.put(r)
+	}
+}
+
+// members reads the object that the body is, and gives each member to fn, which
+// reads exactly one value.
+func (r *request) members(fn func(name []byte) error) error {
+	if kind := r.scan.Peek(); kind != jsonscan.Object {
+		return aws.Serialization("")
+	}
+	if err := r.scan.BeginObject(); err != nil {
+		return aws.Serialization("")
+	}
+	for {
+		name, more, err := r.scan.NextKey()
+		if err != nil {
+			return aws.Serialization("")
+		}
+		if !more {
+			if r.scan.Finish() != nil {
+				return aws.Serialization("")
+			}
+			return nil
+		}
+		if r.scan.Peek() == jsonscan.Null {
+			err = serialization(r.scan.Null())
+		} else {
+			err = fn(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func serialization(err error) error {
+	if err != nil {
+		return aws.Serialization("")
+	}
+	return nil
+}
+
+// decode reads all members of a single-table operation.
+func (r *request) decode() error { return r.members(r.member) }
+
+func (r *request) member(name []byte) error {
+	switch string(name) {
+	case "TableName":
+		return r.text(&r.table)
+	case "IndexName":
+		return r.text(&r.index)
+	case "Key":
+		r.hasKey = true
+		return r.attributes(&r.key)
+	case "Item":
+		r.hasItem = true
+		return r.attributes(&r.item)
+	case "ExclusiveStartKey":
+		return r.attributes(&r.start)
+	case "ConditionExpression":
+		return r.text(&r.expressions[expr.ConditionKind])
+	case "UpdateExpression":
+		return r.text(&r.expressions[expr.UpdateKind])
+	case "ProjectionExpression":
+		return r.text(&r.expressions[expr.ProjectionKind])
+	case "FilterExpression":
+		return r.text(&r.expressions[expr.FilterKind])
+	case "KeyConditionExpression":
+		return r.text(&r.expressions[expr.KeyConditionKind])
+	case "ExpressionAttributeNames":
+		return r.names()
+	case "ExpressionAttributeValues":
+		return r.placeholders()
+	}
+	return r.option(name)
+}
+
+// option reads the members that say how, not what.
+func (r *request) option(name []byte) error {
+	switch string(name) {
+	case "ReturnValues":
+		return r.text(&r.returnValues)
+	case "ReturnConsumedCapacity":
+		return r.text(&r.returnConsumed)
+	case "ReturnItemCollectionMetrics":
+		return r.text(&r.returnMetrics)
+	case "ReturnValuesOnConditionCheckFailure":
+		return r.text(&r.returnOnFailure)
+	case "Select":
+		return r.text(&r.choice)
+	case "ConsistentRead":
+		return r.bool(&r.consistent)
+	case "ScanIndexForward":
+		forward := true
+		err := r.bool(&forward)
+		r.backward = !forward
+		return err
+	case "Limit":
+		return r.number(&r.limit)
+	case "Segment":
+		return r.number(&r.segment)
+	case "TotalSegments":
+		return r.number(&r.total)
+	case "Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions", "AttributesToGet", "ConditionalOperator":
+		r.legacy = append(r.legacy, string(name))
+	}
+	return serialization(r.scan.Skip())
+}
+
+// text reads a string member.
+func (r *request) text(t *text) error {
+	switch r.scan.Peek() {
+	case jsonscan.String:
+		b, err := r.scan.String(nil)
+		t.s, t.ok = string(b), true
+		return serialization(err)
+	case jsonscan.Number:
+		return aws.Serialization("NUMBER_VALUE cannot be converted to String")
+	case jsonscan.True:
+		return aws.Serialization("TRUE_VALUE cannot be converted to String")
+	case jsonscan.False:
+		return aws.Serialization("FALSE_VALUE cannot be converted to String")
+	}
+	return r.container()
+}
+
+// container words an object or a list where a scalar belongs.
+func (r *request) container() error {
+	switch r.scan.Peek() {
+	case jsonscan.Object:
+		return aws.Serialization("Start of structure or map found where not expected")
+	case jsonscan.Array:
+		return aws.Serialization("Unrecognized collection type class java.lang.String")
+	}
+	return aws.Serialization("")
+}
+
+// bool reads a boolean member. A string is taken for one too (recorded).
+func (r *request) bool(v *bool) error {
+	switch r.scan.Peek() {
+	case jsonscan.True, jsonscan.False:
+		var err error
+		*v, err = r.scan.Bool()
+		return serialization(err)
+	case jsonscan.String:
+		b, err := r.scan.Text()
+		*v = string(b) == "true"
+		return serialization(err)
+	case jsonscan.Number:
+		return aws.Serialization("NUMBER_VALUE cannot be converted to Boolean")
+	}
+	return r.container()
+}
+
+// number reads an integer member; one out of range becomes the nearest.
+func (r *request) number(v *number) error {
+	switch r.scan.Peek() {
+	case jsonscan.Number:
+		b, err := r.scan.Number()
+		if err != nil {
+			return aws.Serialization("")
+		}
+		f, err := strconv.ParseFloat(string(b), 64)
+		if err != nil {
+			f = math.MaxInt32
+		}
+		v.n, v.ok = int64(max(math.MinInt32, min(math.MaxInt32, f))), true
+		return nil
+	case jsonscan.String:
+		return aws.Serialization("STRING_VALUE cannot be converted to Integer")
+	case jsonscan.True:
+		return aws.Serialization("TRUE_VALUE cannot be converted to Integer")
+	case jsonscan.False:
+		return aws.Serialization("FALSE_VALUE cannot be converted to Integer")
+	}
+	return r.container()
+}
+
+// attributes reads a map of attribute values.
+func (r *request) attributes(into *item.Item) error {
+	start := len(r.buf)
+	var err error
+	r.buf, err = r.values.Item(&r.scan, r.buf)
+	if err := r.note(err); err != nil {
+		return err
+	}
+	*into = r.buf[start:len(r.buf):len(r.buf)]
+	return nil
+}
+
+// note keeps the first attribute value that the shapes allow and AWS does not:
+// broken constraints of the model are told before it.
+func (r *request) note(err error) error {
+	e, ok := err.(*aws.Error) //nolint:errorlint // The decoder returns nothing else, and wraps nothing.
+	if err == nil || !ok || e.Code == "SerializationException" {
+		return err
+	}
+	if r.invalid == nil {
+		r.invalid = e
+	}
+	return nil
+}
+
+// object reads a JSON object and gives each member to fn; a null one is left
+// out.
+func (r *request) object(fn func(name string) error) error {
+	switch r.scan.Peek() {
+	case jsonscan.Object:
+	case jsonscan.Array:
+		return aws.Serialization("Unrecognized collection type java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>")
+	case jsonscan.Invalid, jsonscan.End:
+		return aws.Serialization("")
+	default:
+		return aws.Serialization("Unexpected value type in payload")
+	}
+	if r.scan.BeginObject() != nil {
+		return aws.Serialization("")
+	}
+	for {
+		name, more, err := r.scan.NextKey()
+		if err != nil {
+			return aws.Serialization("")
+		}
+		if !more {
+			return nil
+		}
+		if r.scan.Peek() == jsonscan.Null {
+			err = serialization(r.scan.Null())
+		} else {
+			err = fn(string(name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// names reads ExpressionAttributeNames.
+func (r *request) names() error {
+	r.scope.Names = expr.Names{}
+	return r.object(func(placeholder string) error {
+		var name text
+		if err := r.text(&name); err != nil {
+			return err
+		}
+		r.scope.Names = append(r.scope.Names, expr.Name{Placeholder: placeholder, Attribute: name.s})
+		return nil
+	})
+}
+
+// placeholders reads ExpressionAttributeValues.
+func (r *request) placeholders() error {
+	r.scope.Values = expr.Values{}
+	return r.object(func(placeholder string) error {
+		start := len(r.buf)
+		var err error
+		r.buf, err = r.values.Value(&r.scan, r.buf)
+		if e, ok := err.(*aws.Error); ok && e.Code != "SerializationException" { //nolint:errorlint // As in note.
+			err = aws.Validation("ExpressionAttributeValues contains invalid value: %s for key %s", e.Message, placeholder)
+		}
+		if err := r.note(err); err != nil {
+			return err
+		}
+		if len(r.buf) > start {
+			r.scope.Values = append(r.scope.Values, expr.Value{Placeholder: placeholder, Value: r.buf[start:len(r.buf):len(r.buf)]})
+		}
+		return nil
+	})
+}
+
+// Sets of values of enumerated members, in the order in which AWS lists them.
+var (
+	consumedSet  = []string{"INDEXES", "TOTAL", "NONE"}
+	returnSet    = []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
+	metricsSet   = []string{"SIZE", "NONE"}
+	onFailureSet = []string{"ALL_OLD", "NONE"}
+	choiceSet    = []string{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"}
+)
+
+// enum checks an enumerated member that is present.
+func enum(v *shape.Violations, path string, t text, set []string) {
+	if t.ok {
+		v.Enum(path, t.s, set)
+	}
+}
+
+// options checks the members that most operations have.
+func (r *request) options(v *shape.Violations) {
+	enum(v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
+	enum(v, "returnItemCollectionMetrics", r.returnMetrics, metricsSet)
+	enum(v, "returnValues", r.returnValues, returnSet)
+	enum(v, "returnValuesOnConditionCheckFailure", r.returnOnFailure, onFailureSet)
+}
+
+// tableName checks the name of the table and makes its owner the call's.
+func (a *API) tableName(v *shape.Violations, t text) {
+	v.Required("tableName", t.ok)
+	if t.ok {
+		v.String("tableName", t.s, a.model.Constraint("TableNameOrArn"))
+	}
+}
+
+// finish ends decoding: the constraints, then the owner, then what AWS checks of
+// attribute values.
+func (r *request) finish(c *api.Call, v *shape.Violations, action string, index string) error {
+	if err := v.Err(); err != nil {
+		return err
+	}
+	name, err := c.Table(r.table.s)
+	if err != nil {
+		return err
+	}
+	c.Need(action, name, index)
+	return r.refuseLegacy()
+}
+
+// refuseLegacy answers a request that uses parameters of before expressions.
+// Passing over one could drop a condition.
+func (r *request) refuseLegacy() error {
+	if len(r.legacy) == 0 {
+		return nil
+	}
+	return aws.Validation("The parameter %s is not supported yet: use the expression that replaces it", r.legacy[0])
+}

@@ -1,0 +1,92 @@
+package replication
+
+import (
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
+)
+
+// ServicePrincipal is who replicates (documented).
+const ServicePrincipal = "replication.dynamodb.amazonaws.com"
+
+// The actions that replication needs on every member (documented).
+const (
+	readData         = "dynamodb:ReadDataForReplication"
+	writeData        = "dynamodb:WriteDataForReplication"
+	replicateSetting = "dynamodb:ReplicateSettings"
+	associate        = "dynamodb:AssociateTableReplica"
+)
+
+// permission is what the policy of a table said of one action for one peer. It
+// holds for one state of the table: a policy that is put or deleted makes a new
+// one, so that it is asked again on the next batch.
+type permission struct {
+	table    *table.Table
+	decision policy.Decision
+	since    time.Time // When it was first denied; zero while allowed.
+}
+
+func (p *permission) allows(r *Replicator, t *table.Table, action string, peer aws.Cell, now time.Time) bool {
+	if p.table != t {
+		p.table = t
+		p.decision = decide(t.Def.Group.Kind, t.ARN, t.Policy, action, []aws.Cell{r.cell, peer}, t.Def.Name)
+		switch {
+		case p.decision.Allowed():
+			p.since = time.Time{}
+		case p.since.IsZero():
+			p.since = now
+		}
+	}
+	return p.decision.Allowed()
+}
+
+// reason explains a denial to the statement; "" when there is none.
+func (p *permission) reason() string {
+	if p.table == nil || p.decision.Allowed() {
+		return ""
+	}
+	return p.decision.Explain()
+}
+
+// decide asks whether the service may do action to the table of a cell on
+// behalf of members of its global table. The statement that allows it names all
+// of them, the table's own cell included (documented).
+//
+// Within one account a service-linked role replicates: only an explicit Deny in
+// the resource policy stops it (documented).
+func decide(kind table.GroupKind, arn string, doc *policy.Document, action string, members []aws.Cell, name string) policy.Decision {
+	accounts := policy.Attribute{Key: "aws:SourceAccount", Each: true}
+	arns := policy.Attribute{Key: "aws:SourceArn", Each: true}
+	for _, m := range members {
+		accounts.Values = append(accounts.Values, string(m.Account))
+		arns.Values = append(arns.Values, m.TableARN(name))
+	}
+	req := policy.Request{
+		Principal: policy.ServicePrincipal(ServicePrincipal),
+		Action:    action, Resource: arn,
+		Context: []policy.Attribute{accounts, arns},
+	}
+	var docs []*policy.Document
+	if doc != nil {
+		docs = append(docs, doc)
+	}
+	d := policy.Evaluate(&req, docs...)
+	if kind == table.SameAccount && d.Effect == policy.ImplicitDeny {
+		d.Effect = policy.Allow
+	}
+	return d
+}
+
+// decideAll asks for all actions that replication needs, and returns the first
+// denial.
+func decideAll(kind table.GroupKind, arn string, doc *policy.Document, members []aws.Cell, name string) policy.Decision {
+	var d policy.Decision
+	for _, action := range []string{readData, writeData, replicateSetting} {
+		if d = decide(kind, arn, doc, action, members, name); !d.Allowed() {
+			return d
+		}
+	}
+	return d
+}

@@ -1,0 +1,250 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	sdkarn "github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
+)
+
+// parseTableARN reads the ARN of a table.
+func parseTableARN(s string) (aws.Cell, string, error) {
+	a, err := sdkarn.Parse(s)
+	name, ok := strings.CutPrefix(a.Resource, "table/")
+	c := aws.Cell{Account: aws.Account(a.AccountID), Region: aws.Region(a.Region)}
+	if err != nil || !ok || name == "" || strings.Contains(name, "/") || a.Partition != "aws" || a.Service != "dynamodb" || !c.Account.Valid() || !c.Region.Known() {
+		return aws.Cell{}, "", aws.InvalidParameter("GlobalTableSourceArn is not the ARN of a table: %s", s)
+	}
+	return c, name, nil
+}
+
+// Join makes a replica of a table of another account here, and a member of its
+// global table. def holds what the newcomer decides for itself: its name, its
+// policy, tags, encryption, deletion protection and table class. Everything
+// else is inherited. The table is CREATING until it is seeded.
+//
+// The caller needs leave to associate by the policy of every member, and the
+// replication service leave to read, write and keep settings by the policies of
+// all of them, the newcomer's included. When any of it is missing the answer is
+// AccessDeniedException, and nothing was made.
+func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceARN string, def table.Definition) (*table.Table, error) {
+	source, name, err := parseTableARN(sourceARN)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkJoin(source, name, &def); err != nil {
+		return nil, err
+	}
+	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.clock.Now().UnixMicro(), Source: source}
+	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller, Member: self})
+	if err != nil {
+		return nil, err
+	}
+	group, err := r.groupWith(&seen.Definition, self, table.MultiAccount)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkOwnPolicy(&caller, &def, group); err != nil {
+		return nil, err
+	}
+	r.inherit(&def, &seen.Definition, group)
+	def.SettingsMode = "ENABLED"
+	return r.associate(ctx, caller, self, group, def)
+}
+
+func (r *Replicator) checkJoin(source aws.Cell, name string, def *table.Definition) error {
+	switch {
+	case name != def.Name:
+		return aws.InvalidParameter("TableName %s must be the name of the source table, %s", def.Name, name)
+	case source.Account == r.cell.Account:
+		return aws.InvalidParameter("GlobalTableSourceArn must be the ARN of a table of another account; add a replica in the same account with UpdateTable")
+	case source.Region == r.cell.Region:
+		return aws.InvalidParameter("GlobalTableSourceArn must be the ARN of a table in another Region")
+	case r.engine.Table(def.Name) != nil:
+		return aws.Errorf("ResourceInUseException", "Table already exists: %s", def.Name)
+	}
+	return nil
+}
+
+// groupWith is the source's group with the newcomer in it.
+func (r *Replicator) groupWith(source *table.Definition, self table.Member, kind table.GroupKind) (*table.Group, error) {
+	g := &table.Group{ID: r.newID(), Kind: kind}
+	if source.Group != nil {
+		g.ID = source.Group.ID
+		g.Members = append(g.Members, source.Group.Members...)
+	} else {
+		g.Members = append(g.Members, table.Member{Cell: self.Source, Status: table.Active, Since: source.CreatedAt})
+	}
+	for _, m := range g.Members {
+		if m.Cell.Region == self.Cell.Region {
+			return nil, aws.InvalidParameter("The global table has a replica in Region %s already", m.Cell.Region)
+		}
+		if kind == table.MultiAccount && m.Cell.Account == self.Cell.Account {
+			return nil, aws.InvalidParameter("The global table has a replica in account %s already", m.Cell.Account)
+		}
+	}
+	g.Members = insert(g.Members, self)
+	return g, nil
+}
+
+// checkOwnPolicy asks the policy that the newcomer brings along.
+func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definition, g *table.Group) error {
+	arn := r.cell.TableARN(def.Name)
+	var doc *policy.Document
+	if def.Policy != nil {
+		var err error
+		if doc, err = policy.Parse(policy.Resource, arn, []byte(def.Policy.Document)); err != nil {
+			return err
+		}
+	}
+	if d := decideAll(g.Kind, arn, doc, cells(g), def.Name); !d.Allowed() {
+		return withReason(accessDenied(caller, arn), d.Explain())
+	}
+	return nil
+}
+
+// inherit fills in what all members have in common.
+func (r *Replicator) inherit(def, source *table.Definition, g *table.Group) {
+	now := r.clock.Now()
+	def.ID, def.CreatedAt, def.Status, def.Group = r.newID(), now.UnixMicro(), table.Creating, g
+	def.Attributes, def.Hash, def.Range = source.Attributes, source.Hash, source.Range
+	def.Indexes = append([]table.Index(nil), source.Indexes...)
+	def.OnDemand, def.Throughput, def.OnDemandMax = source.OnDemand, source.Throughput, source.OnDemandMax
+	if def.OnDemand {
+		def.OnDemandSince = def.CreatedAt
+	}
+	view := "NEW_AND_OLD_IMAGES"
+	if source.Stream != nil {
+		view = source.Stream.View
+	}
+	r.EnableStream(def, view)
+}
+
+// associate checks all members, then has them take the newcomer in, then makes
+// the table. What was done is undone when a later part fails.
+func (r *Replicator) associate(ctx context.Context, caller policy.Principal, self table.Member, g *table.Group, def table.Definition) (*table.Table, error) {
+	q := Request{Kind: Admit, Table: def.Name, Caller: caller, Member: self, Group: g}
+	for _, dry := range []bool{true, false} {
+		q.DryRun = dry
+		for _, m := range g.Members {
+			if m.Cell == self.Cell {
+				continue
+			}
+			if _, err := r.call(ctx, m.Cell, &q); err != nil {
+				return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, dry))
+			}
+		}
+	}
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	if err := r.forgetSeed(ctx, def.Name); err != nil {
+		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
+	}
+	t, err := r.engine.Create(ctx, def)
+	if err != nil {
+		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
+	}
+	r.Refresh()
+	return t, nil
+}
+
+// dissociate asks every member to let a member go.
+func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table.Group, name string, nothing bool) error {
+	if nothing {
+		return nil
+	}
+	var errs error
+	for _, m := range g.Members {
+		if m.Cell != self.Cell {
+			_, err := r.call(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g})
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// forgetSeed removes the notes of a seeding of an earlier table of that name.
+func (r *Replicator) forgetSeed(ctx context.Context, name string) error {
+	return r.forget(ctx, seedKey(name))
+}
+
+// forgetCursor removes the cursor on a former member's log.
+func (r *Replicator) forgetCursor(ctx context.Context, t *table.Table, c aws.Cell) error {
+	return r.forget(ctx, cursorKey(t, c))
+}
+
+func (r *Replicator) forget(ctx context.Context, key []byte) error {
+	_, err := r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
+		w.Delete(key)
+		return nil
+	})
+	return err
+}
+
+// leaveWithin is how long a replica that is being deleted waits for members that
+// do not acknowledge its last changes.
+const leaveWithin = 30 * time.Second
+
+// Leave begins to take this cell's replica out of its global table and to delete
+// it. From now on it takes no writes; it goes once the others have its last
+// changes, or have not answered for leaveWithin.
+func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
+	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+		d.Status = table.Deleting
+		return nil
+	})
+	if err == nil {
+		r.rouseKeeper(t)
+	}
+	return err
+}
+
+// drained reports whether every member has all that this cell wrote.
+func (r *Replicator) drained(t *table.Table) bool {
+	for _, l := range r.sorted() {
+		s, ok := l.work.(*sender)
+		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
+			continue
+		}
+		l.mu.Lock()
+		done := s.started && len(s.flight) == 0 && s.read >= r.engine.Store().Durable()
+		l.mu.Unlock()
+		if !done {
+			return false
+		}
+	}
+	return true
+}
+
+// depart ends what Leave began.
+func (r *Replicator) depart(ctx context.Context, t *table.Table) error {
+	self := *t.Def.Group.Member(r.cell)
+	if err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, false); err != nil {
+		return err
+	}
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	if err := r.engine.Drop(ctx, t.Def.Name); err != nil {
+		return err
+	}
+	r.Refresh()
+	for _, m := range t.Def.Group.Members {
+		if err := r.forgetCursor(ctx, t, m.Cell); err != nil {
+			return err
+		}
+	}
+	return r.forgetSeed(ctx, t.Def.Name)
+}
+
+func (r *Replicator) rouseKeeper(t *table.Table) {
+	if l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, r.cell, keeping}); l != nil {
+		l.box.rouse()
+	}
+}

@@ -1,0 +1,50 @@
+package replication
+
+import "sync"
+
+// maxMail is how many messages wait for one link; more are lost, and come
+// again.
+const maxMail = 64
+
+// mailbox holds what has come for a link until its step takes it.
+type mailbox struct {
+	mu   sync.Mutex
+	mail []*Message
+	wake chan struct{} // Has room for one.
+}
+
+func newMailbox() mailbox { return mailbox{wake: make(chan struct{}, 1)} }
+
+// put adds a message and wakes the owner.
+func (b *mailbox) put(m *Message) {
+	b.mu.Lock()
+	if len(b.mail) < maxMail {
+		b.mail = append(b.mail, m)
+	}
+	b.mu.Unlock()
+	b.rouse()
+}
+
+// rouse wakes the owner.
+func (b *mailbox) rouse() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the box.
+func (b *mailbox) take() []*Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	mail := b.mail
+	b.mail = nil
+	return mail
+}
+
+// waiting reports whether there is mail.
+func (b *mailbox) waiting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.mail) > 0
+}

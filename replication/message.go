@@ -1,0 +1,92 @@
+// Package replication keeps the members of a global table in step: it ships
+// each cell's own changes to the others, seeds newcomers, and asks the resource
+// policies of both sides for leave on every batch.
+//
+// Cells meet only here. A sender reads its table's log and pushes batches of
+// records of local origin; a receiver applies them, together with its cursor,
+// and acknowledges the cursor. Messages may be lost, repeated, delayed and
+// reordered: a batch says after which cursor it stands, and applying one twice
+// changes nothing.
+package replication
+
+import (
+	"context"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// MessageKind says what a Message is.
+type MessageKind uint8
+
+// The kinds of messages, with the side that sends them.
+const (
+	Batch    MessageKind = 1 + iota // Source: records after From, up to To.
+	Ack                             // Destination: everything up to To is applied.
+	SeedAsk                         // Destination: the rows after Key; without Key, where to begin.
+	SeedPage                        // Source: rows after Key, in answer.
+	Progress                        // Any member: how far it has applied every member's versions.
+)
+
+// Message is what members of a global table send each other. Who receives one
+// must not change it.
+type Message struct {
+	Kind  MessageKind
+	Table string
+	Group string // Messages of a group that the table no longer belongs to are dropped.
+
+	From, To kv.Position // Positions of the source's log.
+	Entries  []Entry
+	Refused  string // Of an Ack: why the destination does not apply what comes.
+	Active   bool   // Of an Ack: the destination is seeded and in use.
+
+	Begin   bool // Of a SeedAsk and its answer: where to begin.
+	Key     []byte
+	Next    []byte // Of a SeedPage: the key to ask from next; nil at the end.
+	Rows    []table.Row
+	Cursors []Cursor // Of a SeedPage with Begin: the source's own cursors on the other members.
+
+	LowWater clock.Timestamp // Of Progress: all that the sender stamped up to this is in its log up to To.
+	Applied  []Mark          // Of Progress: what the sender has applied.
+	Wants    bool            // Of Progress: the sender has tombstones and needs an answer.
+
+	from aws.Cell // Set on delivery where one mailbox serves several peers.
+}
+
+// Entry is one record of a source's log.
+type Entry struct {
+	Position kv.Position
+	Time     int64 // When the source committed it, microseconds.
+	Record   []byte
+}
+
+// Cursor is a position on a member's log.
+type Cursor struct {
+	Cell     aws.Cell
+	Position kv.Position
+}
+
+// Mark is a time up to which all versions of a member are applied.
+type Mark struct {
+	Cell aws.Cell
+	Time clock.Timestamp
+}
+
+// Transport carries messages and requests to the cells of other members.
+type Transport interface {
+	// Send queues a message. It does not wait, and it may be lost, repeated,
+	// delayed and reordered.
+	Send(from, to aws.Cell, m *Message)
+
+	// Call asks another cell and waits for its answer. The answer's error is the
+	// cell's own when it is an *aws.Error.
+	Call(ctx context.Context, from, to aws.Cell, r *Request) (*Response, error)
+}
+
+// Peer is a cell as a Transport sees it.
+type Peer interface {
+	Deliver(from aws.Cell, m *Message)
+	Serve(ctx context.Context, from aws.Cell, r *Request) (*Response, error)
+}

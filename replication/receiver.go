@@ -1,0 +1,219 @@
+package replication
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/metrics"
+	"github.com/hortusdb/hortus/table"
+)
+
+// receiver applies the changes of one other member to one table.
+type receiver struct {
+	mailbox
+	r     *Replicator
+	table string
+	group string
+	peer  aws.Cell
+
+	loaded  bool
+	known   bool        // The cursor is set: the table is seeded, or being seeded.
+	cursor  kv.Position // On the peer's log: all up to it is applied and durable.
+	heardAt time.Time
+	leave   permission
+	ahead   bool // The last batch was refused: its times are too far in the future.
+	lag     *metrics.Histogram
+	applied table.Applied
+
+	promised []promise // Low waters of the peer, not yet reached.
+	reached  clock.Timestamp
+}
+
+// promise is a low water of the peer that holds once its log is applied up to a
+// position.
+type promise struct {
+	low clock.Timestamp
+	at  kv.Position
+}
+
+// cursorPrefix begins the keys of receivers' cursors; see docs/formats/store.md.
+const cursorPrefix = 'p'
+
+func cursorKey(t *table.Table, peer aws.Cell) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{cursorPrefix}, t.Def.Number), peer.String()...)
+}
+
+func cursorValue(at kv.Position) []byte {
+	return binary.BigEndian.AppendUint64([]byte{1}, uint64(at))
+}
+
+// cursors reads this cell's cursors on the other members' logs.
+func (r *Replicator) cursors(ctx context.Context, t *table.Table) ([]Cursor, error) {
+	var out []Cursor
+	for _, m := range t.Def.Group.Members {
+		b, _, err := r.engine.Store().Get(ctx, cursorKey(t, m.Cell), nil)
+		if errors.Is(err, kv.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		at, err := decodeCursor(b)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Cursor{m.Cell, at})
+	}
+	return out, nil
+}
+
+func decodeCursor(b []byte) (kv.Position, error) {
+	if len(b) != 9 || b[0] != 1 {
+		return 0, fmt.Errorf("replication: malformed cursor %x", b)
+	}
+	return kv.Position(binary.BigEndian.Uint64(b[1:])), nil
+}
+
+// load reads the cursor, if there is one.
+func (v *receiver) load(ctx context.Context, t *table.Table) error {
+	b, _, err := v.r.engine.Store().Get(ctx, cursorKey(t, v.peer), nil)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if v.cursor, err = decodeCursor(b); err == nil {
+		v.known, v.loaded = true, true
+	}
+	return err
+}
+
+// step applies what has come.
+func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
+	t := v.r.engine.Table(v.table)
+	if !belongs(t, v.group, v.peer) {
+		v.take()
+		return time.Time{}, nil
+	}
+	if !v.loaded {
+		if err := v.load(ctx, t); err != nil {
+			return now.Add(time.Second), err
+		}
+	}
+	for _, m := range v.take() {
+		v.heardAt = now
+		if m.Kind == Progress {
+			v.promise(m)
+			continue
+		}
+		if !v.known {
+			continue // Not seeded yet; the source sends it again.
+		}
+		if err := v.receive(ctx, t, m, now); err != nil {
+			return now.Add(time.Second), err
+		}
+	}
+	return time.Time{}, nil
+}
+
+// receive applies one batch and acknowledges the cursor.
+func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message, now time.Time) error {
+	if !v.leave.allows(v.r, t, writeData, v.peer, now) {
+		v.ack(t, v.leave.reason())
+		return nil
+	}
+	if m.From > v.cursor || m.To <= v.cursor {
+		v.ack(t, "") // A gap, or known already: say where to go on.
+		return nil
+	}
+	entries := m.Entries
+	for len(entries) > 0 && entries[0].Position <= v.cursor {
+		entries = entries[1:]
+	}
+	states, err := v.states(entries)
+	if err != nil {
+		return err
+	}
+	done, err := v.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
+		w.Set(cursorKey(t, v.peer), cursorValue(m.To))
+	})
+	if v.ahead = errors.Is(err, clock.ErrAhead); v.ahead {
+		v.ack(t, err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.cursor = m.To
+	v.applied.Written += done.Written
+	v.applied.Lost += done.Lost
+	v.applied.Known += done.Known
+	arrived := v.r.clock.Now().UnixMicro()
+	for _, e := range entries {
+		v.lag.Record(arrived - e.Time)
+	}
+	v.reach()
+	v.ack(t, "")
+	return nil
+}
+
+// states decodes records into the states that they made.
+func (v *receiver) states(entries []Entry) ([]conflict.State, error) {
+	states := make([]conflict.State, 0, len(entries))
+	for _, e := range entries {
+		rec, err := changelog.Decode(e.Record, v.r.engine.Decoder())
+		if err != nil {
+			return nil, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
+		}
+		s := conflict.State{Version: rec.Version, Vector: rec.Vector, Deleted: rec.Deleted, Item: rec.New}
+		if rec.Deleted {
+			s.Item = rec.Key
+		}
+		if rec.Version.Cell != v.peer {
+			return nil, fmt.Errorf("replication: %v sent a record that %v made", v.peer, rec.Version.Cell)
+		}
+		if err := item.Validate(s.Item); err != nil {
+			return nil, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
+		}
+		states = append(states, s)
+	}
+	return states, nil
+}
+
+func (v *receiver) ack(t *table.Table, refused string) {
+	v.r.transport.Send(v.r.cell, v.peer, &Message{
+		Kind: Ack, Table: v.table, Group: v.group, To: v.cursor,
+		Refused: refused, Active: t.Def.Status == table.Active,
+	})
+}
+
+// maxPromises bounds the low waters that wait; the latest ones are kept.
+const maxPromises = 16
+
+func (v *receiver) promise(m *Message) {
+	if len(v.promised) == maxPromises {
+		v.promised = v.promised[1:]
+	}
+	v.promised = append(v.promised, promise{m.LowWater, m.To})
+	v.reach()
+}
+
+// reach moves on the time up to which all of the peer's versions are applied.
+func (v *receiver) reach() {
+	for len(v.promised) > 0 && v.known && v.promised[0].at <= v.cursor {
+		if v.promised[0].low.Compare(v.reached) > 0 {
+			v.reached = v.promised[0].low
+		}
+		v.promised = v.promised[1:]
+	}
+}

@@ -1,0 +1,265 @@
+package replication
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/metrics"
+	"github.com/hortusdb/hortus/table"
+)
+
+// Replicator replicates the global tables of one cell. It is safe for
+// concurrent use.
+type Replicator struct {
+	cell      aws.Cell
+	engine    *table.Engine
+	transport Transport
+	clock     clock.Clock
+	logger    *slog.Logger
+	newID     func() string
+	changing  sync.Mutex // Held by every change of a group's members in this cell.
+
+	mu      sync.Mutex
+	links   map[linkKey]*link
+	spawn   func(*link) // Set while Run runs: starts a link's goroutine.
+	running sync.WaitGroup
+}
+
+// Options are what a Replicator needs from outside.
+type Options struct {
+	Engine    *table.Engine
+	Transport Transport
+	Clock     clock.Clock
+	Logger    *slog.Logger
+	NewID     func() string // Makes the ids of tables and of global tables.
+}
+
+// New returns a replicator. It does nothing until Run, or until StepAll is
+// called.
+func New(o Options) *Replicator {
+	r := &Replicator{
+		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
+		clock: o.Clock, logger: o.Logger, newID: o.NewID,
+		links: map[linkKey]*link{},
+	}
+	r.Refresh()
+	return r
+}
+
+// stepper is a piece of background work of a link.
+type stepper interface {
+	step(ctx context.Context, now time.Time) (next time.Time, err error)
+	waiting() bool
+}
+
+// side says which half of a link a stepper is.
+type side uint8
+
+const (
+	sending side = iota
+	receiving
+	keeping // The table's own work: seeding, low waters, tombstones, retention.
+)
+
+type linkKey struct {
+	table string
+	group string
+	peer  aws.Cell
+	side  side
+}
+
+// link is one stepper with its owner's state.
+type link struct {
+	key  linkKey
+	work stepper
+	box  *mailbox
+	due  time.Time // Zero when only a message wakes it.
+	stop context.CancelFunc
+
+	mu  sync.Mutex // Held while it steps, and by whoever looks at its numbers.
+	err error      // Of the last step.
+}
+
+// Refresh makes the links match the catalog. It is called after each change of
+// a group.
+func (r *Replicator) Refresh() {
+	want := map[linkKey]bool{}
+	for _, t := range r.engine.Tables() {
+		g := t.Def.Group
+		if g == nil {
+			continue
+		}
+		want[linkKey{t.Def.Name, g.ID, r.cell, keeping}] = true
+		for _, m := range g.Members {
+			if m.Cell != r.cell {
+				want[linkKey{t.Def.Name, g.ID, m.Cell, sending}] = true
+				want[linkKey{t.Def.Name, g.ID, m.Cell, receiving}] = true
+			}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, l := range r.links {
+		if !want[k] {
+			if l.stop != nil {
+				l.stop()
+			}
+			delete(r.links, k)
+		}
+	}
+	for k := range want {
+		if r.links[k] == nil {
+			l := r.newLink(k)
+			r.links[k] = l
+			if r.spawn != nil {
+				r.spawn(l)
+			}
+		}
+	}
+}
+
+func (r *Replicator) newLink(k linkKey) *link {
+	l := &link{key: k, due: r.clock.Now()}
+	switch k.side {
+	case sending:
+		s := &sender{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer}
+		l.work, l.box = s, &s.mailbox
+	case receiving:
+		v := &receiver{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer, lag: metrics.NewHistogram()}
+		l.work, l.box = v, &v.mailbox
+	case keeping:
+		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group}
+		l.work, l.box = p, &p.mailbox
+	}
+	return l
+}
+
+// belongs reports whether a link's table is still what the link was made for.
+func belongs(t *table.Table, group string, peer aws.Cell) bool {
+	return t != nil && t.Def.Group != nil && t.Def.Group.ID == group && t.Def.Group.Member(peer) != nil
+}
+
+// Deliver implements Peer: it puts a message where the link that it is for finds
+// it.
+func (r *Replicator) Deliver(from aws.Cell, m *Message) {
+	k := linkKey{table: m.Table, group: m.Group, peer: from}
+	switch m.Kind {
+	case Ack:
+		k.side = sending
+	case Batch, Progress:
+		k.side = receiving
+	case SeedAsk, SeedPage:
+		k.side, k.peer = keeping, r.cell
+		m = withSender(m, from)
+	}
+	if m.Kind == Progress {
+		r.put(linkKey{m.Table, m.Group, r.cell, keeping}, withSender(m, from))
+	}
+	r.put(k, m)
+}
+
+// withSender returns a copy that says who sent it: the message itself belongs to
+// the sender.
+func withSender(m *Message, from aws.Cell) *Message {
+	c := *m
+	c.from = from
+	return &c
+}
+
+func (r *Replicator) put(k linkKey, m *Message) {
+	r.mu.Lock()
+	l := r.links[k]
+	r.mu.Unlock()
+	if l != nil {
+		l.box.put(m)
+	}
+}
+
+// step runs one turn of a link.
+func (r *Replicator) step(ctx context.Context, l *link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := r.clock.Now()
+	next, err := l.work.step(ctx, now)
+	l.due = next
+	if err != nil && ctx.Err() == nil && (l.err == nil || l.err.Error() != err.Error()) {
+		r.logger.Error("replication", "cell", r.cell.String(), "table", l.key.table, "peer", l.key.peer.String(), "error", err)
+	}
+	l.err = err
+}
+
+// StepAll runs one turn of every link that is due or has mail, in a fixed
+// order. It is for an owner that has no goroutines, as the simulator.
+func (r *Replicator) StepAll(ctx context.Context) {
+	now := r.clock.Now()
+	for _, l := range r.sorted() {
+		r.mu.Lock()
+		live := r.links[l.key] == l
+		r.mu.Unlock()
+		if live && (l.box.waiting() || l.key.side == sending || (!l.due.IsZero() && !l.due.After(now))) {
+			r.step(ctx, l)
+		}
+	}
+}
+
+// Run runs every link in a goroutine of its own until ctx ends, and waits for
+// them.
+func (r *Replicator) Run(ctx context.Context) {
+	r.mu.Lock()
+	r.spawn = func(l *link) {
+		lctx, stop := context.WithCancel(ctx)
+		l.stop = stop
+		r.running.Go(func() { r.run(lctx, l) })
+		if l.key.side == keeping {
+			r.running.Go(func() { r.follow(lctx, l.key.table, l.key.group) })
+		}
+	}
+	for _, l := range r.links {
+		r.spawn(l)
+	}
+	r.mu.Unlock()
+	<-ctx.Done()
+	r.mu.Lock()
+	r.spawn = nil
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+func (r *Replicator) run(ctx context.Context, l *link) {
+	for ctx.Err() == nil {
+		r.step(ctx, l)
+		wait := time.Duration(-1)
+		l.mu.Lock()
+		if !l.due.IsZero() {
+			wait = max(0, l.due.Sub(r.clock.Now()))
+		}
+		l.mu.Unlock()
+		if !clock.Wait(ctx, l.box.wake, wait) {
+			return
+		}
+	}
+}
+
+// follow wakes a table's senders whenever its log has grown.
+func (r *Replicator) follow(ctx context.Context, name, group string) {
+	store := r.engine.Store()
+	at := store.Durable()
+	for {
+		t := r.engine.Table(name)
+		if t == nil || store.WaitLog(ctx, t.Log.ID, at) != nil {
+			return
+		}
+		at = store.Durable()
+		r.mu.Lock()
+		for k, l := range r.links {
+			if k.table == name && k.group == group && k.side == sending {
+				l.box.rouse()
+			}
+		}
+		r.mu.Unlock()
+	}
+}

@@ -1,0 +1,270 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
+)
+
+// RequestKind says what a Request asks of another cell.
+type RequestKind uint8
+
+// The kinds of requests.
+const (
+	Inspect RequestKind = 1 + iota // May the caller join? Answers with the table's definition.
+	Admit                          // Take a member in.
+	Expel                          // A member leaves.
+	Adopt                          // Make a replica, of a table of the same account.
+	Abandon                        // Delete a replica, of a table of the same account.
+	Settle                         // Take over settings that are kept in step.
+)
+
+// Request is a question of one cell to another that belongs, or is about to
+// belong, to the same global table.
+type Request struct {
+	Kind       RequestKind
+	Table      string
+	Caller     policy.Principal // Who joins.
+	Member     table.Member     // Who joins or leaves.
+	Group      *table.Group     // As it will be.
+	Definition *table.Definition
+	DryRun     bool // Check alone.
+}
+
+// Response is the answer.
+type Response struct {
+	Definition table.Definition
+}
+
+// Serve implements Peer.
+func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	switch q.Kind {
+	case Inspect:
+		return r.inspect(q)
+	case Admit:
+		return r.admit(ctx, from, q)
+	case Expel:
+		return r.expel(ctx, from, q)
+	case Adopt:
+		return r.adopt(ctx, from, q)
+	case Abandon:
+		return r.abandon(ctx, from, q)
+	case Settle:
+		return r.settle(ctx, from, q)
+	}
+	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
+}
+
+// call asks another cell. A cell that does not answer is AWS's
+// ServiceUnavailable: the caller may try again.
+func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Response, error) {
+	a, err := r.transport.Call(ctx, r.cell, to, q)
+	if errors.Is(err, ErrUnreachable) {
+		return nil, &aws.Error{
+			Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
+			Message: fmt.Sprintf("Region %s of account %s cannot be reached; nothing was changed. Try again.", to.Region, to.Account),
+		}
+	}
+	return a, err
+}
+
+// notFound is AWS's answer for a table that does not exist.
+func notFound(name string) error {
+	return aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
+}
+
+// permits checks that the caller may join, and that replication may go on with
+// the group as it will be, by this table's policy.
+func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) error {
+	if q.Caller.Account == r.cell.Account {
+		return nil // A replica in the same account: the caller's own right was checked there.
+	}
+	req := policy.Request{Principal: q.Caller, Action: associate, Resource: t.ARN}
+	var docs []*policy.Document
+	if t.Policy != nil {
+		docs = append(docs, t.Policy)
+	}
+	if d := policy.Evaluate(&req, docs...); !d.Allowed() {
+		return d.AccessDenied()
+	}
+	if d := decideAll(table.MultiAccount, t.ARN, t.Policy, members, t.Def.Name); !d.Allowed() {
+		return withReason(accessDenied(&q.Caller, t.ARN), d.Explain())
+	}
+	return nil
+}
+
+// accessDenied is what a join is told when the service may not replicate: the
+// failure surfaces as the joiner's (documented).
+func accessDenied(caller *policy.Principal, arn string) *aws.Error {
+	return aws.Errorf("AccessDeniedException",
+		"User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
+		caller.String(), associate, arn, associate)
+}
+
+// withReason adds what is missing, for a person to act on.
+func withReason(e *aws.Error, reason string) *aws.Error {
+	e.Message += ". " + reason
+	return e
+}
+
+// inspect tells a newcomer what to make.
+func (r *Replicator) inspect(q *Request) (*Response, error) {
+	t := r.engine.Table(q.Table)
+	if t == nil {
+		return nil, notFound(q.Table)
+	}
+	if q.Caller.Account != r.cell.Account {
+		if err := r.permits(t, q, []aws.Cell{r.cell, q.Member.Cell}); err != nil {
+			return nil, err
+		}
+		if t.Def.SettingsMode != "ENABLED" || (t.Def.Group != nil && t.Def.Group.Kind != table.MultiAccount) {
+			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
+		}
+	}
+	if t.Def.Status == table.Creating {
+		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+	}
+	return &Response{Definition: t.Def}, nil
+}
+
+// cells lists where the members are.
+func cells(g *table.Group) []aws.Cell {
+	var out []aws.Cell
+	for _, m := range g.Members {
+		out = append(out, m.Cell)
+	}
+	return out
+}
+
+// admit takes a member in. The log is kept for it from where its source has
+// read it, so that what its seed lacks is still here.
+func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	t := r.engine.Table(q.Table)
+	if t == nil {
+		return nil, notFound(q.Table)
+	}
+	if from != q.Member.Cell && (from.Account != r.cell.Account || q.Group.Kind != table.SameAccount) {
+		return nil, fmt.Errorf("replication: %v cannot take in %v", from, q.Member.Cell)
+	}
+	if g := t.Def.Group; g != nil && g.ID != q.Group.ID {
+		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+	}
+	if err := r.permits(t, q, cells(q.Group)); err != nil {
+		return nil, err
+	}
+	if q.DryRun {
+		return &Response{}, nil
+	}
+	start := r.engine.Store().Durable()
+	readers, err := t.Log.Readers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, reader := range readers {
+		if reader.Name == q.Member.Source.String() && !reader.Lost {
+			start = reader.Position
+		}
+	}
+	if err := t.Log.Remove(ctx, q.Member.Cell.String()); err != nil {
+		return nil, err
+	}
+	if _, err := t.Log.Register(ctx, q.Member.Cell.String(), start); err != nil {
+		return nil, err
+	}
+	_, err = r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+		r.enter(d, q.Group)
+		if d.Group.Member(q.Member.Cell) == nil {
+			d.Group.Members = insert(d.Group.Members, q.Member)
+		}
+		return nil
+	})
+	r.Refresh()
+	return &Response{}, err
+}
+
+// enter makes a regional table a member of a group that so far holds it alone.
+func (r *Replicator) enter(d *table.Definition, g *table.Group) {
+	if d.Group != nil {
+		return
+	}
+	own := table.Member{Cell: r.cell, Status: table.Active, Since: r.clock.Now().UnixMicro()}
+	d.Group = &table.Group{ID: g.ID, Kind: g.Kind, Members: []table.Member{own}}
+	if d.Stream == nil {
+		r.EnableStream(d, "NEW_AND_OLD_IMAGES")
+	}
+	if g.Kind == table.SameAccount {
+		d.SettingsMode = "ENABLED_WITH_OVERRIDES"
+	}
+}
+
+// insert keeps members ordered by cell.
+func insert(members []table.Member, m table.Member) []table.Member {
+	i := 0
+	for i < len(members) && members[i].Cell.Compare(m.Cell) < 0 {
+		i++
+	}
+	members = append(members, table.Member{})
+	copy(members[i+1:], members[i:])
+	members[i] = m
+	return members
+}
+
+// streamLabel is the layout of a stream's label (recorded).
+const streamLabel = "2006-01-02T15:04:05.000"
+
+// EnableStream turns a definition's stream on; its label is this moment.
+func (r *Replicator) EnableStream(d *table.Definition, view string) {
+	label := r.clock.Now().UTC().Format(streamLabel)
+	d.Stream, d.LastStreamLabel = &table.Stream{View: view, Label: label}, label
+}
+
+// expel takes a member out. Only the member itself may ask for it, or a member
+// of the same account.
+func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	t := r.engine.Table(q.Table)
+	if t == nil || t.Def.Group == nil || t.Def.Group.ID != q.Group.ID {
+		return &Response{}, nil
+	}
+	if from != q.Member.Cell && from.Account != q.Member.Cell.Account {
+		return nil, fmt.Errorf("replication: %v cannot take out %v", from, q.Member.Cell)
+	}
+	return &Response{}, r.remove(ctx, t, q.Member.Cell)
+}
+
+// remove takes a member out of this cell's view of a group. The last one left
+// is a regional table again.
+func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell) error {
+	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+		var left []table.Member
+		for _, m := range d.Group.Members {
+			if m.Cell != c {
+				left = append(left, m)
+			}
+		}
+		d.Group.Members = left
+		if len(left) < 2 {
+			if d.Group.Kind == table.SameAccount {
+				d.SettingsMode = ""
+			}
+			d.Group = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.Refresh()
+	if err := r.forgetCursor(ctx, t, c); err != nil {
+		return err
+	}
+	return t.Log.Remove(ctx, c.String())
+}

@@ -1,0 +1,175 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
+)
+
+// AddReplica makes a replica of a table in another Region of its account.
+func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t *table.Table, region aws.Region) error {
+	to := aws.Cell{Account: r.cell.Account, Region: region}
+	self := table.Member{Cell: to, Status: table.Creating, Since: r.clock.Now().UnixMicro(), Source: r.cell}
+	g := &table.Group{ID: r.newID(), Kind: table.SameAccount}
+	if t.Def.Group != nil {
+		g.ID = t.Def.Group.ID
+		g.Members = append(g.Members, t.Def.Group.Members...)
+	} else {
+		g.Members = append(g.Members, table.Member{Cell: r.cell, Status: table.Active, Since: t.Def.CreatedAt})
+	}
+	g.Members = insert(g.Members, self)
+	q := Request{Kind: Adopt, Table: t.Def.Name, Caller: caller, Member: self, Group: g, Definition: &t.Def, DryRun: true}
+	if _, err := r.call(ctx, to, &q); err != nil {
+		return err
+	}
+	for _, m := range g.Members {
+		if m.Cell == to {
+			continue
+		}
+		in := Request{Kind: Admit, Table: t.Def.Name, Caller: caller, Member: self, Group: g}
+		if _, err := r.callOrServe(ctx, m.Cell, &in); err != nil {
+			return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
+		}
+	}
+	q.DryRun = false
+	if _, err := r.call(ctx, to, &q); err != nil {
+		return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
+	}
+	return nil
+}
+
+func (r *Replicator) undoAdd(ctx context.Context, self table.Member, g *table.Group, name string) error {
+	var errs error
+	for _, m := range g.Members {
+		if m.Cell != self.Cell {
+			_, err := r.callOrServe(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g})
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// callOrServe asks a cell, this one included.
+func (r *Replicator) callOrServe(ctx context.Context, to aws.Cell, q *Request) (*Response, error) {
+	if to == r.cell {
+		return r.Serve(ctx, r.cell, q)
+	}
+	return r.call(ctx, to, q)
+}
+
+// adopt makes a replica here for another Region of the account.
+func (r *Replicator) adopt(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	if from.Account != r.cell.Account || q.Group.Kind != table.SameAccount {
+		return nil, fmt.Errorf("replication: %v cannot make a replica in %v", from, r.cell)
+	}
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	if r.engine.Table(q.Table) != nil {
+		return nil, aws.Validation("Failed to create a the new replica of table with name: ‘%s’ because one or more replicas already existed as tables.", q.Table)
+	}
+	if q.DryRun {
+		return &Response{}, nil
+	}
+	def := table.Definition{Name: q.Table, SettingsMode: "ENABLED_WITH_OVERRIDES", TableClass: "STANDARD"}
+	r.inherit(&def, q.Definition, q.Group)
+	if err := r.forgetSeed(ctx, def.Name); err != nil {
+		return nil, err
+	}
+	if _, err := r.engine.Create(ctx, def); err != nil {
+		return nil, err
+	}
+	r.Refresh()
+	return &Response{}, nil
+}
+
+// DeleteReplica deletes the replica in another Region of the account.
+func (r *Replicator) DeleteReplica(ctx context.Context, t *table.Table, region aws.Region) error {
+	to := aws.Cell{Account: r.cell.Account, Region: region}
+	_, err := r.call(ctx, to, &Request{Kind: Abandon, Table: t.Def.Name, Group: t.Def.Group})
+	return err
+}
+
+// abandon deletes this cell's replica for another Region of the account.
+func (r *Replicator) abandon(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	t := r.engine.Table(q.Table)
+	if t == nil || t.Def.Group == nil || t.Def.Group.ID != q.Group.ID || from.Account != r.cell.Account {
+		return nil, notFound(q.Table)
+	}
+	if err := r.CheckDelete(t); err != nil {
+		return nil, err
+	}
+	return &Response{}, r.Leave(ctx, t)
+}
+
+// sourceRule is how long the source of a replica cannot be deleted (documented).
+const sourceRule = 24 * time.Hour
+
+// CheckDelete returns AWS's error for a table that must stay: it is protected,
+// or another replica was made from it less than 24 hours ago.
+func (r *Replicator) CheckDelete(t *table.Table) error {
+	if t.Def.DeletionProtection {
+		return aws.Validation("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+	}
+	if t.Def.Group == nil {
+		return nil
+	}
+	for _, m := range t.Def.Group.Members {
+		if m.Source == r.cell && r.clock.Now().Sub(time.UnixMicro(m.Since)) < sourceRule {
+			return aws.Validation("Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the table in the last 24 hours.")
+		}
+	}
+	return nil
+}
+
+// Settle brings the settings that all members keep in step to the other
+// members: capacity mode, throughput and the stream's view.
+func (r *Replicator) Settle(ctx context.Context, t *table.Table) error {
+	for _, dry := range []bool{true, false} {
+		for _, m := range t.Def.Group.Members {
+			if m.Cell == r.cell {
+				continue
+			}
+			q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, DryRun: dry}
+			if _, err := r.call(ctx, m.Cell, q); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// CheckSettle returns AWS's error when this table's own policy withholds the
+// keeping of settings from any member.
+func (r *Replicator) CheckSettle(t *table.Table) error {
+	d := decide(t.Def.Group.Kind, t.ARN, t.Policy, replicateSetting, cells(t.Def.Group), t.Def.Name)
+	if d.Allowed() {
+		return nil
+	}
+	return withReason(d.AccessDenied(), d.Explain())
+}
+
+func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	t := r.engine.Table(q.Table)
+	if !belongs(t, q.Group.ID, from) {
+		return nil, notFound(q.Table)
+	}
+	if err := r.CheckSettle(t); err != nil {
+		return nil, err
+	}
+	if q.DryRun {
+		return &Response{}, nil
+	}
+	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+		s := q.Definition
+		d.OnDemand, d.OnDemandSince, d.Throughput, d.OnDemandMax = s.OnDemand, s.OnDemandSince, s.Throughput, s.OnDemandMax
+		return nil
+	})
+	return &Response{}, err
+}

@@ -1,0 +1,248 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// Limits of a sender.
+const (
+	maxBatchBytes   = 256 << 10
+	maxBatchEntries = table.MaxApply
+	windowBytes     = 2 << 20 // Sent and not acknowledged.
+	maxScan         = 20_000  // Entries of the log looked at for one batch.
+
+	resendAfter    = time.Second // Doubles up to resendAtMost while nothing comes back.
+	resendAtMost   = 8 * time.Second
+	contactEvery   = 5 * time.Second        // An idle link says that it is there.
+	checkAgain     = 500 * time.Millisecond // A denied link asks the policy again.
+	persistAckAt   = time.Second
+	retentionLimit = 24 * time.Hour // As long as AWS keeps a stream; see MaxBacklog.
+)
+
+// sender ships the local changes of one table to one other member.
+type sender struct {
+	mailbox
+	r     *Replicator
+	table string
+	group string
+	peer  aws.Cell
+
+	started  bool
+	acked    kv.Position // What the peer has applied, as far as known.
+	sent     kv.Position // What the peer has when all that was sent arrives.
+	read     kv.Position // How far the log was read; between sent and read nothing is local.
+	flight   []flight
+	bytes    int
+	resend   time.Duration
+	sentAt   time.Time // When anything was last sent.
+	heardAt  time.Time
+	persist  kv.Position // The position that is kept in the log's reader.
+	keptAt   time.Time
+	leave    permission
+	refused  string // Why the peer does not apply what comes, in its words.
+	batches  int64
+	lost     bool // Cut off by retention: the peer must be seeded again.
+	shipped  int64
+	lastTime int64 // Commit time of the last entry that was read.
+}
+
+type flight struct {
+	to    kv.Position
+	bytes int
+	at    time.Time
+}
+
+// step acknowledges, resends and sends as far as the window allows.
+func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
+	t := s.r.engine.Table(s.table)
+	if !belongs(t, s.group, s.peer) {
+		s.take()
+		return time.Time{}, nil
+	}
+	if !s.started {
+		if err := s.start(ctx, t, now); err != nil {
+			return now.Add(time.Second), err
+		}
+	}
+	for _, m := range s.take() {
+		s.acknowledge(m, now)
+		if err := s.activate(ctx, t, m); err != nil {
+			return now.Add(time.Second), err
+		}
+	}
+	if !s.leave.allows(s.r, t, readData, s.peer, now) {
+		return now.Add(checkAgain), nil
+	}
+	s.overdue(now)
+	for s.bytes < windowBytes {
+		sent, err := s.send(ctx, t, now)
+		if err != nil {
+			return now.Add(time.Second), err
+		}
+		if !sent {
+			break
+		}
+	}
+	if len(s.flight) == 0 && now.Sub(s.sentAt) >= contactEvery {
+		s.transmit(t, now, s.sent, nil)
+	}
+	return s.next(now), s.keep(ctx, t, now)
+}
+
+// start takes up where the log's reader says.
+func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error {
+	reader, err := t.Log.Register(ctx, s.peer.String(), s.r.engine.Store().Durable())
+	if err != nil {
+		return err
+	}
+	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
+	s.started, s.resend, s.keptAt = true, resendAfter, now
+	return nil
+}
+
+// acknowledge takes in what the peer says that it has.
+func (s *sender) acknowledge(m *Message, now time.Time) {
+	s.heardAt, s.resend, s.refused = now, resendAfter, m.Refused
+	if m.To < s.acked {
+		return // An old one, that was overtaken.
+	}
+	progress := m.To > s.acked
+	s.acked = m.To
+	for len(s.flight) > 0 && s.flight[0].to <= m.To {
+		s.bytes -= s.flight[0].bytes
+		s.flight = s.flight[1:]
+	}
+	switch {
+	case m.To > s.sent: // It was told by another way: by its seed.
+		s.sent, s.read = m.To, max(s.read, m.To)
+	case !progress && len(s.flight) > 0 && m.Refused == "" && now.Sub(s.flight[0].at) > gapWait:
+		s.rewind() // It misses what is in flight.
+	}
+}
+
+// activate notes that the peer is seeded and in use.
+func (s *sender) activate(ctx context.Context, t *table.Table, m *Message) error {
+	if !m.Active || t.Def.Group.Member(s.peer).Status == table.Active {
+		return nil
+	}
+	_, err := s.r.engine.Alter(ctx, s.table, func(d *table.Definition) error {
+		if m := d.Group.Member(s.peer); m != nil {
+			m.Status = table.Active
+		}
+		return nil
+	})
+	return err
+}
+
+// gapWait is how long an acknowledgement without progress is put down to
+// messages that crossed.
+const gapWait = 200 * time.Millisecond
+
+// overdue goes back to what is acknowledged when nothing came back for long.
+func (s *sender) overdue(now time.Time) {
+	if len(s.flight) == 0 || now.Sub(s.flight[0].at) < s.resend {
+		return
+	}
+	s.resend = min(2*s.resend, resendAtMost)
+	s.rewind()
+}
+
+func (s *sender) rewind() {
+	s.flight, s.bytes = nil, 0
+	s.sent, s.read = s.acked, max(s.acked, s.persist)
+}
+
+// send reads the next piece of the log and ships what is local in it. It
+// returns false when there was nothing to read.
+func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool, error) {
+	var entries []Entry
+	size, scanned := 0, 0
+	last, stopped := s.read, false
+	var bad error
+	to, err := s.r.engine.Store().ReadLog(ctx, t.Log.ID, s.read, func(e kv.Entry) bool {
+		// A batch ends between commits: a cursor cannot stand within one.
+		full := scanned >= maxScan || len(entries) >= maxBatchEntries || size >= maxBatchBytes
+		if stopped = full && e.Position != last; stopped {
+			return false
+		}
+		scanned++
+		last = e.Position
+		rec, err := changelog.Decode(e.Record, s.r.engine.Decoder())
+		if err != nil {
+			bad = err
+			return false
+		}
+		s.lastTime = e.Time
+		if s.r.engine.Local(rec.Version) && rec.Cause != changelog.Replica {
+			entries = append(entries, Entry{e.Position, e.Time, append([]byte(nil), e.Record...)})
+			size += len(e.Record)
+		}
+		return true
+	})
+	if errors.Is(err, kv.ErrTrimmed) {
+		s.lost = true
+		return false, nil
+	}
+	if stopped {
+		to = last
+	}
+	if err := errors.Join(err, bad); err != nil || to <= s.read {
+		return false, err
+	}
+	s.read = to
+	if len(entries) == 0 {
+		return true, nil
+	}
+	s.flight = append(s.flight, flight{to, size, now})
+	s.bytes += size
+	s.transmit(t, now, to, entries)
+	s.sent = to
+	s.batches++
+	s.shipped += int64(size)
+	return true, nil
+}
+
+func (s *sender) transmit(t *table.Table, now time.Time, to kv.Position, entries []Entry) {
+	s.sentAt = now
+	s.r.transport.Send(s.r.cell, s.peer, &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries})
+}
+
+// keep moves the durable cursor of the log, now and then.
+func (s *sender) keep(ctx context.Context, t *table.Table, now time.Time) error {
+	done := s.acked
+	if len(s.flight) == 0 {
+		done = max(done, s.read)
+	}
+	if done <= s.persist || now.Sub(s.keptAt) < persistAckAt {
+		return nil
+	}
+	s.keptAt = now
+	if err := t.Log.Advance(ctx, s.peer.String(), done); err != nil {
+		return err
+	}
+	s.persist = done
+	return nil
+}
+
+func (s *sender) next(now time.Time) time.Time {
+	next := s.sentAt.Add(contactEvery)
+	if len(s.flight) > 0 {
+		next = s.flight[0].at.Add(s.resend)
+	}
+	if s.persist < max(s.acked, s.read) {
+		if k := s.keptAt.Add(persistAckAt); k.Before(next) {
+			next = k
+		}
+	}
+	if !next.After(now) {
+		next = now.Add(resendAfter)
+	}
+	return next
+}

@@ -1,0 +1,196 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/kv"
+)
+
+// MaxApply is how many incoming states one commit takes.
+const MaxApply = 256
+
+// Applied counts what became of incoming states.
+type Applied struct {
+	Written int // Won against what was here.
+	Lost    int // Older than what was here.
+	Known   int // Here already.
+}
+
+// Apply merges states of other replicas into a table, in order, at most
+// MaxApply of them. It may be given the same ones again. also is written in
+// the last commit: a reader's cursor then never passes what is not applied.
+// It observes the versions' times, and refuses all states with clock.ErrAhead
+// when one is too far in the future.
+//
+// A state that wins is an ordinary change here: it is indexed, and it is in the
+// log, but it keeps its origin and is not shipped on.
+func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, also func(w *kv.Writes)) (Applied, error) {
+	var sum Applied
+	for i := range states {
+		if err := e.hybrid.Observe(states[i].Version.Time); err != nil {
+			return sum, err
+		}
+	}
+	for first := true; first || len(states) > 0; first = false {
+		keys, err := t.distinct(states)
+		if err != nil {
+			return sum, err
+		}
+		last := also
+		if len(keys) < len(states) {
+			last = nil
+		}
+		done, err := e.apply(ctx, t, states[:len(keys)], keys, last)
+		if errors.Is(err, errRetired) {
+			if err := e.renew(&t); err != nil {
+				return sum, err
+			}
+			continue
+		}
+		if err != nil {
+			return sum, err
+		}
+		sum.Written += done.Written
+		sum.Lost += done.Lost
+		sum.Known += done.Known
+		states = states[len(keys):]
+	}
+	return sum, nil
+}
+
+// distinct returns the keys of the longest head of states that names no item
+// twice.
+func (t *Table) distinct(states []conflict.State) ([]applyKey, error) {
+	if len(states) > MaxApply {
+		states = states[:MaxApply]
+	}
+	seen := make(map[string]bool, len(states))
+	out := make([]applyKey, 0, len(states))
+	for i := range states {
+		k, err := t.ItemKey(states[i].Item)
+		if err != nil {
+			return nil, fmt.Errorf("table: %s: incoming item: %w", t.Def.Name, err)
+		}
+		row := t.appendRowKey(nil, k)
+		if seen[string(row)] {
+			break
+		}
+		seen[string(row)] = true
+		out = append(out, applyKey{k, row})
+	}
+	return out, nil
+}
+
+type applyKey struct {
+	key Key
+	row []byte
+}
+
+func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, keys []applyKey, also func(w *kv.Writes)) (Applied, error) {
+	plan := kv.Plan{Guard: t.guard, Write: make([][]byte, len(keys))}
+	for i := range keys {
+		plan.Write[i] = keys[i].row
+	}
+	s := e.scratch.Get().(*writeScratch)
+	defer e.scratch.Put(s)
+	var sum Applied
+	_, err := e.store.Update(ctx, plan, func(values [][]byte, w *kv.Writes) error {
+		sum = Applied{}
+		if t.retired.Load() {
+			return errRetired
+		}
+		for i := range states {
+			if err := e.applyOne(t, &states[i], keys[i], values[i], s, w, &sum); err != nil {
+				return err
+			}
+		}
+		if also != nil {
+			also(w)
+		}
+		return nil
+	})
+	return sum, err
+}
+
+func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byte, s *writeScratch, w *kv.Writes, sum *Applied) error {
+	old, err := decodeRow(stored, e.decoder)
+	if err != nil {
+		return err
+	}
+	if stored != nil && !t.holds(old.Item, k.key) {
+		return errCollision
+	}
+	if stored != nil {
+		switch c := in.Version.Compare(old.Version); {
+		case c == 0:
+			sum.Known++
+			return nil
+		case conflict.LastWriterWins(*in, old.State).Version != in.Version:
+			sum.Lost++
+			return nil
+		}
+	}
+	sum.Written++
+	s.key = t.KeyItem(s.key[:0], k.key)
+	c := change{table: t, rowKey: k.row, key: s.key, old: old, next: *in, cause: changelog.Replica}
+	if in.Deleted {
+		c.next.Item = s.key
+	}
+	// A tombstone for what is not here, or the image that is here already,
+	// moves the version alone: nothing that a reader of the log could see.
+	c.silent = (in.Deleted && !old.exists) || (!in.Deleted && old.exists && string(old.Item) == string(in.Item))
+	commit(w, &s.commit, &c, nil)
+	return nil
+}
+
+// Row is a stored state on its way to a replica that is being seeded.
+type Row []byte
+
+// State decodes a row that another cell stored. The state is a view of it.
+func (e *Engine) State(r Row) (conflict.State, error) {
+	out, err := decodeRow(r, e.decoder)
+	if err == nil && r == nil {
+		err = errMalformedRow
+	}
+	if err == nil {
+		err = item.Validate(out.Item)
+	}
+	return out.State, err
+}
+
+// Snapshot calls fn with the stored states of a table, tombstones included, in
+// the order of their keys from after on, until fn returns false. It returns the
+// key to go on from, nil at the end. States may be newer than those of an
+// earlier call: whoever copies a table reads its log from before the first.
+func (e *Engine) Snapshot(ctx context.Context, t *Table, after []byte, fn func(r Row) bool) ([]byte, error) {
+	prefix := appendPrefix(nil, t.Def.Number, baseRows)
+	r := kv.Range{Low: prefix, High: changelog.Successor(prefix)}
+	if after != nil {
+		r.Low = append(append([]byte(nil), after...), 0)
+	}
+	var last []byte
+	stopped := false
+	at, err := e.store.Scan(ctx, r, func(key, value []byte) bool {
+		if stopped {
+			return false
+		}
+		last = append(last[:0], key...)
+		stopped = !fn(value)
+		return true
+	})
+	if err == nil {
+		err = e.store.WaitDurable(ctx, at)
+	}
+	if !stopped {
+		last = nil
+	}
+	return last, err
+}
+
+// Local reports whether a version was made in this cell.
+func (e *Engine) Local(v conflict.Version) bool { return v.Cell == e.cell }

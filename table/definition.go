@@ -1,0 +1,180 @@
+package table
+
+import (
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/item"
+)
+
+// definitionFormat is the format of a stored Definition; see
+// docs/formats/catalog.md.
+const definitionFormat = 1
+
+// Status is a table's status, in AWS's words.
+type Status string
+
+// The statuses that a table can have. A table without authorization to
+// replicate goes on serving its own cell.
+const (
+	Creating                 Status = "CREATING"
+	Active                   Status = "ACTIVE"
+	Deleting                 Status = "DELETING"
+	ReplicationNotAuthorized Status = "REPLICATION_NOT_AUTHORIZED"
+)
+
+// Definition is all that a cell keeps of a table but its items. It is stored
+// as JSON, and never changed in place: Engine.Alter makes a new one.
+type Definition struct {
+	Format     int         `json:"format"`
+	Name       string      `json:"name"`
+	Number     uint32      `json:"number"` // Names the table's keys and its log; never used again in this store.
+	ID         string      `json:"id"`     // AWS's TableId, one for each incarnation.
+	CreatedAt  int64       `json:"created_at"`
+	Status     Status      `json:"status"`
+	Attributes []Attribute `json:"attributes"`
+	Hash       string      `json:"hash"`
+	Range      string      `json:"range,omitempty"`
+	Indexes    []Index     `json:"indexes,omitempty"`
+	NextIndex  uint16      `json:"next_index"`
+
+	OnDemand           bool        `json:"on_demand"`
+	OnDemandSince      int64       `json:"on_demand_since,omitempty"`
+	Throughput         Throughput  `json:"throughput"`
+	OnDemandMax        *Throughput `json:"on_demand_max,omitempty"` // -1 is no maximum.
+	Stream             *Stream     `json:"stream,omitempty"`
+	LastStreamLabel    string      `json:"last_stream_label,omitempty"`
+	DeletionProtection bool        `json:"deletion_protection,omitempty"`
+	TableClass         string      `json:"table_class,omitempty"`
+	TableClassSince    int64       `json:"table_class_since,omitempty"`
+	Encryption         *Encryption `json:"encryption,omitempty"`
+	Tags               []Tag       `json:"tags,omitempty"`
+	Policy             *Policy     `json:"policy,omitempty"`
+	SettingsMode       string      `json:"settings_mode,omitempty"` // GlobalTableSettingsReplicationMode.
+	Group              *Group      `json:"group,omitempty"`         // Nil for a regional table.
+}
+
+// Attribute is a key attribute of the table or of an index.
+type Attribute struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // S, N or B.
+}
+
+// Projection says which attributes an index holds, in AWS's words.
+type Projection string
+
+// The projections.
+const (
+	KeysOnly Projection = "KEYS_ONLY"
+	Include  Projection = "INCLUDE"
+	All      Projection = "ALL"
+)
+
+// Index is a secondary index. A global index has up to four hash and four
+// range attributes; a local one has the table's hash and one range attribute.
+type Index struct {
+	Name       string      `json:"name"`
+	Number     uint16      `json:"number"` // Names the index's keys within the table's; from 1.
+	Local      bool        `json:"local,omitempty"`
+	Hash       []string    `json:"hash"`
+	Range      []string    `json:"range,omitempty"`
+	Projection Projection  `json:"projection"`
+	NonKey     []string    `json:"non_key,omitempty"`
+	Throughput Throughput  `json:"throughput"`
+	OnDemand   *Throughput `json:"on_demand_max,omitempty"`
+}
+
+// Throughput is in capacity units a second.
+type Throughput struct {
+	Read  int64 `json:"read"`
+	Write int64 `json:"write"`
+}
+
+// Stream is an enabled stream.
+type Stream struct {
+	View  string `json:"view"`  // KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES.
+	Label string `json:"label"` // When it was enabled, as in its ARN.
+}
+
+// Encryption is the table's SSESpecification.
+type Encryption struct {
+	Type  string `json:"type"`
+	KeyID string `json:"key_id,omitempty"`
+}
+
+// Tag is a key and a value.
+type Tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Policy is an attached resource-based policy.
+type Policy struct {
+	Document string `json:"document"`
+	Revision string `json:"revision"`
+}
+
+// GroupKind tells how a global table's members authorize each other.
+type GroupKind string
+
+// The kinds of global table.
+const (
+	SameAccount  GroupKind = "same-account"
+	MultiAccount GroupKind = "multi-account"
+)
+
+// Group is the global table that a table belongs to, as this cell knows it.
+type Group struct {
+	ID      string    `json:"id"`
+	Kind    GroupKind `json:"kind"`
+	Members []Member  `json:"members"` // All of them, this table included, ordered by cell.
+}
+
+// Member is one replica of a global table.
+type Member struct {
+	Cell   aws.Cell `json:"cell"`
+	Status Status   `json:"status"`
+	Since  int64    `json:"since"`            // When it joined, microseconds.
+	Source aws.Cell `json:"source,omitempty"` // The member that it was seeded from; none for the first.
+}
+
+// Member returns the group's member in a cell, nil when there is none.
+func (g *Group) Member(c aws.Cell) *Member {
+	if g == nil {
+		return nil
+	}
+	for i := range g.Members {
+		if g.Members[i].Cell == c {
+			return &g.Members[i]
+		}
+	}
+	return nil
+}
+
+// Type returns the type of a key attribute.
+func (d *Definition) Type(name string) (item.Type, bool) {
+	for _, a := range d.Attributes {
+		if a.Name == name {
+			return item.ParseType(a.Type)
+		}
+	}
+	return 0, false
+}
+
+// Index returns the index of that name, nil when there is none.
+func (d *Definition) Index(name string) *Index {
+	for i := range d.Indexes {
+		if d.Indexes[i].Name == name {
+			return &d.Indexes[i]
+		}
+	}
+	return nil
+}
+
+// Tag returns the value of a tag.
+func (d *Definition) Tag(key string) (string, bool) {
+	for _, t := range d.Tags {
+		if t.Key == key {
+			return t.Value, true
+		}
+	}
+	return "", false
+}

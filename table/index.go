@@ -1,0 +1,183 @@
+package table
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/kv"
+)
+
+// index is an Index ready for use.
+type index struct {
+	def     *Index
+	table   *Definition
+	hash    []keyAttribute
+	rng     []keyAttribute
+	project []item.Path // The attributes that an entry holds; nil for all.
+}
+
+func newIndex(d *Definition, x *Index) (index, error) {
+	out := index{def: x, table: d}
+	keys := func(names []string) ([]keyAttribute, error) {
+		var out []keyAttribute
+		for _, n := range names {
+			typ, ok := d.Type(n)
+			if !ok {
+				return nil, fmt.Errorf("table: %s: index %s: key attribute %q has no type", d.Name, x.Name, n)
+			}
+			out = append(out, keyAttribute{name: n, typ: typ})
+		}
+		return out, nil
+	}
+	var err error
+	if out.hash, err = keys(x.Hash); err != nil {
+		return out, err
+	}
+	if out.rng, err = keys(x.Range); err != nil {
+		return out, err
+	}
+	if x.Projection == All {
+		return out, nil
+	}
+	names := slices.Concat([]string{d.Hash}, x.Hash, x.Range)
+	if d.Range != "" {
+		names = append(names, d.Range)
+	}
+	if x.Projection == Include {
+		names = append(names, x.NonKey...)
+	}
+	slices.Sort(names)
+	for _, n := range slices.Compact(names) {
+		out.project = append(out.project, item.Path{{Name: n, Index: -1}})
+	}
+	return out, nil
+}
+
+// CheckIndexKeys returns AWS's error for an item whose attributes cannot be the
+// keys of the table's indexes: of another type, or empty.
+func (t *Table) CheckIndexKeys(it item.Item) error {
+	for i := range t.indexes {
+		x := &t.indexes[i]
+		for _, a := range slices.Concat(x.hash, x.rng) {
+			v, ok := it.Get(a.name)
+			if !ok {
+				continue
+			}
+			if v.Type() != a.typ {
+				return aws.InvalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.name, a.typ, v.Type(), x.def.Name)
+			}
+			if a.typ != item.TypeN && len(v.Bytes()) == 0 {
+				kind := "string"
+				if a.typ == item.TypeB {
+					kind = "binary"
+				}
+				return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, x.def.Name, a.name)
+			}
+		}
+	}
+	return nil
+}
+
+// appendEntryKey appends the key of the item's entry. It returns false when the
+// item has none: a key attribute is absent, or not one that can be indexed.
+func (x *index) appendEntryKey(dst []byte, it item.Item, rowKey []byte) ([]byte, bool) {
+	var scratch [8]item.Value
+	values := scratch[:0]
+	for _, attrs := range [2][]keyAttribute{x.hash, x.rng} {
+		for i := range attrs {
+			v, ok := it.Get(attrs[i].name)
+			if !ok || v.Type() != attrs[i].typ || attrs[i].checkEmpty(v) != nil {
+				return dst, false
+			}
+			values = append(values, v)
+		}
+	}
+	dst = appendPrefix(dst, x.table.Number, x.def.Number)
+	dst = appendKeyHash(dst, values[:len(x.hash)]...)
+	dst = appendSort(dst, values[len(x.hash):]...)
+	return appendHash(dst, rowKey[prefixSize:]), true
+}
+
+// entryItem returns what the entry of an item holds; dst is scratch for it.
+func (x *index) entryItem(dst []byte, it item.Item) item.Item {
+	if x.project == nil {
+		return it
+	}
+	return item.Project(dst, it, x.project)
+}
+
+// indexScratch is the memory of updateIndexes.
+type indexScratch struct{ oldKey, newKey, oldItem, newItem, value []byte }
+
+// updateIndexes writes the difference between the index entries of two images
+// of an item, nil standing for none. touched is told the index, and the sizes
+// of the entry before and after, zero where there is none.
+func (t *Table) updateIndexes(w *kv.Writes, s *indexScratch, rowKey []byte, before, after item.Item, touched func(x *Index, before, after int, moved bool)) {
+	for i := range t.indexes {
+		x := &t.indexes[i]
+		var had, has bool
+		if before != nil {
+			s.oldKey, had = x.appendEntryKey(s.oldKey[:0], before, rowKey)
+		}
+		if after != nil {
+			s.newKey, has = x.appendEntryKey(s.newKey[:0], after, rowKey)
+		}
+		var was, is item.Item
+		if had {
+			was = x.entryItem(s.oldItem[:0], before)
+		}
+		if has {
+			is = x.entryItem(s.newItem[:0], after)
+		}
+		moved := had && has && string(s.oldKey) != string(s.newKey)
+		if had == has && !moved && string(was) == string(is) {
+			continue
+		}
+		if had && (!has || moved) {
+			w.Delete(s.oldKey)
+		}
+		if has {
+			s.value = appendEntry(s.value[:0], is)
+			w.Set(s.newKey, s.value)
+		}
+		if touched != nil {
+			touched(x.def, sizeOf(was), sizeOf(is), moved)
+		}
+		if x.project != nil {
+			s.oldItem, s.newItem = keep(s.oldItem, was), keep(s.newItem, is)
+		}
+	}
+}
+
+// keep returns the larger of two scratch buffers.
+func keep(a, b []byte) []byte {
+	if cap(b) > cap(a) {
+		return b
+	}
+	return a
+}
+
+func sizeOf(it item.Item) int {
+	if it == nil {
+		return 0
+	}
+	return it.Size()
+}
+
+// Projected returns the names of the attributes that an index's entries hold;
+// nil where they hold all.
+func (t *Table) Projected(x *Index) map[string]bool {
+	for i := range t.indexes {
+		if t.indexes[i].def.Name != x.Name || t.indexes[i].project == nil {
+			continue
+		}
+		out := map[string]bool{}
+		for _, p := range t.indexes[i].project {
+			out[p[0].Name] = true
+		}
+		return out
+	}
+	return nil
+}

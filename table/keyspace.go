@@ -1,0 +1,87 @@
+package table
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/item"
+)
+
+// The first byte of a key says what it holds; docs/formats/store.md has them
+// all.
+const (
+	catalogPrefix   = 'c' // A table's Definition, by name.
+	counterKey      = "n" // The last table number given out.
+	rowPrefix       = 'd' // Items, tombstones and index entries.
+	tombstonePrefix = 'x' // The tombstones of a table, by version.
+	clockKey        = "t" // A reading that the hybrid clock has passed.
+)
+
+const (
+	hashSize   = 16 // Bytes of a SHA-256 kept: of the partition key, and of the primary key in an index entry.
+	prefixSize = 1 + 4 + 2
+
+	// maxSortKey bounds the encoded sort key of an index entry. Longer ones,
+	// which only several attributes together can reach, are cut there; the hash
+	// behind keeps the entries apart.
+	maxSortKey = 2400
+)
+
+// baseRows is the index number under which a table's items stand.
+const baseRows = 0
+
+func catalogKey(name string) []byte { return append([]byte{catalogPrefix}, name...) }
+
+// appendPrefix begins the key of a row of a table or of one of its indexes.
+func appendPrefix(dst []byte, table uint32, index uint16) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, rowPrefix), table)
+	return binary.BigEndian.AppendUint16(dst, index)
+}
+
+// appendHash appends the first bytes of the SHA-256 of b, so that partitions
+// come in hash order, as DynamoDB's scans do.
+func appendHash(dst, b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return append(dst, sum[:hashSize]...)
+}
+
+// appendRowKey appends the key of an item. It uses what is behind len(dst) as
+// scratch.
+func (t *Table) appendRowKey(dst []byte, k Key) []byte {
+	dst = appendPrefix(dst, t.Def.Number, baseRows)
+	dst = appendKeyHash(dst, k.Hash)
+	if t.rangeKey.name != "" {
+		dst = item.AppendKey(dst, k.Range)
+	}
+	return dst
+}
+
+// appendKeyHash appends the hash of the encoded values.
+func appendKeyHash(dst []byte, values ...item.Value) []byte {
+	var scratch [128]byte
+	enc := scratch[:0]
+	for _, v := range values {
+		enc = item.AppendKey(enc, v)
+	}
+	return appendHash(dst, enc)
+}
+
+// appendSort appends an index entry's sort key, cut at maxSortKey.
+func appendSort(dst []byte, values ...item.Value) []byte {
+	start := len(dst)
+	for _, v := range values {
+		dst = item.AppendKey(dst, v)
+	}
+	if len(dst)-start > maxSortKey {
+		dst = dst[:start+maxSortKey]
+	}
+	return dst
+}
+
+// appendTombstoneKey appends the key under which a tombstone is found by its
+// version.
+func appendTombstoneKey(dst []byte, table uint32, v clock.Timestamp, rowKey []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, tombstonePrefix), table)
+	return append(clock.AppendTimestamp(dst, v), rowKey...)
+}

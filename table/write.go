@@ -1,0 +1,273 @@
+package table
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/kv"
+)
+
+// Kind says what a Write does.
+type Kind uint8
+
+// The kinds of writes.
+const (
+	Put Kind = iota
+	Update
+	Delete
+)
+
+// Write is one write of one item, its result included. The slices that it
+// names must stay as they are until the write is over.
+type Write struct {
+	Table     *Table
+	Kind      Kind
+	Key       Key
+	Item      item.Item       // Of a Put: the whole item, which Key is a view of.
+	Update    *expr.Update    // Of an Update; nil only makes sure that the item exists.
+	Condition *expr.Condition // Nil where there is none.
+
+	KeepOld          bool // Old is wanted.
+	KeepOldOnFailure bool // Old is wanted when the condition fails.
+	KeepIndexes      bool // Touched is wanted.
+
+	Old     item.Item // The image before, nil where there was none.
+	New     item.Item // The image after, nil after a Delete.
+	OldSize int       // Zero where there was no item.
+	NewSize int
+	Touched []Touched
+
+	image []byte // The memory of New after an Update.
+}
+
+// Touched is an index whose entry a write changed, with the entry's size in
+// bytes before and after, zero where there is none.
+type Touched struct {
+	Index         *Index
+	Before, After int
+	Moved         bool // The entry's key changed: one entry went, another came.
+}
+
+// ErrConditionFailed is AWS's answer when a condition is false.
+var ErrConditionFailed = aws.Errorf("ConditionalCheckFailedException", "The conditional request failed")
+
+// errRetired makes a write start again on the table's present state.
+var errRetired = errors.New("table: the table changed")
+
+// errItemTooLarge is AWS's answer to an update that grows an item over the
+// limit.
+var errItemTooLarge = aws.Validation("Item size to update has exceeded the maximum allowed size")
+
+// writeScratch is the memory of one write, reused from write to write.
+type writeScratch struct {
+	commit commitScratch
+	rowKey []byte
+	key    []byte
+	next   []byte
+	plan   [1][]byte
+}
+
+// Write runs one write. It returns when the result is durable; so is a failed
+// condition.
+func (e *Engine) Write(ctx context.Context, w *Write) error {
+	s := e.scratch.Get().(*writeScratch)
+	defer e.scratch.Put(s)
+	for {
+		s.rowKey = w.Table.appendRowKey(s.rowKey[:0], w.Key)
+		s.plan[0] = s.rowKey
+		gate := w.Table.enter()
+		at, err := e.store.Update(ctx, kv.Plan{Guard: w.Table.guard, Write: s.plan[:]}, func(values [][]byte, kw *kv.Writes) error {
+			return e.write(w, s, values[0], kw)
+		})
+		gate.leave(at)
+		if !errors.Is(err, errRetired) {
+			return err
+		}
+		if err := e.renew(&w.Table); err != nil {
+			return err
+		}
+	}
+}
+
+// renew replaces a retired table by its present state.
+func (e *Engine) renew(t **Table) error {
+	now := e.Table((*t).Def.Name)
+	if now == nil || now.Def.ID != (*t).Def.ID {
+		return ErrNoTable
+	}
+	*t = now
+	return nil
+}
+
+// write is what one write does under the lock of its key.
+func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) error {
+	t := w.Table
+	if t.retired.Load() {
+		return errRetired
+	}
+	old, err := decodeRow(stored, e.decoder)
+	if err != nil {
+		return err
+	}
+	if stored != nil && !t.holds(old.Item, w.Key) {
+		return errCollision
+	}
+	w.before(old)
+	if w.Condition != nil && !w.Condition.Eval(existing(old)) {
+		return ErrConditionFailed
+	}
+	if s.next, err = w.after(s, old); err != nil {
+		return err
+	}
+	if !old.exists && w.Kind == Delete {
+		return nil // A no-op makes no version (recorded).
+	}
+	if old.exists && w.Kind != Delete && string(old.Item) == string(w.New) {
+		if w.KeepIndexes {
+			w.Touched = w.Touched[:0]
+		}
+		return nil // A no-op makes no version (recorded).
+	}
+	s.key = t.KeyItem(s.key[:0], w.Key)
+	c := change{table: t, rowKey: s.rowKey, key: s.key, old: old, cause: changelog.Client}
+	c.next = conflict.State{
+		Version: conflict.Version{Time: e.hybrid.After(old.Version.Time), Cell: e.cell},
+		Deleted: w.Kind == Delete,
+		Item:    w.New,
+	}
+	if c.next.Deleted {
+		c.next.Item = s.key
+	}
+	commit(kw, &s.commit, &c, w.touch())
+	return nil
+}
+
+// errCollision reports two partition keys with one hash. It has never been
+// seen; it must not pass for data.
+var errCollision = errors.New("table: two partition keys have one hash: the item is refused")
+
+func existing(r row) item.Item {
+	if !r.exists {
+		return nil
+	}
+	return r.Item
+}
+
+// before keeps what the caller wants of the image before.
+func (w *Write) before(old row) {
+	w.Old, w.OldSize, w.Touched = w.Old[:0], 0, w.Touched[:0]
+	if !old.exists {
+		w.Old = nil
+		return
+	}
+	w.OldSize = old.Item.Size()
+	if w.KeepOld || w.KeepOldOnFailure {
+		w.Old = append(w.Old, old.Item...)
+	}
+}
+
+// after works out the image after. It returns the scratch that it used.
+func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
+	next := s.next
+	switch w.Kind {
+	case Put:
+		w.New = w.Item
+	case Delete:
+		w.New, w.NewSize = nil, 0
+		return next, nil
+	case Update:
+		base := old.Item
+		if !old.exists {
+			s.key = w.Table.KeyItem(s.key[:0], w.Key)
+			base = s.key
+		}
+		image := base
+		if w.Update != nil {
+			var err error
+			if image, err = w.Update.Apply(next[:0], base); err != nil {
+				return next, err
+			}
+			next = image
+		}
+		w.image = append(w.image[:0], image...)
+		w.New = w.image
+		if err := w.Table.CheckIndexKeys(w.New); err != nil {
+			return next, err
+		}
+	}
+	w.NewSize = w.New.Size()
+	if w.NewSize > MaxItemSize {
+		return next, errItemTooLarge
+	}
+	return next, nil
+}
+
+// touch returns what commit tells about index entries, nil when nobody asks.
+func (w *Write) touch() func(x *Index, before, after int, moved bool) {
+	if !w.KeepIndexes {
+		return nil
+	}
+	return func(x *Index, before, after int, moved bool) {
+		w.Touched = append(w.Touched, Touched{x, before, after, moved})
+	}
+}
+
+// WriteBatch runs puts and deletes without conditions, each its own, in as few
+// commits as the store's limits allow. No two may name the same item; all
+// items must be of this cell.
+func (e *Engine) WriteBatch(ctx context.Context, writes []*Write) error {
+	for len(writes) > 0 {
+		n, size := 0, 0
+		for n < len(writes) && (n == 0 || size+len(writes[n].Item) < kv.MaxUpdateSize/8) {
+			size += len(writes[n].Item)
+			n++
+		}
+		err := e.writeBatch(ctx, writes[:n])
+		if errors.Is(err, errRetired) {
+			for _, w := range writes[:n] {
+				if err := e.renew(&w.Table); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		writes = writes[n:]
+	}
+	return nil
+}
+
+func (e *Engine) writeBatch(ctx context.Context, writes []*Write) error {
+	s := make([]writeScratch, len(writes))
+	plan := kv.Plan{Write: make([][]byte, len(writes))}
+	var gates []pass
+	var last *Table
+	for i, w := range writes {
+		s[i].rowKey = w.Table.appendRowKey(nil, w.Key)
+		plan.Write[i] = s[i].rowKey
+		if w.Table != last {
+			plan.Guard = append(plan.Guard, w.Table.guard[0])
+			gates = append(gates, w.Table.enter())
+			last = w.Table
+		}
+	}
+	at, err := e.store.Update(ctx, plan, func(values [][]byte, kw *kv.Writes) error {
+		for i, w := range writes {
+			if err := e.write(w, &s[i], values[i], kw); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, g := range gates {
+		g.leave(at)
+	}
+	return err
+}
