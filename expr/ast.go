@@ -85,9 +85,7 @@ func (o Op) String() string {
 	return "Op(" + strconv.Itoa(int(o)) + ")"
 }
 
-func (o Op) isFunction() bool   { return o >= OpAttributeExists && o <= OpListAppend || o == opUnknown }
-func (o Op) isComparator() bool { return o >= OpEQ && o <= OpGE }
-func (o Op) isOperand() bool    { return o == OpPath || o == OpValue || o == OpSize }
+func (o Op) isFunction() bool { return o >= OpAttributeExists && o <= OpListAppend || o == opUnknown }
 
 // isCondition reports whether o yields true or false.
 func (o Op) isCondition() bool { return o >= OpAnd && o <= OpContains }
@@ -97,8 +95,9 @@ func (o Op) operands() int {
 	switch o {
 	case OpAttributeExists, OpAttributeNotExists, OpSize:
 		return 1
+	default:
+		return 2
 	}
-	return 2
 }
 
 // Node is a node of the tree. Leaves have a Slot, all others Args.
@@ -208,8 +207,9 @@ func (o Op) precedence() int {
 		return precedenceAnd
 	case OpNot:
 		return precedenceNot
+	default:
+		return precedenceOperand
 	}
-	return precedenceOperand
 }
 
 type printer struct {
@@ -313,6 +313,7 @@ func (p *printer) update() {
 		case ClauseAdd, ClauseDelete:
 			p.b.WriteByte(' ')
 			p.node(&a.value, precedenceOr)
+		default:
 		}
 	}
 }

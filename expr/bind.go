@@ -85,6 +85,7 @@ func (b *binder) node(n *Node) error {
 		return b.path(n.Slot)
 	case OpValue:
 		return b.value(n.Slot)
+	default:
 	}
 	for i := range n.Args {
 		if err := b.node(&n.Args[i]); err != nil {
@@ -135,8 +136,9 @@ func (b *binder) function(n *Node) error {
 		return b.distinct(n)
 	case OpListAppend:
 		return b.operandTypes(n, typeSet(item.TypeL))
+	default:
+		return nil
 	}
-	return nil
 }
 
 // types is a set of types, a bit each.
@@ -158,8 +160,9 @@ func (b *binder) typeOf(n *Node) item.Type {
 		return b.values[n.Slot].Type()
 	case OpSize:
 		return item.TypeN
+	default:
+		return 0
 	}
-	return 0
 }
 
 func (b *binder) operandTypes(n *Node, allowed types) error {

@@ -62,6 +62,7 @@ func (c *Condition) eval(n *Node, it item.Item) bool {
 	case OpAttributeNotExists:
 		_, ok := it.At(c.paths[n.Args[0].Slot])
 		return !ok
+	default:
 	}
 	left, ok := c.operand(&n.Args[0], it)
 	if !ok {
@@ -82,6 +83,7 @@ func (c *Condition) eval(n *Node, it item.Item) bool {
 		}
 		upper, ok := c.operand(&n.Args[2], it)
 		return ok && holds(OpLE, left, upper)
+	default:
 	}
 	right, ok := c.operand(&n.Args[1], it)
 	if !ok {
@@ -106,6 +108,7 @@ func holds(op Op, left, right item.Value) bool {
 		return (t == item.TypeS || t == item.TypeB) && right.Type() == t && bytes.HasPrefix(left.Bytes(), right.Bytes())
 	case OpContains:
 		return contains(left, right)
+	default:
 	}
 	order, ok := item.Compare(left, right)
 	if !ok {
@@ -120,8 +123,9 @@ func holds(op Op, left, right item.Value) bool {
 		return order > 0
 	case OpGE:
 		return order >= 0
+	default:
+		return false
 	}
-	return false
 }
 
 // contains is substring of strings and binaries, membership of sets and lists.
@@ -129,8 +133,9 @@ func contains(whole, part item.Value) bool {
 	switch t := whole.Type(); t {
 	case item.TypeS, item.TypeB:
 		return part.Type() == t && bytes.Contains(whole.Bytes(), part.Bytes())
+	default:
+		return whole.Contains(part)
 	}
-	return whole.Contains(part)
 }
 
 // operand returns the value of an operand; false when there is none.
@@ -150,8 +155,9 @@ func (c *Condition) operand(n *Node, it item.Item) (item.Value, bool) {
 			return nil, false
 		}
 		return c.number(size), true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 // number makes a value of n in scratch, which Eval empties. Where scratch has
@@ -185,6 +191,7 @@ func sizeOf(v item.Value) (int, bool) {
 		return len(v.Bytes()), true
 	case item.TypeL, item.TypeM, item.TypeSS, item.TypeNS, item.TypeBS:
 		return v.Len(), true
+	default:
+		return 0, false
 	}
-	return 0, false
 }

@@ -84,6 +84,7 @@ func formatValue(v item.Value) string {
 		return "AttributeValue: {S:" + string(v.Bytes()) + "}"
 	case item.TypeN:
 		return "AttributeValue: {N:" + string(v.Number().AppendText(nil)) + "}"
+	default:
+		return "AttributeValue: " + string(item.AppendValueJSON(nil, v))
 	}
-	return "AttributeValue: " + string(item.AppendValueJSON(nil, v))
 }

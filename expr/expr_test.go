@@ -50,7 +50,7 @@ func (f *fixture) run(t *testing.T, d *datadriven.TestData) string {
 		return ""
 	case "names":
 		f.names = nil
-		for _, line := range strings.Fields(d.Input) {
+		for line := range strings.FieldsSeq(d.Input) {
 			k, v, _ := strings.Cut(line, "=")
 			f.names = append(f.names, expr.Name{Placeholder: k, Attribute: v})
 		}

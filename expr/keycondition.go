@@ -174,8 +174,9 @@ func mirrored(op Op) Op {
 		return OpLT
 	case OpGE:
 		return OpLE
+	default:
+		return op
 	}
-	return op
 }
 
 // lowerTerms fits the conditions to the key: equality on every hash attribute,
@@ -258,8 +259,9 @@ func rangeOp(op Op) RangeOp {
 		return RangeBetween
 	case OpBeginsWith:
 		return RangeBeginsWith
+	default:
+		return RangeNone
 	}
-	return RangeNone
 }
 
 // has reports whether name is an attribute of the key.

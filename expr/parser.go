@@ -209,8 +209,9 @@ func comparator(s symbol) Op {
 		return OpGT
 	case symGE:
 		return OpGE
+	default:
+		return 0
 	}
-	return 0
 }
 
 // comparison parses what follows the left operand; op is 0 for BETWEEN and IN.
@@ -431,8 +432,9 @@ func clauseOf(s symbol) Clause {
 		return ClauseAdd
 	case symDelete:
 		return ClauseDelete
+	default:
+		return 0
 	}
-	return 0
 }
 
 // actions parses the list of one clause.
@@ -448,6 +450,7 @@ func (p *parser) actions(clause Clause) {
 				p.unexpected()
 			}
 			a.value = p.operand(asOperand)
+		default:
 		}
 		p.e.actions = append(p.e.actions, a)
 		if !p.accept(symComma) {

@@ -42,6 +42,7 @@ func drawItem(t *rapid.T) item.Item {
 				m.Add(fmt.Sprintf("a%d", j), number(j))
 			}
 			b.Add(name, m.Map(nil))
+		default:
 		}
 	}
 	return b.Item(nil)

@@ -206,6 +206,7 @@ func (u *Update) eval(n *Node, old item.Item) (item.Value, error) {
 			return v, nil
 		}
 		return other, nil
+	default:
 	}
 	want := item.TypeN
 	if n.Op == OpListAppend {
