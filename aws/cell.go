@@ -31,12 +31,19 @@ type Region string
 
 // Known reports whether r is one of Regions.
 func (r Region) Known() bool {
+	_, ok := r.Intern()
+	return ok
+}
+
+// Intern returns the Region of that name that lives as long as the program, and
+// whether it is known. r may be memory that is used for something else later.
+func (r Region) Intern() (Region, bool) {
 	for _, k := range regions {
 		if k == r {
-			return true
+			return k, true
 		}
 	}
-	return false
+	return r, false
 }
 
 // Regions returns the names of the Regions that can hold cells, in order.

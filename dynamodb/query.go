@@ -153,8 +153,8 @@ func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
 			return err
 		}
 	}
-	for _, k := range append([]expr.Kind{expr.ProjectionKind}, kinds...) {
-		if !r.expressions[k].ok {
+	for _, k := range [...]expr.Kind{expr.FilterKind, expr.ProjectionKind, expr.KeyConditionKind} {
+		if !r.expressions[k].ok || (k == expr.KeyConditionKind && len(kinds) == 1) {
 			continue
 		}
 		e, err := a.expressions.Parse(k, r.expressions[k].s)

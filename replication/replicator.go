@@ -21,6 +21,7 @@ type Replicator struct {
 	clock     clock.Clock
 	logger    *slog.Logger
 	newID     func() string
+	onPanic   func(any)
 	changing  sync.Mutex // Held by every change of a group's members in this cell.
 
 	mu      sync.Mutex
@@ -36,6 +37,7 @@ type Options struct {
 	Clock     clock.Clock
 	Logger    *slog.Logger
 	NewID     func() string // Makes the ids of tables and of global tables.
+	OnPanic   func(any)     // Is told of a bug in background work; nil lets it panic.
 }
 
 // New returns a replicator. It does nothing until Run, or until StepAll is
@@ -43,7 +45,7 @@ type Options struct {
 func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
-		clock: o.Clock, logger: o.Logger, newID: o.NewID,
+		clock: o.Clock, logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic,
 		links: map[linkKey]*link{},
 	}
 	r.Refresh()
@@ -183,6 +185,13 @@ func (r *Replicator) put(k linkKey, m *Message) {
 func (r *Replicator) step(ctx context.Context, l *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if r.onPanic != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				r.onPanic(v)
+			}
+		}()
+	}
 	now := r.clock.Now()
 	next, err := l.work.step(ctx, now)
 	l.due = next

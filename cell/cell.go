@@ -1,0 +1,100 @@
+// Package cell composes one account in one Region, a cell, out of its store, its
+// table engine and its replication, and a node out of cells.
+//
+// A cell is a wall: it owns its store, its tables, its policies and its
+// replication links. Two cells of one node share only what Shared names.
+package cell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/dynamodb"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/table"
+)
+
+// Cell is one account in one Region, open and running.
+type Cell struct {
+	ID          aws.Cell
+	Engine      *table.Engine
+	Replication *replication.Replicator
+	DynamoDB    *dynamodb.Service
+
+	store   kv.Store
+	logger  *slog.Logger
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	broken  atomic.Pointer[error]
+}
+
+// Config is what a cell is made of.
+type Config struct {
+	ID        aws.Cell
+	Store     kv.Store // The cell closes it.
+	Clock     clock.Clock
+	Transport replication.Transport
+	Logger    *slog.Logger
+	NewID     func() string // Makes ids of tables and of global tables.
+}
+
+// Open puts a cell together. It takes no call and replicates nothing before
+// Start.
+func Open(ctx context.Context, c Config) (*Cell, error) {
+	engine, err := table.Open(ctx, table.Options{Cell: c.ID, Store: c.Store, Clock: c.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("cell: open %v: %w", c.ID, err)
+	}
+	out := &Cell{ID: c.ID, Engine: engine, store: c.Store, logger: c.Logger}
+	out.Replication = replication.New(replication.Options{
+		Engine: engine, Transport: c.Transport, Clock: c.Clock,
+		Logger: c.Logger, NewID: c.NewID, OnPanic: out.Break,
+	})
+	out.DynamoDB = &dynamodb.Service{
+		Cell: c.ID, Engine: engine, Replication: out.Replication, Clock: c.Clock, NewID: c.NewID,
+	}
+	return out, nil
+}
+
+// Start runs the cell's background work until Close.
+func (c *Cell) Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.running.Go(func() { c.Replication.Run(ctx) })
+}
+
+// Close ends the background work, waits for it, and closes the store.
+func (c *Cell) Close() error {
+	if c.stop != nil {
+		c.stop()
+	}
+	c.running.Wait()
+	return errors.Join(c.Engine.Close(context.Background()), c.store.Close())
+}
+
+// Break takes the cell out of service after a bug: it answers no further call,
+// while the other cells go on. It logs the first cause.
+func (c *Cell) Break(cause any) {
+	err := fmt.Errorf("cell: %v is out of service: %v", c.ID, cause)
+	if c.broken.CompareAndSwap(nil, &err) {
+		c.logger.Error("a cell is out of service", "cell", c.ID.String(), "cause", cause)
+		if c.stop != nil {
+			c.stop()
+		}
+	}
+}
+
+// Broken returns why the cell is out of service, nil while it is in service.
+func (c *Cell) Broken() error {
+	if e := c.broken.Load(); e != nil {
+		return *e
+	}
+	return nil
+}

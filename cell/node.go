@@ -1,0 +1,248 @@
+package cell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/kv/pebblekv"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// Limits of a node.
+const (
+	MaxCells = 256
+
+	blockCache   = 256 << 20 // Bytes of the block cache that the cells share.
+	reserveBytes = 512 << 20 // Free disk space below which writes are refused.
+)
+
+// Shared is all that the cells of a node have in common.
+type Shared struct {
+	Cache   *pebblekv.SharedCache
+	Network *replication.Network
+	Clock   clock.Clock
+	Logger  *slog.Logger
+}
+
+// NodeOptions are those of a node.
+type NodeOptions struct {
+	Dir      string        // Where the cells' data is; "" keeps nothing.
+	Interval time.Duration // Zero syncs each write before it is acknowledged; see pebblekv.Options.
+	Clock    clock.Clock
+	Rand     *rand.Rand
+	Logger   *slog.Logger
+
+	ReserveBytes int64                 // Free disk space that is kept; zero is the usual reserve.
+	FreeBytes    func() (int64, error) // Nil asks the file system.
+}
+
+// Node is a process's cells. A cell is made when the first thing is made in it.
+type Node struct {
+	options NodeOptions
+	shared  Shared
+	lock    io.Closer
+
+	cells  atomic.Pointer[map[aws.Cell]*Cell]
+	mu     sync.Mutex // Held while a cell is opened, and by Close.
+	random sync.Mutex // Guards options.Rand.
+	closed bool
+}
+
+// OpenNode opens every cell that has data.
+func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
+	if o.ReserveBytes == 0 {
+		o.ReserveBytes = reserveBytes
+	}
+	n := &Node{options: o}
+	n.shared = Shared{
+		Cache:   pebblekv.NewSharedCache(blockCache),
+		Network: replication.NewNetwork(o.Clock, rand.New(rand.NewPCG(o.Rand.Uint64(), o.Rand.Uint64()))),
+		Clock:   o.Clock,
+		Logger:  o.Logger,
+	}
+	n.cells.Store(&map[aws.Cell]*Cell{})
+	if o.Dir == "" {
+		return n, nil
+	}
+	if err := os.MkdirAll(n.root(), 0o700); err != nil {
+		return nil, fmt.Errorf("cell: data directory: %w", err)
+	}
+	var err error
+	if n.lock, err = pebblekv.LockDir(o.Dir); err != nil {
+		return nil, fmt.Errorf("cell: data directory %s: %w", o.Dir, err)
+	}
+	found, err := n.stored()
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	for _, c := range found {
+		if _, err := n.Make(ctx, c); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	return n, nil
+}
+
+// root is the directory under which each cell has its own.
+func (n *Node) root() string { return filepath.Join(n.options.Dir, "cells") }
+
+// stored lists the cells that have a directory.
+func (n *Node) stored() ([]aws.Cell, error) {
+	var out []aws.Cell
+	accounts, err := os.ReadDir(n.root())
+	if err != nil {
+		return nil, fmt.Errorf("cell: data directory: %w", err)
+	}
+	for _, a := range accounts {
+		regions, err := os.ReadDir(filepath.Join(n.root(), a.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("cell: data directory: %w", err)
+		}
+		for _, r := range regions {
+			c, err := aws.ParseCell(a.Name() + "/" + r.Name())
+			if err != nil {
+				return nil, fmt.Errorf("cell: data directory has something else in it: %w", err)
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// Cell returns a cell, nil where nothing was made in it.
+func (n *Node) Cell(c aws.Cell) *Cell { return (*n.cells.Load())[c] }
+
+// Cells lists the cells in order.
+func (n *Node) Cells() []*Cell {
+	m := *n.cells.Load()
+	var out []*Cell
+	for _, id := range slices.SortedFunc(maps.Keys(m), aws.Cell.Compare) {
+		out = append(out, m[id])
+	}
+	return out
+}
+
+// Network returns the network between the node's cells.
+func (n *Node) Network() *replication.Network { return n.shared.Network }
+
+// Replicators returns every cell's replicator, in the order of the cells.
+func (n *Node) Replicators() []*replication.Replicator {
+	var out []*replication.Replicator
+	for _, c := range n.Cells() {
+		out = append(out, c.Replication)
+	}
+	return out
+}
+
+// errClosing is the answer of a node that is shutting down.
+var errClosing = errors.New("cell: the node is closing")
+
+// Make returns a cell, and opens it where it is not.
+func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
+	if c := n.Cell(id); c != nil {
+		return c, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c := n.Cell(id); c != nil {
+		return c, nil
+	}
+	if n.closed {
+		return nil, errClosing
+	}
+	if len(*n.cells.Load()) >= MaxCells {
+		return nil, aws.Errorf("LimitExceededException", "A node holds at most %d cells (accounts times Regions); this would be one more: %v", MaxCells, id)
+	}
+	store, err := n.openStore(id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Open(ctx, n.config(id, store))
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	next := maps.Clone(*n.cells.Load())
+	next[id] = c
+	n.cells.Store(&next)
+	n.shared.Network.Attach(id, c.Replication)
+	c.Start()
+	return c, nil
+}
+
+func (n *Node) config(id aws.Cell, store kv.Store) Config {
+	return Config{
+		ID: id, Store: store, Clock: n.shared.Clock, Transport: n.shared.Network,
+		Logger: n.shared.Logger, NewID: n.newID,
+	}
+}
+
+func (n *Node) openStore(id aws.Cell) (kv.Store, error) {
+	o := pebblekv.Options{
+		Now:      func() int64 { return n.shared.Clock.Now().UnixMicro() },
+		Cache:    n.shared.Cache,
+		Interval: n.options.Interval,
+		Logger:   n.shared.Logger,
+		Memory:   n.options.Dir == "",
+	}
+	if !o.Memory {
+		o.Dir = filepath.Join(n.root(), string(id.Account), string(id.Region))
+		o.ReserveBytes, o.FreeBytes = n.options.ReserveBytes, n.options.FreeBytes
+		if err := os.MkdirAll(filepath.Dir(o.Dir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("cell: %v: %w", id, err)
+		}
+	}
+	store, err := pebblekv.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("cell: %v: %w", id, err)
+	}
+	return store, nil
+}
+
+// Empty returns a cell in which nothing was ever made, for a call that only
+// looks. It keeps nothing and needs no Close.
+func (n *Node) Empty(ctx context.Context, id aws.Cell) (*Cell, error) {
+	store := kv.NewMem(kv.MemOptions{Now: func() int64 { return n.shared.Clock.Now().UnixMicro() }})
+	return Open(ctx, n.config(id, store))
+}
+
+// newID makes a random UUID, version 4.
+func (n *Node) newID() string {
+	n.random.Lock()
+	a, b := n.options.Rand.Uint64(), n.options.Rand.Uint64()
+	n.random.Unlock()
+	a = a&^0xf000 | 0x4000
+	b = b&^(3<<62) | 2<<62
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
+}
+
+// Close closes the network, then every cell, then lets the directory go.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+	n.shared.Network.Close()
+	var errs error
+	for _, c := range n.Cells() {
+		errs = errors.Join(errs, c.Close())
+	}
+	n.cells.Store(&map[aws.Cell]*Cell{})
+	if n.lock != nil {
+		errs = errors.Join(errs, n.lock.Close())
+	}
+	return errs
+}

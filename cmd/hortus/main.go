@@ -1,0 +1,48 @@
+// Command hortus is the whole product in one binary: a world for development, a
+// demonstration, and a command line that uses only the public API.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Dev  devCommand  `cmd:"" help:"Start a world on this machine: any account in any Region, at once."`
+	Demo demoCommand `cmd:"" help:"Show one table in three accounts, from creation to a healed partition."`
+
+	Region struct {
+		Isolate isolateCommand `cmd:"" help:"Cut a Region off from all others."`
+		Heal    healCommand    `cmd:"" help:"End the isolation of a Region."`
+	} `cmd:"" help:"Isolate and heal Regions."`
+	Link struct {
+		Set  linkSetCommand  `cmd:"" help:"Set the conditions of the way from one Region to another."`
+		List linkListCommand `cmd:"" help:"List isolated Regions and the conditions of links."`
+	} `cmd:"" help:"Delay, lose, repeat or cut what goes between two Regions."`
+	Replication struct {
+		Status statusCommand `cmd:"" help:"Show every link of every global table."`
+	} `cmd:"" help:"Look at replication."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	k := kong.Parse(&c,
+		kong.Name("hortus"),
+		kong.Description("A database that speaks DynamoDB's protocol and replicates tables across accounts and Regions."),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := k.Run(); err != nil {
+		stop()
+		fmt.Fprintf(os.Stderr, "hortus: %v\n", err)
+		os.Exit(1)
+	}
+}

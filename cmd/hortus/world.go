@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/hortusapi"
+)
+
+type isolateCommand struct {
+	client `embed:""`
+	Region string `arg:"" help:"The Region, as in eu-west-1."`
+}
+
+func (i *isolateCommand) Run(ctx context.Context) error {
+	if err := i.call(ctx, "IsolateRegion", hortusapi.RegionInput{Region: aws.Region(i.Region)}, &hortusapi.Empty{}); err != nil {
+		return err
+	}
+	fmt.Printf("%s is cut off from all other Regions; its own clients are served. End it with: hortus region heal %s\n", i.Region, i.Region)
+	return nil
+}
+
+type healCommand struct {
+	client `embed:""`
+	Region string `arg:"" help:"The Region, as in eu-west-1."`
+}
+
+func (h *healCommand) Run(ctx context.Context) error {
+	if err := h.call(ctx, "HealRegion", hortusapi.RegionInput{Region: aws.Region(h.Region)}, &hortusapi.Empty{}); err != nil {
+		return err
+	}
+	fmt.Printf("%s is connected again\n", h.Region)
+	return nil
+}
+
+type linkSetCommand struct {
+	client `embed:""`
+	From   string        `arg:"" help:"The Region where it starts."`
+	To     string        `arg:"" help:"The Region where it ends."`
+	Delay  time.Duration `help:"How long a message takes, one way."`
+	Jitter time.Duration `help:"How much longer it may take, at random."`
+	Loss   float64       `help:"The share of messages that are lost, 0 to 1."`
+	Repeat float64       `help:"The share of messages that come twice, 0 to 1."`
+	Cut    bool          `help:"Let nothing pass."`
+	Both   bool          `help:"Set the way back too."`
+}
+
+func (l *linkSetCommand) Run(ctx context.Context) error {
+	in := hortusapi.Link{
+		From: aws.Region(l.From), To: aws.Region(l.To),
+		DelayMillis: float64(l.Delay) / 1e6, JitterMillis: float64(l.Jitter) / 1e6,
+		Loss: l.Loss, Repeat: l.Repeat, Cut: l.Cut,
+	}
+	if err := l.call(ctx, "SetLink", in, &hortusapi.Empty{}); err != nil {
+		return err
+	}
+	if l.Both {
+		in.From, in.To = in.To, in.From
+		if err := l.call(ctx, "SetLink", in, &hortusapi.Empty{}); err != nil {
+			return err
+		}
+	}
+	return printLinks(ctx, &l.client)
+}
+
+type linkListCommand struct {
+	client `embed:""`
+}
+
+func (l *linkListCommand) Run(ctx context.Context) error { return printLinks(ctx, &l.client) }
+
+func printLinks(ctx context.Context, c *client) error {
+	var out hortusapi.LinksOutput
+	if err := c.call(ctx, "DescribeLinks", hortusapi.Empty{}, &out); err != nil {
+		return err
+	}
+	for _, r := range out.Isolated {
+		fmt.Printf("%s is isolated\n", r)
+	}
+	if len(out.Links) == 0 {
+		fmt.Println("all links are without delay or loss")
+		return nil
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FROM\tTO\tDELAY\tJITTER\tLOSS\tREPEAT\tCUT")
+	for _, l := range out.Links {
+		fmt.Fprintf(w, "%s\t%s\t%gms\t%gms\t%g\t%g\t%t\n", l.From, l.To, l.DelayMillis, l.JitterMillis, l.Loss, l.Repeat, l.Cut)
+	}
+	return w.Flush()
+}
+
+type statusCommand struct {
+	client `embed:""`
+	Table  string `help:"Only this table."`
+}
+
+func (s *statusCommand) Run(ctx context.Context) error {
+	var out hortusapi.ReplicationOutput
+	if err := s.call(ctx, "DescribeReplication", hortusapi.ReplicationInput{Table: s.Table}, &out); err != nil {
+		return err
+	}
+	if len(out.Links) == 0 {
+		fmt.Println("there is no global table")
+		return nil
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TABLE\tSOURCE\tDESTINATION\tSTATE\tAPPLIED\tOUTDATED\tPENDING\tLAG P50\tLAG P99")
+	for _, l := range out.Links {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.2fms\t%.2fms\n",
+			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Pending, l.LagP50, l.LagP99)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, l := range out.Links {
+		if l.Reason != "" {
+			fmt.Printf("\n%s, %s to %s: %s\n", l.Table, l.Source, l.Destination, l.Reason)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+// Package hortusapi holds the operations of the Hortus service: what AWS lacks.
+// It speaks awsJson 1.0 under a target prefix of its own.
+package hortusapi
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// TargetPrefix begins the target of each operation.
+const TargetPrefix = "Hortus_20261122."
+
+// World is what the service looks at and acts on: the cells of a node.
+type World interface {
+	Network() *replication.Network
+	Replicators() []*replication.Replicator
+}
+
+// Operation is one operation of the Hortus service.
+type Operation = api.Operation[World]
+
+// Operations lists all operations.
+func Operations() []*Operation {
+	ops := []*Operation{
+		operation("IsolateRegion", isolateRegion),
+		operation("HealRegion", healRegion),
+		operation("SetLink", setLink),
+		operation("DescribeLinks", describeLinks),
+		operation("DescribeReplication", describeReplication),
+	}
+	return ops
+}
+
+// operation makes an operation of a function from an input to an output.
+func operation[I, O any](name string, run func(World, *I) (*O, error)) *Operation {
+	return &Operation{
+		Name: name, Action: "hortus:" + name,
+		Decode: func(c *api.Call) error {
+			in := new(I)
+			if err := json.Unmarshal(c.Body, in); err != nil {
+				return aws.Serialization(err.Error())
+			}
+			c.Input = in
+			return nil
+		},
+		Run: func(_ context.Context, w World, c *api.Call) error {
+			out, err := run(w, c.Input.(*I))
+			if err != nil {
+				return err
+			}
+			b, err := json.Marshal(out)
+			c.Out = append(c.Out, b...)
+			return err
+		},
+	}
+}
+
+// RegionInput names a Region.
+type RegionInput struct {
+	Region aws.Region
+}
+
+// Empty is the output of operations that have none.
+type Empty struct{}
+
+func region(r aws.Region) error {
+	if !r.Known() {
+		return aws.Validation("%q is not a Region", string(r))
+	}
+	return nil
+}
+
+func isolateRegion(w World, in *RegionInput) (*Empty, error) {
+	if err := region(in.Region); err != nil {
+		return nil, err
+	}
+	w.Network().Isolate(in.Region, true)
+	return &Empty{}, nil
+}
+
+func healRegion(w World, in *RegionInput) (*Empty, error) {
+	if err := region(in.Region); err != nil {
+		return nil, err
+	}
+	w.Network().Isolate(in.Region, false)
+	return &Empty{}, nil
+}
+
+// Link is one way between two Regions and its conditions. Times are in
+// milliseconds.
+type Link struct {
+	From, To     aws.Region
+	DelayMillis  float64
+	JitterMillis float64
+	Loss, Repeat float64 // Shares between 0 and 1.
+	Cut          bool
+}
+
+func setLink(w World, in *Link) (*Empty, error) {
+	if err := region(in.From); err != nil {
+		return nil, err
+	}
+	if err := region(in.To); err != nil {
+		return nil, err
+	}
+	err := w.Network().SetConditions(replication.Way{From: in.From, To: in.To}, replication.Conditions{
+		Delay:  time.Duration(in.DelayMillis * float64(time.Millisecond)),
+		Jitter: time.Duration(in.JitterMillis * float64(time.Millisecond)),
+		Loss:   in.Loss, Repeat: in.Repeat, Cut: in.Cut,
+	})
+	if err != nil {
+		return nil, aws.Validation("%v", err)
+	}
+	return &Empty{}, nil
+}
+
+// LinksOutput tells which Regions are isolated and which ways have conditions.
+type LinksOutput struct {
+	Isolated []aws.Region
+	Links    []Link
+}
+
+func describeLinks(w World, _ *Empty) (*LinksOutput, error) {
+	isolated, conditions := w.Network().State()
+	out := &LinksOutput{Isolated: isolated, Links: []Link{}}
+	for _, from := range aws.Regions() {
+		for _, to := range aws.Regions() {
+			c, ok := conditions[replication.Way{From: from, To: to}]
+			if !ok {
+				continue
+			}
+			out.Links = append(out.Links, Link{
+				From: from, To: to,
+				DelayMillis: millis(c.Delay), JitterMillis: millis(c.Jitter),
+				Loss: c.Loss, Repeat: c.Repeat, Cut: c.Cut,
+			})
+		}
+	}
+	return out, nil
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,82 @@
+package hortusapi
+
+import (
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// ReplicationInput chooses what to describe; an empty field chooses all.
+type ReplicationInput struct {
+	Table string
+}
+
+// ReplicationOutput is the mesh: each direction between two members once.
+type ReplicationOutput struct {
+	Links []Replication
+}
+
+// Replication is one direction of replication, put together from what both its
+// ends know. Times are in milliseconds.
+type Replication struct {
+	Table               string
+	Source, Destination string // Cells, as in "111111111111/us-east-1".
+	State               replication.LinkState
+	Reason              string `json:",omitempty"`
+	LastContact         string `json:",omitempty"`
+
+	Pending        int64 // Commits of the source's cell that are not acknowledged.
+	ShippedBytes   int64
+	Written, Lost  int64 // Changes applied, and changes that were older than what was there.
+	LagP50, LagP99 float64
+	LagCount       int64
+	Seeded         int64   // Items that came by seeding.
+	SeedMillis     float64 // How long seeding took.
+}
+
+func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, error) {
+	type way struct {
+		table    string
+		from, to aws.Cell
+	}
+	out := &ReplicationOutput{Links: []Replication{}}
+	at := map[way]int{}
+	for _, r := range w.Replicators() {
+		for _, s := range r.Status() {
+			if in.Table != "" && s.Table != in.Table {
+				continue
+			}
+			k := way{s.Table, s.Source, s.Destination}
+			i, ok := at[k]
+			if !ok {
+				i = len(out.Links)
+				at[k] = i
+				out.Links = append(out.Links, Replication{
+					Table: s.Table, Source: s.Source.String(), Destination: s.Destination.String(), State: replication.Flowing,
+				})
+			}
+			out.Links[i].merge(&s)
+		}
+	}
+	return out, nil
+}
+
+// merge adds what one end knows.
+func (r *Replication) merge(s *replication.LinkStatus) {
+	if s.State != replication.Flowing && (r.State == replication.Flowing || s.State == replication.NotAuthorized) {
+		r.State, r.Reason = s.State, s.Reason
+	}
+	r.Pending += s.Pending
+	r.ShippedBytes += s.Shipped
+	r.Written += s.Written
+	r.Lost += s.Lost
+	r.Seeded += s.Seeded
+	r.SeedMillis += millis(s.Seed)
+	if s.Lag.Count > 0 {
+		r.LagP50, r.LagP99, r.LagCount = float64(s.Lag.P50)/1000, float64(s.Lag.P99)/1000, s.Lag.Count
+	}
+	if contact := s.LastContact.UTC().Format(time.RFC3339Nano); !s.LastContact.IsZero() && contact > r.LastContact {
+		r.LastContact = contact
+	}
+}

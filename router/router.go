@@ -1,0 +1,220 @@
+// Package router is the way that every call takes: authenticate, find the cell,
+// authorize, run, answer.
+package router
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/cell"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/dynamodb"
+	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/invariant"
+	"github.com/hortusdb/hortus/jsonscan"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/wire"
+)
+
+// Router answers the calls of a node.
+type Router struct {
+	node     *cell.Node
+	dynamodb *dynamodb.API
+	routes   map[string]*route
+	auth     *authenticator
+	logger   *slog.Logger
+	calls    sync.Pool // *call
+}
+
+// Options are those of a router.
+type Options struct {
+	Node        *cell.Node
+	Clock       clock.Clock
+	Logger      *slog.Logger
+	Credentials []Credential // Access keys whose signatures are verified.
+}
+
+// route is an operation of some service, ready to run in a cell.
+type route struct {
+	name         string
+	creates      bool
+	crossAccount bool
+	world        bool // It is about the node, not about a cell.
+	decode       func(*api.Call) error
+	run          func(ctx context.Context, c *cell.Cell, call *api.Call) error
+}
+
+// call is the memory of one call.
+type call struct {
+	api.Call
+	proof proof
+	last  policy.Principal // The caller before, most often the same again.
+}
+
+// New returns a router for the services that are built.
+func New(o Options) *Router {
+	r := &Router{
+		node: o.Node, dynamodb: dynamodb.New(), logger: o.Logger,
+		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock),
+	}
+	r.calls.New = func() any { return new(call) }
+	for _, op := range r.dynamodb.Operations() {
+		r.routes[dynamodb.TargetPrefix+op.Name] = &route{
+			name: op.Action, creates: op.Creates, crossAccount: op.CrossAccount, decode: op.Decode,
+			run: func(ctx context.Context, c *cell.Cell, call *api.Call) error { return op.Run(ctx, c.DynamoDB, call) },
+		}
+	}
+	for _, op := range hortusapi.Operations() {
+		r.routes[hortusapi.TargetPrefix+op.Name] = &route{
+			name: op.Action, world: true, decode: op.Decode,
+			run: func(ctx context.Context, _ *cell.Cell, call *api.Call) error { return op.Run(ctx, o.Node, call) },
+		}
+	}
+	return r
+}
+
+// errUnknown is AWS's answer to an operation that it does not know (recorded).
+var errUnknown = aws.Errorf("UnknownOperationException", "")
+
+// Serve implements wire.Handler.
+func (r *Router) Serve(ctx context.Context, w *wire.Call) {
+	c := r.calls.Get().(*call)
+	defer r.free(c)
+	c.Call = api.Call{Body: w.Body, Header: w.Header, Needs: c.Needs[:0], Out: w.Out}
+	way := r.routes[string(w.Target)]
+	if way == nil {
+		w.Fail(wellFormed(w.Body, errUnknown))
+		return
+	}
+	if err := r.auth.authenticate(w, c); err != nil {
+		w.Fail(wellFormed(w.Body, err))
+		return
+	}
+	c.Owner = c.Home
+	if err := r.serve(ctx, way, c); err != nil {
+		w.Fail(r.contract(err, way, c))
+		return
+	}
+	w.Out = c.Out
+}
+
+// free gives back what a call used.
+func (r *Router) free(c *call) {
+	r.dynamodb.Release(&c.Call)
+	c.Call = api.Call{Needs: c.Needs[:0]}
+	r.calls.Put(c)
+}
+
+// wellFormed returns err, or the error for a body that is not JSON: AWS looks at
+// that before it looks at the target and at who asks (recorded).
+func wellFormed(body []byte, err error) error {
+	if !jsonscan.Valid(body) {
+		return aws.Serialization("")
+	}
+	return err
+}
+
+// serve decodes, authorizes and runs an authenticated call.
+func (r *Router) serve(ctx context.Context, way *route, c *call) error {
+	if err := way.decode(&c.Call); err != nil {
+		return err
+	}
+	if way.world {
+		return way.run(ctx, nil, &c.Call)
+	}
+	if c.Owner.Account != c.Home.Account && !way.crossAccount {
+		return aws.Validation("This action is only supported by accounts that match the resource owner's account.")
+	}
+	owner, err := r.cell(ctx, c.Owner, false)
+	if err != nil {
+		return err
+	}
+	if err := r.authorize(ctx, owner, c); err != nil {
+		return err
+	}
+	if way.creates {
+		if owner, err = r.cell(ctx, c.Owner, true); err != nil {
+			return err
+		}
+	}
+	if err := owner.Broken(); err != nil {
+		return err
+	}
+	return r.run(ctx, way, owner, c)
+}
+
+// run runs a call, and takes its cell out of service when an invariant turns out
+// broken: the other cells go on.
+func (r *Router) run(ctx context.Context, way *route, owner *cell.Cell, c *call) error {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if _, ok := v.(invariant.Broken); ok {
+			owner.Break(v)
+		}
+		panic(v)
+	}()
+	return way.run(ctx, owner, &c.Call)
+}
+
+// cell returns a cell, made where it is to be, or an empty one.
+func (r *Router) cell(ctx context.Context, id aws.Cell, create bool) (*cell.Cell, error) {
+	if c := r.node.Cell(id); c != nil {
+		return c, nil
+	}
+	if create {
+		return r.node.Make(ctx, id)
+	}
+	return r.node.Empty(ctx, id)
+}
+
+// authorize asks the policies for all that a call needs. The caller is the root
+// user of its account, which needs no policy there unless one denies; in another
+// account the resource's policy has to allow.
+func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error {
+	for i := range c.Needs {
+		need := &c.Needs[i]
+		at := owner
+		if need.Cell != owner.ID {
+			var err error
+			if at, err = r.cell(ctx, need.Cell, false); err != nil {
+				return err
+			}
+		}
+		layers := policy.Layers{Owner: need.Cell.Account}
+		if t := at.Engine.Table(need.Table); t != nil && t.Policy != nil {
+			layers.Resource = []*policy.Document{t.Policy}
+		} else if need.Cell.Account == c.Caller.Account {
+			continue
+		}
+		req := policy.Request{Principal: c.Caller, Action: need.Action, Resource: need.ARN()}
+		if d := layers.Evaluate(&req); !d.Allowed() {
+			return d.AccessDenied()
+		}
+	}
+	return nil
+}
+
+// contract turns an error into one that the client may see. Others are logged
+// once, here.
+func (r *Router) contract(err error, way *route, c *call) error {
+	var known *aws.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, kv.ErrNoSpace):
+		return &aws.Error{Code: "InternalServerError", Status: 500, Message: "The disk of this cell is almost full: writes are refused until there is space again. " + strings.TrimPrefix(err.Error(), "kv: ")}
+	case errors.Is(err, kv.ErrTooLarge):
+		return aws.Validation("The request writes more at once than a cell takes; write fewer items at a time")
+	}
+	r.logger.Error("call failed", "operation", way.name, "cell", c.Owner.String(), "error", err)
+	return err
+}
