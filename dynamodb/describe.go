@@ -1,0 +1,270 @@
+package dynamodb
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/shape"
+	"github.com/hortusdb/hortus/table"
+)
+
+// globalTableVersion is the version of global tables that there is (recorded).
+const globalTableVersion = "2019.11.21"
+
+func (a *API) decodeDescribeTable(c *api.Call) error {
+	in, err := decode(a.inputs.describeTable, c)
+	if err != nil {
+		return err
+	}
+	if *in.TableName, err = tableName(c, *in.TableName); err != nil {
+		return err
+	}
+	c.Need("dynamodb:DescribeTable", *in.TableName, "")
+	return nil
+}
+
+func describeTable(_ context.Context, s *Service, c *api.Call) error {
+	name := *c.Input.(*sdk.DescribeTableInput).TableName
+	t := s.Engine.Table(name)
+	if t == nil {
+		return notFound(name)
+	}
+	d := s.describe(t, s.status(t))
+	return answerTable(c, d, &sdk.DescribeTableOutput{Table: d})
+}
+
+// status is what a table shows: its own status, unless its policy withholds
+// from the service what replication needs (documented).
+func (s *Service) status(t *table.Table) types.TableStatus {
+	if t.Def.Status == table.Active && t.Def.Group != nil {
+		for _, l := range s.Replication.Status() {
+			if l.Table == t.Def.Name && l.State == replication.NotAuthorized {
+				return types.TableStatusReplicationNotAuthorized
+			}
+		}
+	}
+	return types.TableStatus(t.Def.Status)
+}
+
+// answerTable encodes an output that holds a table's description. On the wire
+// that has a member which the SDK leaves out (recorded); it says under other
+// names what BillingModeSummary says.
+func answerTable(c *api.Call, d *types.TableDescription, out smithy.Serializable) error {
+	e := shape.Encoder{Extra: func(structure string) []byte {
+		if structure != "TableDescription" || d.BillingModeSummary == nil {
+			return nil
+		}
+		b := shape.Encode([]byte(`"TableThroughputModeSummary":`), d.BillingModeSummary)
+		return bytes.Replace(b, []byte(`"BillingMode":`), []byte(`"TableThroughputMode":`), 1)
+	}}
+	c.Out = e.Encode(c.Out, out)
+	return nil
+}
+
+// describe tells what a client sees of a table that has the given status. The
+// counters are periodic on AWS too, and stay 0 for now.
+func (s *Service) describe(t *table.Table, status types.TableStatus) *types.TableDescription {
+	def := &t.Def
+	creating := status == types.TableStatusCreating
+	d := &types.TableDescription{
+		TableName: &def.Name, TableArn: &t.ARN, TableId: &def.ID, TableStatus: status,
+		ItemCount: sdkaws.Int64(0), TableSizeBytes: sdkaws.Int64(0),
+		ProvisionedThroughput:     describeThroughput(def.Throughput),
+		OnDemandThroughput:        describeMaxima(def.OnDemandMax),
+		DeletionProtectionEnabled: sdkaws.Bool(def.DeletionProtection),
+		BillingModeSummary:        describeBilling(def, creating),
+	}
+	if def.LastStreamLabel != "" {
+		d.LatestStreamLabel = &def.LastStreamLabel
+		d.LatestStreamArn = sdkaws.String(t.ARN + "/stream/" + def.LastStreamLabel)
+	}
+	if status == types.TableStatusDeleting {
+		return d // All the rest is gone from view (recorded).
+	}
+	for _, a := range def.Attributes {
+		d.AttributeDefinitions = append(d.AttributeDefinitions, types.AttributeDefinition{
+			AttributeName: sdkaws.String(a.Name), AttributeType: types.ScalarAttributeType(a.Type),
+		})
+	}
+	d.KeySchema = describeKey([]string{def.Hash}, rangeOf(def))
+	d.CreationDateTime = instant(def.CreatedAt)
+	if def.Stream != nil {
+		d.StreamSpecification = &types.StreamSpecification{StreamEnabled: sdkaws.Bool(true), StreamViewType: types.StreamViewType(def.Stream.View)}
+	}
+	if def.TableClass != "" {
+		d.TableClassSummary = &types.TableClassSummary{TableClass: types.TableClass(def.TableClass), LastUpdateDateTime: instant(def.TableClassSince)}
+	}
+	if e := def.Encryption; e != nil {
+		d.SSEDescription = &types.SSEDescription{Status: types.SSEStatusEnabled, SSEType: types.SSEType(e.Type), KMSMasterKeyArn: sdkaws.String(keyARN(s.Cell, e.KeyID))}
+	}
+	if !creating {
+		w := warm(def.OnDemand, def.Throughput)
+		d.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
+	}
+	describeIndexes(d, t, creating)
+	d.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
+	if def.Group != nil {
+		d.GlobalTableVersion = sdkaws.String(globalTableVersion)
+		d.Replicas = s.describeReplicas(def)
+	}
+	return d
+}
+
+// instant is a stored time, in microseconds, or nil for 0.
+func instant(micros int64) *time.Time {
+	if micros == 0 {
+		return nil
+	}
+	at := time.UnixMicro(micros).UTC()
+	return &at
+}
+
+func rangeOf(def *table.Definition) []string {
+	if def.Range == "" {
+		return nil
+	}
+	return []string{def.Range}
+}
+
+func describeKey(hash, rng []string) []types.KeySchemaElement {
+	var out []types.KeySchemaElement
+	for _, n := range hash {
+		out = append(out, types.KeySchemaElement{AttributeName: sdkaws.String(n), KeyType: types.KeyTypeHash})
+	}
+	for _, n := range rng {
+		out = append(out, types.KeySchemaElement{AttributeName: sdkaws.String(n), KeyType: types.KeyTypeRange})
+	}
+	return out
+}
+
+func describeThroughput(t table.Throughput) *types.ProvisionedThroughputDescription {
+	return &types.ProvisionedThroughputDescription{
+		NumberOfDecreasesToday: sdkaws.Int64(0), ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write,
+	}
+}
+
+func describeMaxima(t *table.Throughput) *types.OnDemandThroughput {
+	if t == nil {
+		return nil
+	}
+	return &types.OnDemandThroughput{MaxReadRequestUnits: &t.Read, MaxWriteRequestUnits: &t.Write}
+}
+
+// describeBilling is absent from a table that was never on demand, and has no
+// time while the table is being created (recorded).
+func describeBilling(def *table.Definition, creating bool) *types.BillingModeSummary {
+	if !def.OnDemand && def.OnDemandSince == 0 {
+		return nil
+	}
+	b := &types.BillingModeSummary{BillingMode: types.BillingModeProvisioned}
+	if def.OnDemand {
+		b.BillingMode = types.BillingModePayPerRequest
+	}
+	if !creating {
+		b.LastUpdateToPayPerRequestDateTime = instant(def.OnDemandSince)
+	}
+	return b
+}
+
+func describeIndexes(d *types.TableDescription, t *table.Table, creating bool) {
+	for i := range t.Def.Indexes {
+		x := &t.Def.Indexes[i]
+		arn := sdkaws.String(t.ARN + "/index/" + x.Name)
+		projection := &types.Projection{ProjectionType: types.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}
+		if x.Local {
+			d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, types.LocalSecondaryIndexDescription{
+				IndexName: &x.Name, IndexArn: arn, KeySchema: describeKey(x.Hash, x.Range), Projection: projection,
+				IndexSizeBytes: sdkaws.Int64(0), ItemCount: sdkaws.Int64(0),
+			})
+			continue
+		}
+		g := types.GlobalSecondaryIndexDescription{
+			IndexName: &x.Name, IndexArn: arn, KeySchema: describeKey(x.Hash, x.Range), Projection: projection,
+			IndexSizeBytes: sdkaws.Int64(0), ItemCount: sdkaws.Int64(0), IndexStatus: types.IndexStatusCreating,
+			ProvisionedThroughput: describeThroughput(x.Throughput), OnDemandThroughput: describeMaxima(x.OnDemand),
+		}
+		if !creating {
+			g.IndexStatus, g.WarmThroughput = types.IndexStatusActive, warmIndex(&t.Def, x)
+		}
+		d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
+	}
+}
+
+func warmIndex(def *table.Definition, x *table.Index) *types.GlobalSecondaryIndexWarmThroughputDescription {
+	w := warm(def.OnDemand, x.Throughput)
+	return &types.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.IndexStatusActive}
+}
+
+// describeReplicas lists the other members; a member does not list itself. One
+// that is being created has its name and status alone (recorded).
+func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescription {
+	var out []types.ReplicaDescription
+	refused := s.refusing(def.Name)
+	for _, m := range def.Group.Members {
+		if m.Cell == s.Cell {
+			continue
+		}
+		r := types.ReplicaDescription{
+			RegionName: sdkaws.String(string(m.Cell.Region)), ReplicaArn: sdkaws.String(m.Cell.TableARN(def.Name)),
+			ReplicaStatus: types.ReplicaStatus(m.Status),
+		}
+		if m.Status == table.Active && refused[m.Cell] {
+			r.ReplicaStatus = types.ReplicaStatusReplicationNotAuthorized
+		}
+		if m.Status != table.Creating {
+			s.describeReplica(def, &r)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (s *Service) describeReplica(def *table.Definition, r *types.ReplicaDescription) {
+	w := warm(def.OnDemand, def.Throughput)
+	r.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
+	r.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
+	for i := range def.Indexes {
+		if x := &def.Indexes[i]; !x.Local {
+			r.GlobalSecondaryIndexes = append(r.GlobalSecondaryIndexes, types.ReplicaGlobalSecondaryIndexDescription{
+				IndexName: &x.Name, WarmThroughput: warmIndex(def, x),
+			})
+		}
+	}
+}
+
+// refusing are the members that say that their own policies do not let them
+// take this table's changes.
+func (s *Service) refusing(name string) map[aws.Cell]bool {
+	out := map[aws.Cell]bool{}
+	for _, l := range s.Replication.Status() {
+		if l.Table == name && l.Source == s.Cell && l.State == replication.Refused && !strings.Contains(l.Reason, clock.ErrAhead.Error()) {
+			out[l.Destination] = true
+		}
+	}
+	return out
+}
+
+// keyARN is the ARN of a key that a table names by id, alias or ARN.
+func keyARN(c aws.Cell, key string) string {
+	if strings.HasPrefix(key, "arn:") {
+		return key
+	}
+	if key == "" {
+		key = awsManagedKey
+	}
+	if !strings.HasPrefix(key, "alias/") {
+		key = "key/" + key
+	}
+	return "arn:aws:kms:" + string(c.Region) + ":" + string(c.Account) + ":" + key
+}

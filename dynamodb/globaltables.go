@@ -1,0 +1,204 @@
+package dynamodb
+
+import (
+	"context"
+	"strings"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/table"
+)
+
+// join makes this account's replica of another account's table. What all members
+// have in common comes from there, and may not be given (ours: AWS documents
+// that it is inherited, not what happens when it is sent).
+func (s *Service) join(ctx context.Context, c *api.Call, in *sdk.CreateTableInput) (*table.Table, error) {
+	for _, m := range []struct {
+		name  string
+		given bool
+	}{
+		{"KeySchema", in.KeySchema != nil},
+		{"AttributeDefinitions", in.AttributeDefinitions != nil},
+		{"LocalSecondaryIndexes", in.LocalSecondaryIndexes != nil},
+		{"GlobalSecondaryIndexes", in.GlobalSecondaryIndexes != nil},
+		{"BillingMode", in.BillingMode != ""},
+		{"ProvisionedThroughput", in.ProvisionedThroughput != nil},
+		{"OnDemandThroughput", in.OnDemandThroughput != nil},
+		{"WarmThroughput", in.WarmThroughput != nil},
+		{"StreamSpecification", in.StreamSpecification != nil},
+	} {
+		if m.given {
+			return nil, aws.InvalidParameter("%s cannot be specified together with GlobalTableSourceArn; the replica inherits it from the source table", m.name)
+		}
+	}
+	if in.GlobalTableSettingsReplicationMode != types.GlobalTableSettingsReplicationModeEnabled {
+		return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode must be ENABLED when GlobalTableSourceArn is specified")
+	}
+	def := table.Definition{Name: *in.TableName}
+	if err := s.setOwn(&def, in); err != nil {
+		return nil, err
+	}
+	if managed(def.Encryption) {
+		return nil, errManagedKey
+	}
+	return s.Replication.Join(ctx, c.Caller, *in.GlobalTableSourceArn, def)
+}
+
+// needReplicas names what changes of replicas need, on the tables of the Regions
+// that they are about. A denial of the data actions is reported first
+// (recorded).
+func needReplicas(c *api.Call, in *sdk.UpdateTableInput) {
+	need := func(region *string, actions ...string) {
+		to := aws.Cell{Account: c.Owner.Account, Region: aws.Region(*region)}
+		if !to.Region.Known() || to == c.Owner {
+			return // Run says so.
+		}
+		for _, a := range actions {
+			c.Needs = append(c.Needs, api.Need{Action: "dynamodb:" + a, Table: *in.TableName, Cell: to})
+		}
+	}
+	for _, u := range in.ReplicaUpdates {
+		if u.Create != nil {
+			need(u.Create.RegionName, "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable", "CreateTableReplica")
+		}
+		if u.Delete != nil {
+			need(u.Delete.RegionName, "DeleteTableReplica", "DeleteTable")
+		}
+	}
+}
+
+// checkReplicaUpdates checks the actions that a request holds: one in all, where
+// the same Create may be said again (recorded).
+func checkReplicaUpdates(updates []types.ReplicationGroupUpdate) error {
+	kinds, changes, same := map[string]bool{}, 0, true
+	for i := range updates {
+		u := &updates[i]
+		actions := 0
+		for kind, given := range map[string]bool{"Create": u.Create != nil, "Update": u.Update != nil, "Delete": u.Delete != nil, "Disassociate": u.Disassociate != nil} {
+			if given {
+				actions++
+				kinds[kind] = true
+			}
+		}
+		if actions != 1 {
+			return aws.InvalidParameter("Each element of ReplicaUpdates must have exactly one of Create, Update, Delete and Disassociate")
+		}
+		if u.Create != nil || u.Delete != nil {
+			changes++
+			same = same && u.Create != nil && updates[0].Create != nil && *u.Create.RegionName == *updates[0].Create.RegionName
+		}
+		if u.Update != nil {
+			if err := checkReplicaUpdate(u.Update); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case len(kinds) > 1:
+		return aws.Validation("Update table operation with more than one type of replica actions not allowed.")
+	case kinds["Disassociate"]:
+		return aws.Validation("Disassociation of a replica is not supported yet")
+	case changes > 1 && !same:
+		return aws.Validation("Update table operation with more than one create or delete replica actions not allowed")
+	}
+	return nil
+}
+
+func checkReplicaUpdate(u *types.UpdateReplicationGroupMemberAction) error {
+	if u.KMSMasterKeyId == nil && u.OnDemandThroughputOverride == nil && u.ProvisionedThroughputOverride == nil && u.TableClassOverride == "" && len(u.GlobalSecondaryIndexes) == 0 {
+		return aws.Validation("There are no actions specified in the Replica Update Action of the request.")
+	}
+	return errOverrides
+}
+
+// errOverrides is ours: replicas have the settings of their group.
+var errOverrides = aws.Validation("Overrides of a replica's settings are not supported yet")
+
+// changeReplicas adds a replica in another Region of the account, or deletes
+// one.
+func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
+	u := &in.ReplicaUpdates[0]
+	name := regionOf(u)
+	region := aws.Region(name)
+	if region == s.Cell.Region {
+		return nil, aws.Validation("Cannot add or delete the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or UpdateTable as required.")
+	}
+	if !region.Known() {
+		var known []string
+		for _, r := range aws.Regions() {
+			known = append(known, string(r))
+		}
+		return nil, aws.Validation("Region %s is not supported. The latest version of global tables are only supported in the following regions: [%s]", name, strings.Join(known, ", "))
+	}
+	if err := checkSettled(t); err != nil {
+		return nil, err
+	}
+	if u.Delete != nil {
+		return s.deleteReplica(ctx, t, region)
+	}
+	if err := checkReplicable(t, u.Create); err != nil {
+		return nil, err
+	}
+	if err := s.Replication.AddReplica(ctx, c.Caller, t, region); err != nil {
+		return nil, err
+	}
+	d := s.describe(s.Engine.Table(t.Def.Name), types.TableStatusUpdating)
+	d.Replicas = nil // Not seen yet in the answer (recorded).
+	return d, nil
+}
+
+// regionOf is where the replica is that a Create or a Delete is about.
+func regionOf(u *types.ReplicationGroupUpdate) string {
+	if u.Delete != nil {
+		return *u.Delete.RegionName
+	}
+	return *u.Create.RegionName
+}
+
+// checkSettled refuses changes of replicas while one is being added.
+func checkSettled(t *table.Table) error {
+	if t.Def.Group == nil {
+		return nil
+	}
+	for _, m := range t.Def.Group.Members {
+		if m.Status == table.Creating {
+			return aws.Validation("Create/Update/Delete of replica is not allowed while the replica is being added to table with name: ‘%s’ in region: ‘%s’.", t.Def.Name, m.Cell.Region)
+		}
+	}
+	return nil
+}
+
+// checkReplicable checks that a table can have a replica with these settings.
+func checkReplicable(t *table.Table, r *types.CreateReplicationGroupMemberAction) error {
+	e := t.Def.Encryption
+	switch {
+	case t.Def.Group != nil && t.Def.Group.Kind == table.MultiAccount:
+		return aws.InvalidParameter("A multi-account global table has one replica in each account; a replica in another Region belongs to another account, which makes it with CreateTable and GlobalTableSourceArn")
+	case t.Def.OnDemand && r.ProvisionedThroughputOverride != nil:
+		return aws.Validation("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case !t.Def.OnDemand:
+		// Nothing here scales by itself yet.
+		return aws.Validation("Table write capacity should either be Pay-Per-Request or AutoScaled.")
+	case e != nil && !managed(e) && r.KMSMasterKeyId == nil:
+		return aws.InvalidParameter("KMSMasterKeyId must be specified for each replica.")
+	case r.KMSMasterKeyId != nil || r.OnDemandThroughputOverride != nil || r.ProvisionedThroughputOverride != nil || len(r.GlobalSecondaryIndexes) > 0:
+		return errOverrides
+	case r.TableClassOverride != "" && r.TableClassOverride != types.TableClassStandard:
+		return errOverrides
+	}
+	return nil
+}
+
+func (s *Service) deleteReplica(ctx context.Context, t *table.Table, region aws.Region) (*types.TableDescription, error) {
+	to := aws.Cell{Account: s.Cell.Account, Region: region}
+	if t.Def.Group.Member(to) == nil {
+		return nil, aws.Validation("Update global table operation failed because one or more replicas were not part of the global table. Please retry the request without these replicas: [%s].", region)
+	}
+	if err := s.Replication.DeleteReplica(ctx, t, region); err != nil {
+		return nil, err
+	}
+	return s.describe(t, types.TableStatusUpdating), nil
+}

@@ -1,0 +1,503 @@
+package dynamodb
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/table"
+)
+
+func (a *API) decodeCreateTable(c *api.Call) error {
+	in, err := decode(a.inputs.createTable, c)
+	if err != nil {
+		return err
+	}
+	// This operation words a bad name as the data plane does (known).
+	name := *in.TableName
+	if strings.HasPrefix(name, "arn:") {
+		name, err = tableName(c, name)
+	} else {
+		name, err = c.Table(name)
+	}
+	if err != nil {
+		return err
+	}
+	in.TableName = &name
+	c.Need("dynamodb:CreateTable", name, "")
+	if len(in.Tags) > 0 {
+		c.Need("dynamodb:TagResource", name, "")
+	}
+	if in.ResourcePolicy != nil {
+		c.Need("dynamodb:PutResourcePolicy", name, "")
+	}
+	if in.GlobalTableSourceArn != nil {
+		c.Need("dynamodb:CreateTableReplica", name, "")
+		c.Need("dynamodb:AssociateTableReplica", name, "")
+	}
+	return nil
+}
+
+func createTable(ctx context.Context, s *Service, c *api.Call) error {
+	in := c.Input.(*sdk.CreateTableInput)
+	if len(in.VectorIndexes) > 0 {
+		return errVectorIndexes
+	}
+	create := s.create
+	if in.GlobalTableSourceArn != nil {
+		create = s.join
+	}
+	t, err := create(ctx, c, in)
+	if err != nil {
+		return err
+	}
+	d := s.describe(t, types.TableStatusCreating)
+	return answerTable(c, d, &sdk.CreateTableOutput{TableDescription: d})
+}
+
+// errVectorIndexes is ours: the kind of index is not built yet.
+var errVectorIndexes = aws.Validation("Vector indexes are not supported yet")
+
+// create makes a regional table. It is in use at once; the answer says CREATING
+// all the same, as clients expect.
+func (s *Service) create(ctx context.Context, c *api.Call, in *sdk.CreateTableInput) (*table.Table, error) {
+	now := s.Clock.Now().UnixMicro()
+	def := table.Definition{Name: *in.TableName, ID: s.NewID(), CreatedAt: now, Status: table.Active}
+	if err := checkSchemaGiven(in); err != nil {
+		return nil, err
+	}
+	for _, set := range []func(*table.Definition, *sdk.CreateTableInput) error{
+		setCapacity, setKeys, setLocalIndexes, setGlobalIndexes, checkAttributes, s.setStream, setMode, s.setOwn,
+	} {
+		if err := set(&def, in); err != nil {
+			return nil, err
+		}
+	}
+	if def.OnDemand {
+		def.OnDemandSince = now
+	}
+	return s.Engine.Create(ctx, def)
+}
+
+// checkSchemaGiven: the two are required of a table that has no source.
+func checkSchemaGiven(in *sdk.CreateTableInput) error {
+	var absent []string
+	for _, m := range []struct {
+		name  string
+		given bool
+	}{{"attributeDefinitions", in.AttributeDefinitions != nil}, {"keySchema", in.KeySchema != nil}} {
+		if !m.given {
+			absent = append(absent, "Value null at '"+m.name+"' failed to satisfy constraint: Member must not be null")
+		}
+	}
+	switch len(absent) {
+	case 0:
+		return nil
+	case 1:
+		return aws.Validation("1 validation error detected: %s", absent[0])
+	}
+	return aws.Validation("%d validation errors detected: %s", len(absent), strings.Join(absent, "; "))
+}
+
+func (s *Service) setStream(d *table.Definition, in *sdk.CreateTableInput) error {
+	spec := in.StreamSpecification
+	switch {
+	case spec == nil:
+	case *spec.StreamEnabled && spec.StreamViewType == "":
+		return aws.InvalidParameter("Table is being created with a stream enabled, UpdateViewType is required")
+	case *spec.StreamEnabled:
+		s.Replication.EnableStream(d, string(spec.StreamViewType))
+	case spec.StreamViewType != "":
+		return aws.InvalidParameter("Table is being created with a stream disabled, UpdateViewType should not be specified")
+	}
+	return nil
+}
+
+// errRegionalMode is recorded for UpdateTable.
+var errRegionalMode = aws.Validation("Value 'ENABLED_WITH_OVERRIDES' at 'GlobalTableSettingsReplicationMode' failed to satisfy constraint: Only ENABLED and DISABLED settings replication are supported for a Regional Table.")
+
+func setMode(d *table.Definition, in *sdk.CreateTableInput) error {
+	if in.GlobalTableSettingsReplicationMode == types.GlobalTableSettingsReplicationModeEnabledWithOverrides {
+		return errRegionalMode
+	}
+	d.SettingsMode = string(in.GlobalTableSettingsReplicationMode)
+	return nil
+}
+
+// setOwn takes over what each replica of a global table decides for itself.
+func (s *Service) setOwn(d *table.Definition, in *sdk.CreateTableInput) error {
+	var err error
+	if d.Encryption, err = encryption(in.SSESpecification); err != nil {
+		return err
+	}
+	if d.Tags, err = newTags(in.Tags); err != nil {
+		return err
+	}
+	d.TableClass = string(in.TableClass)
+	d.DeletionProtection = in.DeletionProtectionEnabled != nil && *in.DeletionProtectionEnabled
+	if in.ResourcePolicy != nil {
+		if _, err = parsePolicy(s.Cell.TableARN(d.Name), *in.ResourcePolicy); err != nil {
+			return err
+		}
+		d.Policy = s.newPolicy(*in.ResourcePolicy, nil)
+	}
+	return nil
+}
+
+func (a *API) decodeListTables(c *api.Call) error {
+	_, err := decode(a.inputs.listTables, c)
+	c.Need("dynamodb:ListTables", "*", "")
+	return err
+}
+
+// listTables goes by the names' bytes (known from the live service).
+func listTables(_ context.Context, s *Service, c *api.Call) error {
+	in := c.Input.(*sdk.ListTablesInput)
+	limit := maxListTables
+	if in.Limit != nil {
+		limit = int(*in.Limit)
+	}
+	tables := s.Engine.Tables()
+	first := 0
+	if in.ExclusiveStartTableName != nil {
+		at, found := slices.BinarySearchFunc(tables, *in.ExclusiveStartTableName, func(t *table.Table, name string) int {
+			return strings.Compare(t.Def.Name, name)
+		})
+		if first = at; found {
+			first++
+		}
+	}
+	out := &sdk.ListTablesOutput{TableNames: []string{}}
+	for _, t := range tables[first:min(first+limit, len(tables))] {
+		out.TableNames = append(out.TableNames, t.Def.Name)
+	}
+	if first+limit < len(tables) {
+		out.LastEvaluatedTableName = &out.TableNames[limit-1]
+	}
+	return answer(c, out)
+}
+
+func (a *API) decodeDeleteTable(c *api.Call) error {
+	in, err := decode(a.inputs.deleteTable, c)
+	if err != nil {
+		return err
+	}
+	if *in.TableName, err = tableName(c, *in.TableName); err != nil {
+		return err
+	}
+	c.Need("dynamodb:DeleteTable", *in.TableName, "")
+	return nil
+}
+
+// deleteTable deletes a regional table at once; a replica first gives the other
+// members what they do not have yet.
+func deleteTable(ctx context.Context, s *Service, c *api.Call) error {
+	name := *c.Input.(*sdk.DeleteTableInput).TableName
+	t := s.Engine.Table(name)
+	if t == nil {
+		return notFound(name)
+	}
+	if err := checkInUse(t); err != nil {
+		return err
+	}
+	if err := s.Replication.CheckDelete(t); err != nil {
+		return err
+	}
+	var err error
+	if t.Def.Group == nil {
+		err = s.Engine.Drop(ctx, name)
+	} else {
+		err = s.Replication.Leave(ctx, t)
+	}
+	if err != nil {
+		return err
+	}
+	d := s.describe(t, types.TableStatusDeleting)
+	return answerTable(c, d, &sdk.DeleteTableOutput{TableDescription: d})
+}
+
+// checkInUse refuses a change of a table that is coming or going.
+func checkInUse(t *table.Table) error {
+	switch t.Def.Status {
+	case table.Creating:
+		return aws.Errorf("ResourceInUseException", "Attempt to change a resource which is still in use: Table is being created: %s", t.Def.Name)
+	case table.Deleting:
+		return aws.Errorf("ResourceInUseException", "Attempt to change a resource which is still in use: Table is being deleted: %s", t.Def.Name)
+	case table.Active, table.ReplicationNotAuthorized:
+	}
+	return nil
+}
+
+func (a *API) decodeUpdateTable(c *api.Call) error {
+	in, err := decode(a.inputs.updateTable, c)
+	if err != nil {
+		return err
+	}
+	if *in.TableName, err = tableName(c, *in.TableName); err != nil {
+		return err
+	}
+	c.Need("dynamodb:UpdateTable", *in.TableName, "")
+	needReplicas(c, in)
+	return nil
+}
+
+func updateTable(ctx context.Context, s *Service, c *api.Call) error {
+	in := c.Input.(*sdk.UpdateTableInput)
+	if err := checkUpdate(in); err != nil {
+		return err
+	}
+	t := s.Engine.Table(*in.TableName)
+	if t == nil {
+		return notFound(*in.TableName)
+	}
+	if err := checkInUse(t); err != nil {
+		return err
+	}
+	update := s.changeSettings
+	if len(in.ReplicaUpdates) > 0 {
+		update = s.changeReplicas
+	}
+	d, err := update(ctx, c, t, in)
+	if err != nil {
+		return err
+	}
+	return answerTable(c, d, &sdk.UpdateTableOutput{TableDescription: d})
+}
+
+// changeSettings changes a table, and where all members of its global table keep
+// the setting in step, the others first: when one of them refuses or is out of
+// reach, nothing was changed anywhere.
+//
+// The answer is as AWS's: it shows the table as it was, UPDATING, but for
+// settings that hold at once.
+func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
+	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
+	if t.Def.Group != nil && synchronized {
+		next := &table.Table{Def: t.Def}
+		next.Def.Indexes = slices.Clone(t.Def.Indexes)
+		if err := s.apply(in, &next.Def); err != nil {
+			return nil, err
+		}
+		if err := s.Replication.CheckSettle(t); err != nil {
+			return nil, err
+		}
+		if err := s.Replication.Settle(ctx, next); err != nil {
+			return nil, err
+		}
+	}
+	after, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error { return s.apply(in, d) })
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.GlobalTableSettingsReplicationMode != "", in.DeletionProtectionEnabled != nil && t.Def.Group == nil:
+		return s.describe(after, s.status(after)), nil
+	case in.StreamSpecification != nil:
+		return s.describe(after, types.TableStatusUpdating), nil
+	case in.SSESpecification != nil:
+		d := s.describe(after, types.TableStatusUpdating)
+		if d.SSEDescription != nil {
+			d.SSEDescription.Status = types.SSEStatusUpdating
+		}
+		return d, nil
+	}
+	return s.describe(t, types.TableStatusUpdating), nil
+}
+
+// apply makes all changes of settings that a request asks for.
+func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
+	now := s.Clock.Now().UnixMicro()
+	if err := applyCapacity(in, d, now); err != nil {
+		return err
+	}
+	if err := applyIndexes(in, d); err != nil {
+		return err
+	}
+	if err := checkWarmUpdate(in.WarmThroughput, d); err != nil {
+		return err
+	}
+	if in.StreamSpecification != nil {
+		if err := s.applyStream(in.StreamSpecification, d); err != nil {
+			return err
+		}
+	}
+	if in.SSESpecification != nil {
+		if err := applyEncryption(in.SSESpecification, d); err != nil {
+			return err
+		}
+	}
+	if in.TableClass != "" {
+		d.TableClass, d.TableClassSince = string(in.TableClass), now
+	}
+	if in.DeletionProtectionEnabled != nil {
+		d.DeletionProtection = *in.DeletionProtectionEnabled
+	}
+	if mode := in.GlobalTableSettingsReplicationMode; mode != "" {
+		return applyMode(mode, d)
+	}
+	return nil
+}
+
+func (s *Service) applyStream(spec *types.StreamSpecification, d *table.Definition) error {
+	switch {
+	case *spec.StreamEnabled && d.Stream != nil:
+		return aws.Validation("Table already has an enabled stream: TableName: %s", d.Name)
+	case *spec.StreamEnabled:
+		s.Replication.EnableStream(d, string(spec.StreamViewType))
+	case d.Group != nil:
+		return aws.InvalidParameter("Disabling Stream is not allowed for a Global Table replica.")
+	case d.Stream == nil:
+		return aws.Validation("Table has no stream to disable: TableName: %s", d.Name)
+	default:
+		d.Stream = nil
+	}
+	return nil
+}
+
+func applyEncryption(spec *types.SSESpecification, d *table.Definition) error {
+	next, err := encryption(spec)
+	if err != nil {
+		return err
+	}
+	switch {
+	case next == nil && d.Encryption == nil:
+		return aws.InvalidParameter("Table is already encrypted by default")
+	case next != nil && d.Encryption != nil && (*next == *d.Encryption || managed(next) && managed(d.Encryption)):
+		return aws.InvalidParameter("Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master Key")
+	case managed(next) && d.Group != nil && d.Group.Kind == table.MultiAccount:
+		return errManagedKey
+	}
+	d.Encryption = next
+	return nil
+}
+
+// applyMode makes a regional table fit, or unfit, to be the source of a
+// multi-account global table.
+func applyMode(mode types.GlobalTableSettingsReplicationMode, d *table.Definition) error {
+	switch {
+	case d.Group != nil:
+		return aws.InvalidParameter("GlobalTableSettingsReplicationMode can be changed on a regional table only")
+	case mode == types.GlobalTableSettingsReplicationModeEnabledWithOverrides:
+		return errRegionalMode
+	}
+	d.SettingsMode = string(mode)
+	return nil
+}
+
+// applyCapacity changes the billing mode, the table's throughput and its
+// on-demand maxima.
+func applyCapacity(in *sdk.UpdateTableInput, d *table.Definition, now int64) error {
+	onDemand := d.OnDemand
+	if in.BillingMode != "" {
+		onDemand = in.BillingMode == types.BillingModePayPerRequest
+	}
+	switch {
+	case onDemand && in.ProvisionedThroughput != nil:
+		return errUnitsOnDemand
+	case in.BillingMode == types.BillingModeProvisioned && in.ProvisionedThroughput == nil:
+		return aws.InvalidParameter("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
+	}
+	next, err := throughput(in.ProvisionedThroughput)
+	if err != nil {
+		return err
+	}
+	switch {
+	case onDemand && !d.OnDemand:
+		d.OnDemand, d.OnDemandSince, d.Throughput = true, now, table.Throughput{}
+		for i := range d.Indexes {
+			d.Indexes[i].Throughput = table.Throughput{}
+		}
+	case !onDemand && d.OnDemand:
+		// The maxima of on-demand mode end with it (recorded).
+		d.OnDemand, d.Throughput, d.OnDemandMax = false, next, nil
+		for i := range d.Indexes {
+			d.Indexes[i].OnDemand = nil
+		}
+	case in.ProvisionedThroughput != nil && next == d.Throughput:
+		return unchanged("table", d.Throughput)
+	case in.ProvisionedThroughput != nil:
+		d.Throughput = next
+	}
+	d.OnDemandMax, err = maxima(in.OnDemandThroughput, d.OnDemand, "", d.OnDemandMax, false)
+	return err
+}
+
+// unchanged is known from the live service; of is "table" or "index NAME".
+func unchanged(of string, t table.Throughput) error {
+	kind, _, _ := strings.Cut(of, " ")
+	return aws.Validation("The provisioned throughput for the %s will not change. The requested value equals the current value. "+
+		"Current ReadCapacityUnits provisioned for the %s: %d. Requested ReadCapacityUnits: %d. "+
+		"Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. "+
+		"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+		of, kind, t.Read, t.Read, kind, t.Write, t.Write)
+}
+
+// applyIndexes changes the throughput of global indexes. It comes after the
+// table's billing mode: a table that becomes provisioned needs it for each.
+func applyIndexes(in *sdk.UpdateTableInput, d *table.Definition) error {
+	for _, g := range in.GlobalSecondaryIndexUpdates {
+		if err := applyIndex(g.Update, d); err != nil {
+			return err
+		}
+	}
+	for i := range d.Indexes {
+		if x := &d.Indexes[i]; !d.OnDemand && !x.Local && x.Throughput == (table.Throughput{}) {
+			return aws.InvalidParameter("ProvisionedThroughput must be specified for index: %s", x.Name)
+		}
+	}
+	return nil
+}
+
+func applyIndex(u *types.UpdateGlobalSecondaryIndexAction, d *table.Definition) error {
+	x := d.Index(*u.IndexName)
+	switch {
+	case x == nil:
+		return aws.Errorf("ResourceNotFoundException", "Requested resource not found: Index %s for table %s", *u.IndexName, d.Name)
+	case x.Local:
+		return aws.Validation("Cannot update an index that is not a GlobalSecondaryIndex: %s", x.Name)
+	case d.OnDemand && u.ProvisionedThroughput != nil:
+		return aws.InvalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: %s when BillingMode is PAY_PER_REQUEST", x.Name)
+	case d.OnDemand && u.WarmThroughput == nil && (u.OnDemandThroughput == nil || *u.OnDemandThroughput == (types.OnDemandThroughput{})):
+		return aws.InvalidParameter("The only Updates for index: %s when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, WarmThroughput", x.Name)
+	case !d.OnDemand && u.ProvisionedThroughput == nil && u.OnDemandThroughput == nil && u.WarmThroughput == nil:
+		return aws.InvalidParameter("Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: %s", x.Name)
+	}
+	if u.ProvisionedThroughput != nil {
+		next, err := throughput(u.ProvisionedThroughput)
+		if err != nil {
+			return err
+		}
+		if next == x.Throughput {
+			return unchanged("index "+x.Name, next)
+		}
+		x.Throughput = next
+	}
+	var err error
+	x.OnDemand, err = maxima(u.OnDemandThroughput, d.OnDemand, x.Name, x.OnDemand, false)
+	return err
+}
+
+func checkWarmUpdate(w *types.WarmThroughput, d *table.Definition) error {
+	if w == nil {
+		return nil
+	}
+	now := warm(d.OnDemand, d.Throughput)
+	lower := func(name string) error {
+		return aws.InvalidParameter("Requested %s for WarmThroughput for table is lower than current WarmThroughput, decreasing WarmThroughput is not supported", name)
+	}
+	switch {
+	case sdkaws.ToInt64(w.ReadUnitsPerSecond) < now.Read && w.ReadUnitsPerSecond != nil:
+		return lower("ReadUnitsPerSecond")
+	case sdkaws.ToInt64(w.WriteUnitsPerSecond) < now.Write && w.WriteUnitsPerSecond != nil:
+		return lower("WriteUnitsPerSecond")
+	case w.ReadUnitsPerSecond == nil && w.WriteUnitsPerSecond == nil:
+		return aws.InvalidParameter("WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for table")
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package dynamodb
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/table"
+)
+
+// settingPrefix begins the tags that are settings of Hortus. They come with
+// CreateTable and stay; later they are changed through Hortus's own service.
+const settingPrefix = "hortus:"
+
+// conflictSetting says which of two concurrent writes survives.
+const conflictSetting = settingPrefix + "conflict"
+
+// lastWriterWins is the rule of AWS, and the default.
+const lastWriterWins = "last-writer-wins"
+
+// newTags reads the tags of a new table.
+func newTags(given []types.Tag) ([]table.Tag, error) {
+	for _, t := range given {
+		if !strings.HasPrefix(*t.Key, settingPrefix) {
+			continue
+		}
+		if *t.Key != conflictSetting {
+			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known one is %s", *t.Key, conflictSetting)
+		}
+		if *t.Value != lastWriterWins {
+			return nil, aws.Validation("The tag %s is %s; the supported value is %s", conflictSetting, *t.Value, lastWriterWins)
+		}
+	}
+	return mergeTags(nil, given)
+}
+
+// mergeTags adds tags to a table's, or changes their values. The errors are known
+// from the live service.
+func mergeTags(old []table.Tag, given []types.Tag) ([]table.Tag, error) {
+	for i, t := range given {
+		switch {
+		case !validTag(*t.Key):
+			return nil, aws.Validation("The Tag Key provided is invalid, Key: %s", *t.Key)
+		case !validTag(*t.Value):
+			return nil, aws.Validation("The Tag Value provided is invalid, Value: %s", *t.Value)
+		case strings.HasPrefix(strings.ToLower(*t.Key), "aws:"):
+			return nil, aws.Validation("Tag Key cannot be prefixed with aws:, Key: %s", *t.Key)
+		case slices.ContainsFunc(given[:i], func(u types.Tag) bool { return *u.Key == *t.Key }):
+			return nil, aws.Validation("Duplicate Tag Keys provided as input: Duplicate Tag Key found %s", *t.Key)
+		}
+	}
+	next := slices.Clone(old)
+	for _, t := range given {
+		i := slices.IndexFunc(next, func(u table.Tag) bool { return u.Key == *t.Key })
+		if i < 0 {
+			next = append(next, table.Tag{Key: *t.Key, Value: *t.Value})
+		} else {
+			next[i].Value = *t.Value
+		}
+	}
+	if len(next) > MaxTags {
+		return nil, aws.Validation("Number of Tags exceed the current limit for the provided ResourceArn")
+	}
+	return next, nil
+}
+
+// validTag reports whether a tag's key or value has the characters of one
+// (documented).
+func validTag(s string) bool {
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) && !strings.ContainsRune("+-=._:/@", r) {
+			return false
+		}
+	}
+	return true
+}
+
+// resource reads the ARN of a table that is the resource of a call, and makes
+// its owner the call's. elsewhere words the answer to an ARN of another Region,
+// which differs by operation (known from the live service, as all of these).
+func resource(c *api.Call, arn string, elsewhere func(arn string) error) (string, error) {
+	if !strings.HasPrefix(arn, "arn:") {
+		return "", aws.InvalidParameter("ARNs must start with 'arn:': %s", arn)
+	}
+	p := strings.SplitN(arn, ":", 6)
+	kind, rest, _ := strings.Cut(p[len(p)-1], "/")
+	if len(p) < 6 || p[2] != "dynamodb" || kind != "table" || !aws.Account(p[4]).Valid() {
+		return "", aws.InvalidParameter("Provided Arn is not a DynamoDB resource arn: %s", arn)
+	}
+	name, part, more := strings.Cut(rest, "/")
+	switch {
+	case p[1] != "aws" || aws.Region(p[3]) != c.Home.Region || len(name) < shortestName || len(name) > longestName:
+		return "", elsewhere(arn)
+	case strings.HasPrefix(part, "index/"):
+		return "", aws.InvalidParameter("Invalid resource arn provided, only table or stream is accepted. Provided resource arn: %s", arn)
+	case strings.HasPrefix(part, "stream/"):
+		return "", aws.Validation("Tags and policies of streams are not supported yet: %s", arn)
+	case more:
+		return "", aws.InvalidParameter("Provided Arn is not a DynamoDB resource arn: %s", arn)
+	}
+	c.Owner = aws.Cell{Account: aws.Account(p[4]), Region: aws.Region(p[3])}
+	return name, nil
+}
+
+func (a *API) decodeTagged(c *api.Call, arn, action string) error {
+	name, err := resource(c, arn, func(arn string) error {
+		return aws.Validation("Invalid TableArn: Invalid ResourceArn provided as input %s", arn)
+	})
+	if err == nil {
+		c.Need(action, name, "")
+	}
+	return err
+}
+
+// tagged returns the table that an ARN names. The word is AWS's.
+func (s *Service) tagged(c *api.Call, arn string) (*table.Table, error) {
+	if t := s.Engine.Table(c.Needs[0].Table); t != nil {
+		return t, nil
+	}
+	return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: ResourcArn: %s not found", arn)
+}
+
+func (a *API) decodeTagResource(c *api.Call) error {
+	in, err := decode(a.inputs.tagResource, c)
+	if err != nil {
+		return err
+	}
+	return a.decodeTagged(c, *in.ResourceArn, "dynamodb:TagResource")
+}
+
+func tagResource(ctx context.Context, s *Service, c *api.Call) error {
+	in := c.Input.(*sdk.TagResourceInput)
+	if len(in.Tags) == 0 {
+		return aws.Validation("Atleast one Tag needs to be provided as Input.")
+	}
+	for _, t := range in.Tags {
+		if err := checkSetting(*t.Key); err != nil {
+			return err
+		}
+	}
+	// What is wrong with the tags alone goes before what is wrong with the table.
+	if _, err := mergeTags(nil, in.Tags); err != nil {
+		return err
+	}
+	t, err := s.tagged(c, *in.ResourceArn)
+	if err != nil {
+		return err
+	}
+	if err := checkInUse(t); err != nil {
+		return err
+	}
+	_, err = s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+		d.Tags, err = mergeTags(d.Tags, in.Tags)
+		return err
+	})
+	return done(c, err)
+}
+
+// done ends an operation that answers nothing.
+func done(c *api.Call, err error) error {
+	if err != nil {
+		return err
+	}
+	return answer(c, nil)
+}
+
+// checkSetting refuses to touch a tag that is a setting.
+func checkSetting(key string) error {
+	if strings.HasPrefix(key, settingPrefix) {
+		return aws.Validation("The tag %s is a setting of the table: it is given with CreateTable, and changed through the Hortus service alone", key)
+	}
+	return nil
+}
+
+func (a *API) decodeUntagResource(c *api.Call) error {
+	in, err := decode(a.inputs.untagResource, c)
+	if err != nil {
+		return err
+	}
+	return a.decodeTagged(c, *in.ResourceArn, "dynamodb:UntagResource")
+}
+
+func untagResource(ctx context.Context, s *Service, c *api.Call) error {
+	in := c.Input.(*sdk.UntagResourceInput)
+	if len(in.TagKeys) == 0 {
+		return aws.Validation("Atleast one Tag Key needs to be provided as Input.")
+	}
+	for _, key := range in.TagKeys {
+		if !validTag(key) {
+			return aws.Validation("The Tag Key provided is invalid, Key: %s", key)
+		}
+		if err := checkSetting(key); err != nil {
+			return err
+		}
+	}
+	t, err := s.tagged(c, *in.ResourceArn)
+	if err != nil {
+		return err
+	}
+	_, err = s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+		d.Tags = slices.DeleteFunc(d.Tags, func(t table.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		return nil
+	})
+	return done(c, err)
+}
+
+func (a *API) decodeListTagsOfResource(c *api.Call) error {
+	in, err := decode(a.inputs.listTagsOfResource, c)
+	if err != nil {
+		return err
+	}
+	return a.decodeTagged(c, *in.ResourceArn, "dynamodb:ListTagsOfResource")
+}
+
+// listTagsOfResource answers in one page: there are at most MaxTags.
+func listTagsOfResource(_ context.Context, s *Service, c *api.Call) error {
+	t, err := s.tagged(c, *c.Input.(*sdk.ListTagsOfResourceInput).ResourceArn)
+	if err != nil {
+		return err
+	}
+	out := &sdk.ListTagsOfResourceOutput{Tags: []types.Tag{}}
+	for i := range t.Def.Tags {
+		out.Tags = append(out.Tags, types.Tag{Key: &t.Def.Tags[i].Key, Value: &t.Def.Tags[i].Value})
+	}
+	return answer(c, out)
+}
