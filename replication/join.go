@@ -175,6 +175,16 @@ func (r *Replicator) forgetSeed(ctx context.Context, name string) error {
 	return r.forget(ctx, seedKey(name))
 }
 
+// setCursor puts the cursor on a member's log.
+func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, at kv.Position) error {
+	key := cursorKey(t, c)
+	_, err := r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
+		w.Set(key, cursorValue(at))
+		return nil
+	})
+	return err
+}
+
 // forgetCursor removes the cursor on a former member's log.
 func (r *Replicator) forgetCursor(ctx context.Context, t *table.Table, c aws.Cell) error {
 	return r.forget(ctx, cursorKey(t, c))

@@ -192,7 +192,12 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	var cursors []Cursor
 	if m.Begin {
 		next.Begun = true
-		cursors = append(append(cursors, m.Cursors...), Cursor{s.Source, m.To})
+		for _, c := range m.Cursors {
+			if c.Cell != k.r.cell && c.Cell != s.Source {
+				cursors = append(cursors, c)
+			}
+		}
+		cursors = append(cursors, Cursor{s.Source, m.To})
 	} else {
 		for _, row := range m.Rows {
 			state, err := k.r.engine.State(row)
@@ -288,7 +293,8 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 	mine := append(k.r.reached(k.table, k.group), Mark{k.r.cell, low})
 	for _, m := range t.Def.Group.Members {
 		if m.Cell != k.r.cell {
-			k.r.transport.Send(k.r.cell, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: at, Applied: mine, Wants: wants})
+			to := k.shipped(m.Cell, at)
+			k.r.transport.Send(k.r.cell, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: mine, Wants: wants})
 		}
 	}
 	stable, ok := k.stable(t.Def.Group, mine)
@@ -297,6 +303,22 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 	}
 	_, err = k.r.engine.Sweep(ctx, t, stable)
 	return err
+}
+
+// shipped returns the position from which on a member has all that this cell
+// wrote up to at. It is before at when only changes of others, or commits that
+// are not in the log, lie between: the member's cursor stays behind those.
+func (k *keeper) shipped(to aws.Cell, at kv.Position) kv.Position {
+	l := k.r.linkOf(linkKey{k.table, k.group, to, sending})
+	if l == nil {
+		return at
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.work.(*sender); ok && s.started && len(s.flight) == 0 && s.read >= at {
+		return min(at, s.acked)
+	}
+	return at
 }
 
 // stable is the time up to which every member has applied all that every member

@@ -60,6 +60,9 @@ func cursorValue(at kv.Position) []byte {
 func (r *Replicator) cursors(ctx context.Context, t *table.Table) ([]Cursor, error) {
 	var out []Cursor
 	for _, m := range t.Def.Group.Members {
+		if m.Cell == r.cell {
+			continue
+		}
 		b, _, err := r.engine.Store().Get(ctx, cursorKey(t, m.Cell), nil)
 		if errors.Is(err, kv.ErrNotFound) {
 			continue
@@ -208,12 +211,18 @@ func (v *receiver) promise(m *Message) {
 	v.reach()
 }
 
-// reach moves on the time up to which all of the peer's versions are applied.
+// reach moves on the time up to which all of the peer's versions are applied. A
+// later promise can ask for less than an earlier one.
 func (v *receiver) reach() {
-	for len(v.promised) > 0 && v.known && v.promised[0].at <= v.cursor {
-		if v.promised[0].low.Compare(v.reached) > 0 {
-			v.reached = v.promised[0].low
+	left := v.promised[:0]
+	for _, p := range v.promised {
+		if !v.known || p.at > v.cursor {
+			left = append(left, p)
+			continue
 		}
-		v.promised = v.promised[1:]
+		if p.low.Compare(v.reached) > 0 {
+			v.reached = p.low
+		}
 	}
+	v.promised = left
 }

@@ -178,6 +178,10 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if _, err := t.Log.Register(ctx, q.Member.Cell.String(), start); err != nil {
 		return nil, err
 	}
+	// The newcomer ships its log from the beginning.
+	if err := r.setCursor(ctx, t, q.Member.Cell, 0); err != nil {
+		return nil, err
+	}
 	_, err = r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		r.enter(d, q.Group)
 		if d.Group.Member(q.Member.Cell) == nil {

@@ -38,6 +38,7 @@ type sender struct {
 	acked    kv.Position // What the peer has applied, as far as known.
 	sent     kv.Position // What the peer has when all that was sent arrives.
 	read     kv.Position // How far the log was read; between sent and read nothing is local.
+	passed   kv.Position // The last entry that was read. A peer without contact is behind it by changes of others alone.
 	flight   []flight
 	bytes    int
 	resend   time.Duration
@@ -81,7 +82,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return now.Add(checkAgain), nil
 	}
 	s.overdue(now)
-	for s.bytes < windowBytes {
+	for !s.lost && s.bytes < windowBytes {
 		sent, err := s.send(ctx, t, now)
 		if err != nil {
 			return now.Add(time.Second), err
@@ -91,20 +92,36 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 	}
 	if len(s.flight) == 0 && now.Sub(s.sentAt) >= contactEvery {
-		s.transmit(t, now, s.sent, nil)
+		s.transmit(t, now, max(s.sent, s.passed), nil)
 	}
 	return s.next(now), s.keep(ctx, t, now)
 }
 
-// start takes up where the log's reader says.
+// start takes up where the log's reader says. There is none yet in the table of
+// a newcomer: it ships its log from the beginning.
 func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error {
-	reader, err := t.Log.Register(ctx, s.peer.String(), s.r.engine.Store().Durable())
+	reader, err := s.reader(ctx, t)
 	if err != nil {
 		return err
 	}
+	s.lost = reader.Lost
 	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
 	s.started, s.resend, s.keptAt = true, resendAfter, now
 	return nil
+}
+
+// reader returns the peer's cursor on the log. One that was cut off stays so.
+func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, error) {
+	readers, err := t.Log.Readers(ctx)
+	if err != nil {
+		return changelog.Reader{}, err
+	}
+	for _, reader := range readers {
+		if reader.Name == s.peer.String() {
+			return reader, nil
+		}
+	}
+	return t.Log.Register(ctx, s.peer.String(), 0)
 }
 
 // acknowledge takes in what the peer says that it has.
@@ -156,7 +173,7 @@ func (s *sender) overdue(now time.Time) {
 
 func (s *sender) rewind() {
 	s.flight, s.bytes = nil, 0
-	s.sent, s.read = s.acked, max(s.acked, s.persist)
+	s.sent, s.read = s.acked, s.acked
 }
 
 // send reads the next piece of the log and ships what is local in it. It
@@ -197,6 +214,9 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 		return false, err
 	}
 	s.read = to
+	if scanned > 0 {
+		s.passed = last
+	}
 	if len(entries) == 0 {
 		return true, nil
 	}
@@ -214,20 +234,18 @@ func (s *sender) transmit(t *table.Table, now time.Time, to kv.Position, entries
 	s.r.transport.Send(s.r.cell, s.peer, &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries})
 }
 
-// keep moves the durable cursor of the log, now and then.
+// keep moves the durable cursor of the log, now and then. It is never past what
+// the peer has acknowledged: a batch that is sent after a restart stands behind
+// it, and the peer takes only what stands behind its own cursor.
 func (s *sender) keep(ctx context.Context, t *table.Table, now time.Time) error {
-	done := s.acked
-	if len(s.flight) == 0 {
-		done = max(done, s.read)
-	}
-	if done <= s.persist || now.Sub(s.keptAt) < persistAckAt {
+	if s.acked <= s.persist || now.Sub(s.keptAt) < persistAckAt {
 		return nil
 	}
 	s.keptAt = now
-	if err := t.Log.Advance(ctx, s.peer.String(), done); err != nil {
+	if err := t.Log.Advance(ctx, s.peer.String(), s.acked); err != nil {
 		return err
 	}
-	s.persist = done
+	s.persist = s.acked
 	return nil
 }
 
@@ -236,7 +254,7 @@ func (s *sender) next(now time.Time) time.Time {
 	if len(s.flight) > 0 {
 		next = s.flight[0].at.Add(s.resend)
 	}
-	if s.persist < max(s.acked, s.read) {
+	if s.persist < s.acked {
 		if k := s.keptAt.Add(persistAckAt); k.Before(next) {
 			next = k
 		}

@@ -36,7 +36,7 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 			return sum, err
 		}
 	}
-	for first := true; first || len(states) > 0; first = false {
+	for done := false; !done; {
 		keys, err := t.distinct(states)
 		if err != nil {
 			return sum, err
@@ -45,7 +45,7 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 		if len(keys) < len(states) {
 			last = nil
 		}
-		done, err := e.apply(ctx, t, states[:len(keys)], keys, last)
+		some, err := e.apply(ctx, t, states[:len(keys)], keys, last)
 		if errors.Is(err, errRetired) {
 			if err := e.renew(&t); err != nil {
 				return sum, err
@@ -55,10 +55,11 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 		if err != nil {
 			return sum, err
 		}
-		sum.Written += done.Written
-		sum.Lost += done.Lost
-		sum.Known += done.Known
+		sum.Written += some.Written
+		sum.Lost += some.Lost
+		sum.Known += some.Known
 		states = states[len(keys):]
+		done = len(states) == 0
 	}
 	return sum, nil
 }
