@@ -216,21 +216,24 @@ func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
 	return err
 }
 
-// drained reports whether every member has all that this cell wrote.
-func (r *Replicator) drained(t *table.Table) bool {
+// drained reports whether every member has all that this cell wrote up to a
+// position.
+func (r *Replicator) drained(t *table.Table, last kv.Position) bool {
+	all := true
 	for _, l := range r.sorted() {
 		s, ok := l.work.(*sender)
 		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
 			continue
 		}
 		l.mu.Lock()
-		done := s.started && len(s.flight) == 0 && s.read >= r.engine.Store().Durable()
+		done := s.started && len(s.flight) == 0 && s.read >= last
 		l.mu.Unlock()
 		if !done {
-			return false
+			all = false
+			l.box.rouse()
 		}
 	}
-	return true
+	return all
 }
 
 // depart ends what Leave began.

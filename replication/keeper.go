@@ -50,7 +50,8 @@ type keeper struct {
 	wanted     bool                // Another member asked for progress.
 	seedRows   int64
 	seedBegan  time.Time
-	leaving    time.Time // When the deletion of the table began.
+	leaving    time.Time   // When the deletion of the table began.
+	last       kv.Position // All that this cell wrote before that is up to it.
 	seedTook   time.Duration
 }
 
@@ -99,9 +100,9 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 // depart deletes the replica once the others have all of it.
 func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (time.Time, error) {
 	if k.leaving.IsZero() {
-		k.leaving = now
+		k.leaving, k.last = now, k.r.engine.Store().Durable()
 	}
-	if !k.r.drained(t) && now.Sub(k.leaving) < leaveWithin {
+	if !k.r.drained(t, k.last) && now.Sub(k.leaving) < leaveWithin {
 		return now.Add(drainPoll), nil
 	}
 	// The end of this link's own context comes with the end of the table.

@@ -153,7 +153,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if from != q.Member.Cell && (from.Account != r.cell.Account || q.Group.Kind != table.SameAccount) {
 		return nil, fmt.Errorf("replication: %v cannot take in %v", from, q.Member.Cell)
 	}
-	if g := t.Def.Group; g != nil && g.ID != q.Group.ID {
+	if g := t.Def.Group; g != nil && (g.ID != q.Group.ID || !sameMembers(g, q.Group, q.Member.Cell)) {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
@@ -191,6 +191,19 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	})
 	r.Refresh()
 	return &Response{}, err
+}
+
+// sameMembers reports whether two views of a group differ in the newcomer at
+// most. When they do not, another one is joining or leaving.
+func sameMembers(a, b *table.Group, newcomer aws.Cell) bool {
+	for _, pair := range [2][2]*table.Group{{a, b}, {b, a}} {
+		for _, m := range pair[0].Members {
+			if m.Cell != newcomer && pair[1].Member(m.Cell) == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // enter makes a regional table a member of a group that so far holds it alone.

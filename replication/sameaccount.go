@@ -100,6 +100,9 @@ func (r *Replicator) abandon(ctx context.Context, from aws.Cell, q *Request) (*R
 	if t == nil || t.Def.Group == nil || t.Def.Group.ID != q.Group.ID || from.Account != r.cell.Account {
 		return nil, notFound(q.Table)
 	}
+	if t.Def.DeletionProtection {
+		return nil, aws.Validation("Cannot delete table %s in region %s because it has deletion protection enabled. Disable deletion protection first.", q.Table, r.cell.Region)
+	}
 	if err := r.CheckDelete(t); err != nil {
 		return nil, err
 	}

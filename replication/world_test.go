@@ -34,6 +34,23 @@ type wallClock struct{ now time.Time }
 
 func (c *wallClock) Now() time.Time { return c.now }
 
+// cellClock is the clock of a cell.
+type cellClock struct {
+	w    *world
+	cell aws.Cell
+}
+
+func (c cellClock) Now() time.Time { return c.w.clock.now.Add(c.w.ahead[c.cell]) }
+
+// transport is the world's, whichever it is at the moment.
+type transport struct{ w *world }
+
+func (t transport) Send(from, to aws.Cell, m *replication.Message) { t.w.transport.Send(from, to, m) }
+
+func (t transport) Call(ctx context.Context, from, to aws.Cell, r *replication.Request) (*replication.Response, error) {
+	return t.w.transport.Call(ctx, from, to, r)
+}
+
 // world is a set of cells without goroutines: time passes in run alone.
 type world struct {
 	t         *testing.T
@@ -42,6 +59,7 @@ type world struct {
 	transport replication.Transport
 	members   map[aws.Cell]*member
 	order     []aws.Cell
+	ahead     map[aws.Cell]time.Duration // Of the world's clock.
 	ids       int
 }
 
@@ -55,7 +73,7 @@ type member struct {
 
 func newWorld(t *testing.T, cells ...aws.Cell) *world {
 	t.Helper()
-	w := &world{t: t, clock: &wallClock{time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}}
+	w := &world{t: t, clock: &wallClock{time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}, ahead: map[aws.Cell]time.Duration{}}
 	w.network = replication.NewNetwork(w.clock, rand.New(rand.NewPCG(1, 2)))
 	w.transport = w.network
 	t.Cleanup(w.network.Close)
@@ -69,13 +87,14 @@ func newWorld(t *testing.T, cells ...aws.Cell) *world {
 // start opens a cell on a store.
 func (w *world) start(c aws.Cell, store *kv.Mem) {
 	w.t.Helper()
-	e, err := table.Open(w.t.Context(), table.Options{Cell: c, Store: store, Clock: w.clock})
+	own := cellClock{w, c}
+	e, err := table.Open(w.t.Context(), table.Options{Cell: c, Store: store, Clock: own})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	m := &member{cell: c, store: store, engine: e}
 	m.repl = replication.New(replication.Options{
-		Engine: e, Transport: w.transport, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
+		Engine: e, Transport: transport{w}, Clock: own, Logger: slog.New(slog.DiscardHandler),
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
 	w.members[c] = m
@@ -362,4 +381,16 @@ func (m *member) records(t *testing.T) []changelog.Record {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// setPolicyText replaces a member's policy by any text.
+func (w *world) setPolicyText(c aws.Cell, text string) {
+	w.t.Helper()
+	_, err := w.members[c].engine.Alter(w.t.Context(), tableName, func(d *table.Definition) error {
+		d.Policy = &table.Policy{Document: text}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }

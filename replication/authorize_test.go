@@ -1,0 +1,215 @@
+package replication_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+)
+
+// untouched fails unless a join left nothing behind at any cell.
+func (w *world) untouched(newcomer aws.Cell, members int) {
+	w.t.Helper()
+	if w.members[newcomer].table() != nil {
+		w.t.Error("the newcomer has a table")
+	}
+	for _, c := range w.order {
+		m := w.members[c]
+		if m.table() == nil {
+			continue
+		}
+		if g := m.table().Def.Group; g != nil && (len(g.Members) != members || g.Member(newcomer) != nil) {
+			w.t.Errorf("%v has the group %+v", c, g.Members)
+		} else if g == nil && members != 0 {
+			w.t.Errorf("%v lost its group", c)
+		}
+		readers, err := m.table().Log.Readers(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, r := range readers {
+			if r.Name == newcomer.String() {
+				w.t.Errorf("%v keeps its log for the newcomer", c)
+			}
+		}
+	}
+}
+
+const associateText = "is not authorized to perform: dynamodb:AssociateTableReplica on resource: "
+
+// TestJoinNeedsEveryAction takes away each action on each side in turn: the
+// join is denied with AWS's error, an explanation names the action, and nothing
+// was made (invariant 5).
+func TestJoinNeedsEveryAction(t *testing.T) {
+	both := []aws.Cell{cellA, cellB}
+	for _, missing := range serviceActions {
+		rest := slices.DeleteFunc(slices.Clone(serviceActions), func(a string) bool { return a == missing })
+		for _, side := range both {
+			t.Run(missing+" at "+string(side.Region), func(t *testing.T) {
+				w := newWorld(t, cellA, cellB)
+				source, newcomer := grant{members: both, admits: []aws.Cell{cellB}}, grant{members: both}
+				if side == cellA {
+					source.actions = rest
+				} else {
+					newcomer.actions = rest
+				}
+				w.create(cellA, source)
+				err := w.join(cellB, cellA, newcomer)
+				wantCode(t, err, "AccessDeniedException", associateText+side.TableARN(tableName))
+				wantCode(t, err, "AccessDeniedException", missing)
+				w.untouched(cellB, 0)
+			})
+		}
+	}
+}
+
+// TestJoinNeedsAssociate: the caller needs the source's leave.
+func TestJoinNeedsAssociate(t *testing.T) {
+	w := newWorld(t, cellA, cellB)
+	both := []aws.Cell{cellA, cellB}
+	w.create(cellA, grant{members: both})
+	err := w.join(cellB, cellA, grant{members: both})
+	wantCode(t, err, "AccessDeniedException", associateText+cellA.TableARN(tableName)+" because no resource-based policy allows")
+	w.untouched(cellB, 0)
+}
+
+// TestJoinNeedsEveryMember: any member can refuse a third one, not the source
+// alone, and then no other took it in.
+func TestJoinNeedsEveryMember(t *testing.T) {
+	all := []aws.Cell{cellA, cellB, cellC}
+	pair := []aws.Cell{cellA, cellB}
+	cases := map[string]struct{ a, b, c grant }{
+		"associate at the other member": {
+			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all}, grant{members: all}},
+		"the other member does not know the newcomer": {
+			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: pair, admits: []aws.Cell{cellC}}, grant{members: all}},
+		"the newcomer does not know the other member": {
+			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all, admits: []aws.Cell{cellC}},
+			grant{members: []aws.Cell{cellA, cellC}}},
+		"the newcomer does not name itself": {
+			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all, admits: []aws.Cell{cellC}},
+			grant{members: pair}},
+		"statements in pairs": { // As recorded: all members stand in one statement, or it does not allow.
+			grant{statement: [][]aws.Cell{pair, {cellA, cellC}}, admits: []aws.Cell{cellB, cellC}},
+			grant{statement: [][]aws.Cell{pair, {cellB, cellC}}, admits: []aws.Cell{cellC}},
+			grant{statement: [][]aws.Cell{{cellA, cellC}, {cellB, cellC}}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, cellA, cellB, cellC)
+			w.create(cellA, c.a)
+			w.mustJoin(cellB, cellA, c.b)
+			wantCode(t, w.join(cellC, cellA, c.c), "AccessDeniedException", associateText)
+			w.untouched(cellC, 2)
+			w.members[cellA].put(t, "k", "1")
+			w.until(5*time.Second, "the pair goes on", w.settled(1, cellA, cellB))
+		})
+	}
+}
+
+// TestJoinErrors: the other ways to refuse a join, in AWS's words where they are
+// known.
+func TestJoinErrors(t *testing.T) {
+	w := newPair(t)
+	both := grant{members: []aws.Cell{cellA, cellB}}
+	wantCode(t, w.join(cellB, cellA, both), "ResourceInUseException", "Table already exists: T")
+	w2 := newWorld(t, cellA, cellB, sameAccount)
+	wantCode(t, w2.join(cellB, cellA, both), "ResourceNotFoundException", "Requested resource not found: Table: T not found")
+	wantCode(t, w2.join(sameAccount, cellA, both), "ValidationException", "another account")
+	w2.create(cellA, grant{members: both.members, admits: []aws.Cell{cellB}})
+	w2.network.Isolate(cellB.Region, true)
+	wantCode(t, w2.join(cellB, cellA, both), "ServiceUnavailable", "nothing was changed")
+	w2.untouched(cellB, 0)
+}
+
+// TestJoinsCross: two newcomers at one time never end with different views of
+// the group.
+func TestJoinsCross(t *testing.T) {
+	d := aws.Cell{Account: "444444444444", Region: "ca-central-1"}
+	all := []aws.Cell{cellA, cellB, cellC, d}
+	w := newWorld(t, all...)
+	w.create(cellA, grant{members: all, admits: all[1:]})
+	w.mustJoin(cellB, cellA, grant{members: all, admits: all[2:]})
+	inner := w.transport
+	w.transport = between{inner, func() {
+		w.transport = inner
+		w.mustJoin(d, cellA, grant{members: all})
+	}}
+	wantCode(t, w.join(cellC, cellA, grant{members: all}), "ResourceInUseException", "in use")
+	for _, c := range []aws.Cell{cellA, cellB, d} {
+		if g := w.members[c].table().Def.Group; len(g.Members) != 3 || g.Member(cellC) != nil {
+			t.Errorf("%v has the group %+v", c, g.Members)
+		}
+	}
+}
+
+// TestRevoke: a permission that is taken away stops that direction at once, and
+// that one alone. It shows as NOT_AUTHORIZED with the statement that it misses.
+// When it is given back, all that was pending comes.
+func TestRevoke(t *testing.T) {
+	both := []aws.Cell{cellA, cellB}
+	full := map[aws.Cell]grant{cellA: {members: both, admits: []aws.Cell{cellB}}, cellB: {members: both}}
+	for _, c := range []struct {
+		at      aws.Cell // Whose policy loses the action.
+		missing string
+		other   aws.Cell // The end that does not see the reason itself.
+	}{{cellA, serviceActions[0], cellB}, {cellB, serviceActions[1], cellA}} {
+		t.Run(c.missing, func(t *testing.T) {
+			w := newPair(t)
+			w.members[cellA].put(t, "before", "1")
+			w.until(5*time.Second, "flows", w.settled(1, both...))
+			g := full[c.at]
+			g.actions = slices.DeleteFunc(slices.Clone(serviceActions), func(a string) bool { return a == c.missing })
+			w.setPolicy(c.at, g)
+			w.members[cellA].put(t, "withheld", "1")
+			w.members[cellB].put(t, "other way", "1")
+			w.run(20 * time.Second)
+			if got := w.members[cellB].dump(t); strings.Contains(got, "withheld") {
+				t.Fatalf("B got what it must not: %s", got)
+			}
+			if got := w.members[cellA].dump(t); !strings.Contains(got, "other way") {
+				t.Errorf("the other direction stopped: %s", got)
+			}
+			s := w.link(c.at, cellA, cellB)
+			if s.State != "NOT_AUTHORIZED" || !strings.Contains(s.Reason, c.missing) || !strings.Contains(s.Reason, "Service0") {
+				t.Errorf("the link shows %s: %s", s.State, s.Reason)
+			}
+			if s := w.link(cellA, cellA, cellB); s.Pending == 0 {
+				t.Error("nothing is pending")
+			}
+			if s := w.link(c.at, cellB, cellA); s.State != "FLOWING" {
+				t.Errorf("the other direction shows %s: %s", s.State, s.Reason)
+			}
+			w.setPolicy(c.at, full[c.at])
+			w.until(3*time.Second, "what was pending has come", w.settled(3, both...))
+			if s := w.link(c.at, cellA, cellB); s.State != "FLOWING" || s.Reason != "" {
+				t.Errorf("healed, the link shows %s: %s", s.State, s.Reason)
+			}
+		})
+	}
+}
+
+// TestDeny: within one account nothing is asked, but an explicit Deny in the
+// resource policy stops replication (documented).
+func TestDeny(t *testing.T) {
+	w := newWorld(t, cellA, sameAccount)
+	w.create(cellA, grant{members: []aws.Cell{cellA}})
+	a := w.members[cellA]
+	if err := a.repl.AddReplica(t.Context(), root(cellA), a.table(), sameAccount.Region); err != nil {
+		t.Fatal(err)
+	}
+	a.put(t, "k", "1")
+	w.until(5*time.Second, "flows without a policy", w.settled(1, cellA, sameAccount))
+	w.setPolicyText(sameAccount, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"Stop","Effect":"Deny","Principal":"*","Action":"dynamodb:WriteDataForReplication","Resource":%q}]}`, sameAccount.TableARN(tableName)))
+	a.put(t, "l", "1")
+	w.run(5 * time.Second)
+	if got := w.members[sameAccount].dump(t); countLines(got) != 1 {
+		t.Errorf("the denied replica got %s", got)
+	}
+	if s := w.link(sameAccount, cellA, sameAccount); s.State != "NOT_AUTHORIZED" || !strings.Contains(s.Reason, "Stop") {
+		t.Errorf("the link shows %s: %s", s.State, s.Reason)
+	}
+}
