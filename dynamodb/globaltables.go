@@ -60,13 +60,15 @@ func needReplicas(c *api.Call, in *sdk.UpdateTableInput) {
 			c.Needs = append(c.Needs, api.Need{Action: "dynamodb:" + a, Table: *in.TableName, Cell: to})
 		}
 	}
-	for _, u := range in.ReplicaUpdates {
-		if u.Create != nil {
-			need(u.Create.RegionName, "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable", "CreateTableReplica")
-		}
-		if u.Delete != nil {
-			need(u.Delete.RegionName, "DeleteTableReplica", "DeleteTable")
-		}
+	if len(in.ReplicaUpdates) == 0 {
+		return
+	}
+	// What follows the first is the same again, or refused.
+	switch u := &in.ReplicaUpdates[0]; {
+	case u.Create != nil:
+		need(u.Create.RegionName, "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable", "CreateTableReplica")
+	case u.Delete != nil:
+		need(u.Delete.RegionName, "DeleteTableReplica", "DeleteTable")
 	}
 }
 
