@@ -1,0 +1,205 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// audit follows the change logs of all cells from outside, and holds the
+// replicas to what is in them.
+type audit struct {
+	w    *world
+	logs map[string]*logAudit // By table id: one for each replica that ever was.
+
+	// greatest is the greatest version of each item that any cell has durably
+	// written: what all replicas must come to.
+	greatest map[string]written
+	versions map[string]map[conflict.Version]written
+	unknown  []audited // Records of replicas whose maker's log was not seen to have them.
+}
+
+// written is one version of an item.
+type written struct {
+	version conflict.Version
+	deleted bool
+	p       plant
+}
+
+// logAudit follows one log.
+type logAudit struct {
+	cell    *cell
+	read    kv.Position
+	time    int64
+	last    map[string]conflict.Version // Of each item.
+	entries []audited
+}
+
+// audited is a record that was seen in a log.
+type audited struct {
+	at  kv.Position
+	key string
+	written
+	local bool
+}
+
+func newAudit(w *world) *audit {
+	return &audit{
+		w: w, logs: map[string]*logAudit{},
+		greatest: map[string]written{}, versions: map[string]map[conflict.Version]written{},
+	}
+}
+
+// follow reads on in the log of a cell's replica.
+func (a *audit) follow(c *cell) {
+	t := c.table()
+	if t == nil || c == a.w.outsider() || c.dead() {
+		return
+	}
+	l := a.logs[t.Def.ID]
+	if l == nil {
+		l = &logAudit{cell: c, last: map[string]conflict.Version{}}
+		a.logs[t.Def.ID] = l
+	}
+	_, err := c.disk.ReadLog(a.w.ctx, t.Log.ID, l.read, func(e kv.Entry) bool {
+		a.record(l, e)
+		return a.w.failure == nil
+	})
+	if err != nil {
+		a.w.fail("%v: log: %w", c, err)
+	}
+}
+
+// record takes in one entry of a log.
+func (a *audit) record(l *logAudit, e kv.Entry) {
+	rec, x, err := a.decode(l.cell, e)
+	if err != nil {
+		a.w.fail("%v: log: %w", l.cell, err)
+		return
+	}
+	if e.Position < l.read || e.Time < l.time {
+		a.w.fail("%v: log goes from %d (%d) back to %d (%d)", l.cell, l.read, l.time, e.Position, e.Time)
+	}
+	l.read, l.time = e.Position, e.Time
+	if last := l.last[x.key]; x.version.Compare(last) <= 0 {
+		a.w.fail("%v: log: %s goes from version %v to %v", l.cell, x.key, last, x.version)
+	}
+	if rec.Previous.Compare(rec.Version) >= 0 {
+		a.w.fail("%v: log: %s: version %v follows %v", l.cell, x.key, rec.Version, rec.Previous)
+	}
+	l.last[x.key] = x.version
+	l.entries = append(l.entries, x)
+	known := a.versions[x.key]
+	if known == nil {
+		known = map[conflict.Version]written{}
+		a.versions[x.key] = known
+	}
+	same, seen := known[x.version]
+	switch {
+	case seen && same != x.written:
+		a.w.fail("%v: log: %s: version %v is %+v, and was %+v", l.cell, x.key, x.version, x.written, same)
+	case !seen && !x.local:
+		a.unknown = append(a.unknown, x)
+		return
+	case seen && x.local:
+		a.w.fail("%v: log: %s: version %v is given out twice", l.cell, x.key, x.version)
+	}
+	known[x.version] = x.written
+	if g, ok := a.greatest[x.key]; !ok || g.version.Compare(x.version) < 0 {
+		a.greatest[x.key] = x.written
+	}
+}
+
+func (a *audit) decode(c *cell, e kv.Entry) (changelog.Record, audited, error) {
+	rec, err := changelog.Decode(slices.Clone(e.Record), conflict.NewDecoder(c.name))
+	if err != nil {
+		return rec, audited{}, err
+	}
+	x := audited{at: e.Position, local: rec.Cause != changelog.Replica}
+	it := rec.New
+	if rec.Deleted {
+		it = rec.Key
+	}
+	p, err := parsePlant(it)
+	x.key = p.key()
+	x.written = written{rec.Version, rec.Deleted, p}
+	return rec, x, err
+}
+
+// acknowledged takes in a write that a client was told of: it is in the log,
+// durably, as the model says.
+func (a *audit) acknowledged(c *cell, before kv.Position, key string, q *write) {
+	t := c.table()
+	if c == a.w.outsider() {
+		return
+	}
+	found := false
+	_, err := c.disk.ReadLog(a.w.ctx, t.Log.ID, before, func(e kv.Entry) bool {
+		_, x, err := a.decode(c, e)
+		if err != nil {
+			a.w.fail("%v: log: %w", c, err)
+		}
+		if !x.local {
+			return true
+		}
+		found = x.key == key && x.deleted == q.deleted && (x.deleted || x.p == q.after)
+		return false
+	})
+	if err != nil {
+		a.w.fail("%v: log: %w", c, err)
+	}
+	if !found {
+		a.w.fail("%v: %s %s was acknowledged, and is not in the log", c, q.what, key)
+	}
+}
+
+// states returns what a replica holds of each item, tombstones included.
+func (w *world) states(c *cell) map[string]written {
+	t := c.table()
+	out := map[string]written{}
+	_, err := c.engine.Snapshot(w.ctx, t, nil, func(r table.Row) bool {
+		s, err := c.engine.State(slices.Clone(r))
+		if err != nil {
+			w.fail("%v: %w", c, err)
+			return false
+		}
+		p, err := parsePlant(s.Item)
+		if err != nil {
+			w.fail("%v: %w", c, err)
+			return false
+		}
+		out[p.key()] = written{s.Version, s.Deleted, p}
+		return true
+	})
+	c.settleCrash()
+	if err != nil && !c.dead() {
+		w.fail("%v: %w", c, err)
+	}
+	return out
+}
+
+// confirm looks for versions that replicas have, and that their maker does not:
+// it is up, and its log was followed to the end.
+func (a *audit) confirm() {
+	left := a.unknown[:0]
+	for _, x := range a.unknown {
+		y, seen := a.versions[x.key][x.version]
+		maker := a.w.cells[a.w.net.index(x.version.Cell)]
+		switch {
+		case !seen && maker.up:
+			a.w.fail("%s: version %v (%+v) is in a replica, and its maker does not have it", x.key, x.version, x.p)
+		case !seen:
+			left = append(left, x)
+		case y != x.written:
+			a.w.fail("%s: version %v is %+v in a replica, and %+v where it was made", x.key, x.version, x.written, y)
+		}
+	}
+	a.unknown = left
+}
+
+// keys lists the items that were ever written, in order.
+func (a *audit) keys() []string { return slices.Sorted(maps.Keys(a.greatest)) }

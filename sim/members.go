@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"errors"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/table"
+)
+
+// setup makes the tables, and the global table where it is there from the
+// start.
+func (w *world) setup() {
+	for _, c := range w.cells {
+		c.create(diary(w.newID()))
+		if err := w.note(c); err != nil {
+			w.fail("%v: %w", c, err)
+		}
+	}
+	c, out := w.cells[0], w.outsider()
+	c.create(definition(w.newID()))
+	out.create(definition(w.newID()))
+	w.fill(c)
+	w.fill(out)
+	for !w.JoinLate && w.failure == nil && !w.complete() {
+		w.tick()
+		w.join()
+		w.inspect(0)
+	}
+}
+
+func (c *cell) create(def table.Definition) {
+	if def.Name == tableName {
+		def.Policy = &table.Policy{Document: fullPolicy, Revision: c.w.newID()}
+	}
+	def.CreatedAt = c.micros()
+	_, err := c.engine.Create(c.w.ctx, def)
+	c.expect(err, "CreateTable")
+}
+
+// act lets a client or an administrator do something.
+func (w *world) act() {
+	if w.rng.IntN(100) < w.Options.Traffic.Percent {
+		w.traffic()
+	}
+	switch w.rng.IntN(100) {
+	case 0, 1:
+		w.join()
+	case 2:
+		if w.Leaves {
+			w.leave()
+		}
+	case 3:
+		if c := w.pick((*cell).idle); c != nil {
+			if err := w.note(c); err != nil {
+				w.fail("%v: private table: %w", c, err)
+			}
+		}
+	}
+}
+
+// join has a cell that is not a member join by one that is.
+func (w *world) join() {
+	c := w.pick(func(c *cell) bool { return c.idle() && c != w.outsider() && c.table() == nil })
+	source := w.pick(func(c *cell) bool { return c.member() && c.serving() })
+	if c == nil || source == nil || c == w.cells[0] {
+		return
+	}
+	def := table.Definition{
+		Name: tableName, TableClass: "STANDARD",
+		Policy: &table.Policy{Document: fullPolicy, Revision: w.newID()},
+	}
+	err := c.call(func() error {
+		_, err := c.repl.Join(w.ctx, c.caller(), source.name.TableARN(tableName), def)
+		return err
+	})
+	w.trace("%v: joins by %v: %v", c, source, err)
+	var contract *aws.Error
+	if err != nil && !c.dead() && !errors.As(err, &contract) {
+		w.fail("%v: joins by %v: %w", c, source, err)
+	}
+}
+
+// leave has a member leave that is not the source of others.
+func (w *world) leave() {
+	if w.calm {
+		return
+	}
+	c := w.pick(func(c *cell) bool {
+		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group != nil && c.repl.CheckDelete(c.table()) == nil
+	})
+	if c == nil {
+		return
+	}
+	w.trace("%v: leaves", c)
+	c.expect(c.call(func() error { return c.repl.Leave(w.ctx, c.table()) }), "DeleteTable")
+}
+
+// settle does what is left to do once faults have stopped: permissions are
+// given back, and who is not a member joins.
+func (w *world) settle() {
+	for _, c := range w.cells {
+		if c.idle() && c.member() && !c.permitted() {
+			c.permit(true)
+		}
+	}
+	if w.rng.IntN(20) == 0 {
+		w.join()
+	}
+}
+
+// complete reports whether every cell that is to be a member is one, in the eyes
+// of all.
+func (w *world) complete() bool { return w.incomplete() == "" }
+
+func (w *world) incomplete() string {
+	for _, c := range w.cells[:w.Members] {
+		t := c.table()
+		switch {
+		case t == nil:
+			return c.String() + " has no table"
+		case t.Def.Status != table.Active:
+			return c.String() + " is " + string(t.Def.Status)
+		case w.Members > 1 && t.Def.Group == nil:
+			return c.String() + " has no group"
+		}
+		for _, d := range w.cells[:w.Members] {
+			if w.Members == 1 {
+				continue
+			}
+			if m := t.Def.Group.Member(d.name); m == nil || m.Status != table.Active {
+				return c.String() + " does not have " + d.String() + " as an active member"
+			}
+		}
+	}
+	return ""
+}

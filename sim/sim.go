@@ -1,0 +1,254 @@
+// Package sim runs cells under a simulated network, clock and disk, from a seed.
+//
+// The cells are real: table.Engine and replication.Replicator on kv.Mem. All
+// that they can observe (time, messages, their loss and order, crashes) comes
+// from one random source, in one goroutine, so that a seed and a commit are a
+// run. Checkers look at the cells from outside; docs/RELIABILITY.md numbers
+// what they hold.
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+)
+
+// Options say what a run is made of.
+type Options struct {
+	Members   int // Cells that are to be members of the global table in the end; one more stays outside.
+	Steps     int // Of the storm; see Run.
+	Rows      int // That the first cell holds when it starts.
+	Traffic   Traffic
+	Faults    Faults
+	Leaves    bool // Members leave and join again.
+	JoinLate  bool // Members join while the storm goes on, and not before it.
+	Plant     Plant
+	Trace     func(line string) // Told what happens; nil for no trace.
+	HealBound time.Duration     // Of simulated time, after the storm; zero is defaultHealBound.
+}
+
+// Traffic says what clients do.
+type Traffic struct {
+	Percent int // Of steps in which a client calls.
+	Deletes int // Of calls, in percent.
+	Keys    int // Hot keys.
+}
+
+// Faults are chances in a thousand, of each step.
+type Faults struct {
+	Crash      int // A cell stops, at once or within one of its next calls of the store.
+	Network    int // A way between two cells gets other conditions.
+	Clock      int // A cell's clock jumps.
+	Permission int // A member's policy goes, or comes back.
+}
+
+// defaultHealBound is how long cells may take, once faults have stopped. A
+// clock that was far ahead stays ahead of the others for as long as it jumped,
+// and a sender waits for its longest pause before it sends again.
+const defaultHealBound = 4 * time.Minute
+
+// Run plays a storm of o.Steps steps from a seed, then lets all faults stop,
+// and waits until the cells have healed. It returns what a checker found, nil
+// for a run without fault.
+func Run(seed uint64, o Options) error {
+	w := newWorld(seed, o)
+	w.setup()
+	for step := 0; step < o.Steps && w.failure == nil; step++ {
+		w.tick()
+		w.disturb()
+		w.act()
+		w.inspect(step)
+	}
+	w.heal()
+	if w.failure == nil {
+		w.checkEnd()
+	}
+	return w.failure
+}
+
+// world is a run.
+type world struct {
+	Options
+	ctx     context.Context //nolint:containedctx // A run is one call.
+	rng     *rand.Rand
+	now     int64 // Microseconds, never going back.
+	cells   []*cell
+	net     *network
+	audit   *audit
+	ids     int
+	texts   int
+	calm    bool // Faults have stopped.
+	depth   int  // Of calls within calls.
+	failure error
+}
+
+const (
+	// tableName is the global table's; privateName is that of a regional table
+	// that every cell has.
+	tableName   = "Plants"
+	privateName = "Diary"
+
+	// epoch is when runs begin.
+	epoch = 1_790_000_000_000_000
+)
+
+// regions are those of the cells; every cell has an account of its own.
+var regions = [...]aws.Region{"us-east-1", "eu-west-1", "ap-southeast-7", "sa-east-1", "af-south-1", "eu-north-1"}
+
+// maxMembers is the largest Options.Members.
+const maxMembers = len(regions) - 1
+
+func newWorld(seed uint64, o Options) *world {
+	w := &world{Options: o, ctx: context.Background(), rng: rand.New(rand.NewPCG(seed, 0)), now: epoch}
+	if w.HealBound == 0 {
+		w.HealBound = defaultHealBound
+	}
+	w.audit = newAudit(w)
+	w.net = newNetwork(w)
+	for i := range o.Members + 1 {
+		w.cells = append(w.cells, newCell(w, i))
+	}
+	return w
+}
+
+// outsider is the cell that never joins.
+func (w *world) outsider() *cell { return w.cells[len(w.cells)-1] }
+
+// chance is true in n of a thousand cases.
+func (w *world) chance(n int) bool { return n > 0 && w.rng.IntN(1000) < n }
+
+// pick returns a random cell of those that ok accepts, nil where there is none.
+func (w *world) pick(ok func(*cell) bool) *cell {
+	var list []*cell
+	for _, c := range w.cells {
+		if ok(c) {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list[w.rng.IntN(len(list))]
+}
+
+// fail notes the first failure, which ends the run.
+func (w *world) fail(format string, args ...any) {
+	if w.failure == nil {
+		w.failure = fmt.Errorf("after %v: %w", w.since(), fmt.Errorf(format, args...))
+		w.trace("FAILURE: %v", w.failure)
+	}
+}
+
+func (w *world) since() time.Duration { return time.Duration(w.now-epoch) * time.Microsecond }
+
+func (w *world) trace(format string, args ...any) {
+	if w.Trace != nil {
+		w.Trace(fmt.Sprintf("%12v ", w.since()) + fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *world) newID() string {
+	w.ids++
+	return fmt.Sprintf("id-%d", w.ids)
+}
+
+// tick moves time on, delivers what is due, restarts cells and lets cells work.
+func (w *world) tick() {
+	switch n := w.rng.IntN(100); {
+	case n < 80:
+		w.now += 1 + w.rng.Int64N(20_000)
+	case n < 98:
+		w.now += 1 + w.rng.Int64N(400_000)
+	default:
+		w.now += 1 + w.rng.Int64N(4_000_000)
+	}
+	w.net.deliver()
+	for _, c := range w.cells {
+		switch {
+		case c.up && w.rng.IntN(4) > 0:
+			c.step()
+		case !c.up && (w.calm || w.now >= c.restartAt):
+			c.restart()
+		}
+	}
+}
+
+// meanwhile lets other cells go on while a cell waits for a call's answer.
+func (w *world) meanwhile() {
+	if w.depth > 1 || w.rng.IntN(4) > 0 {
+		return
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	w.now += w.rng.Int64N(50_000)
+	w.net.deliver()
+	if c := w.pick(func(c *cell) bool { return c.idle() }); c != nil {
+		c.step()
+	}
+	w.act()
+}
+
+// disturb brings faults.
+func (w *world) disturb() {
+	if w.chance(w.Faults.Network) {
+		w.net.change()
+	}
+	if w.chance(w.Faults.Crash) {
+		if c := w.pick(func(c *cell) bool { return c.up }); c != nil {
+			if w.rng.IntN(3) == 0 {
+				c.crash("stops")
+			} else {
+				c.disk.fuse = 1 + w.rng.IntN(12)
+			}
+		}
+	}
+	if w.chance(w.Faults.Clock) {
+		c := w.pick(func(*cell) bool { return true })
+		c.skew = time.Duration(w.rng.Int64N(int64(8*time.Second))) - 4*time.Second
+		if w.rng.IntN(8) == 0 {
+			c.skew = time.Duration(w.rng.Int64N(int64(time.Minute)))
+		}
+		w.trace("%v: clock is off by %v", c, c.skew)
+	}
+	if w.chance(w.Faults.Permission) {
+		if c := w.pick(func(c *cell) bool { return c.idle() && c.member() }); c != nil {
+			c.permit(w.rng.IntN(2) == 0)
+		}
+	}
+}
+
+// heal stops all faults and runs until the cells are in their final state.
+func (w *world) heal() {
+	if w.failure != nil {
+		return
+	}
+	w.trace("faults stop")
+	w.calm = true
+	w.net.heal()
+	for _, c := range w.cells {
+		c.disk.fuse = 0
+		c.skew = min(max(c.skew, -2*time.Second), 2*time.Second)
+	}
+	end := w.now + w.HealBound.Microseconds()
+	looked := int64(0)
+	for w.failure == nil {
+		w.tick()
+		w.settle()
+		w.inspect(0)
+		if w.now-looked < int64(time.Second/time.Microsecond) {
+			continue
+		}
+		looked = w.now
+		difference := w.difference()
+		if difference == "" {
+			w.trace("healed")
+			return
+		}
+		if w.now > end {
+			w.fail("not healed within %v of the last fault: %s", w.HealBound, difference)
+		}
+	}
+}

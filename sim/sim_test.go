@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var (
+	seed = flag.Uint64("seed", 0, "run this seed alone")
+	runs = flag.Uint64("runs", 12, "how many seeds to run of each scenario")
+	tail = flag.Int("tail", 60, "how many lines of a failed run's trace to print")
+)
+
+// scenarios are the runs' workloads and faults, by the test that plays them.
+var scenarios = map[string]Options{
+	// Cells join, one by the other, while clients write.
+	"TestJoin": {
+		Members: 4, Steps: 500, Rows: 600, JoinLate: true,
+		Traffic: Traffic{Percent: 50, Deletes: 20, Keys: 12},
+		Faults:  Faults{Crash: 6, Network: 15},
+	},
+	// Clients write to few hot keys, and nothing but the network fails.
+	"TestTraffic": {
+		Members: 3, Steps: 700,
+		Traffic: Traffic{Percent: 90, Deletes: 20, Keys: 5},
+		Faults:  Faults{Network: 20},
+	},
+	// Members leave and join again.
+	"TestLeave": {
+		Members: 3, Steps: 700, Rows: 10, Leaves: true,
+		Traffic: Traffic{Percent: 50, Deletes: 30, Keys: 8},
+		Faults:  Faults{Network: 8, Crash: 3},
+	},
+	// Most items die soon, and tombstones go while partitions come and go.
+	"TestTombstones": {
+		Members: 3, Steps: 1000,
+		Traffic: Traffic{Percent: 30, Deletes: 60, Keys: 6},
+		Faults:  Faults{Network: 30, Crash: 5, Clock: 5},
+	},
+	// Everything at once.
+	"TestEverything": {
+		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
+		Traffic: Traffic{Percent: 60, Deletes: 30, Keys: 10},
+		Faults:  Faults{Network: 15, Crash: 8, Clock: 8, Permission: 6},
+	},
+}
+
+func TestJoin(t *testing.T)       { play(t) }
+func TestTraffic(t *testing.T)    { play(t) }
+func TestLeave(t *testing.T)      { play(t) }
+func TestTombstones(t *testing.T) { play(t) }
+func TestEverything(t *testing.T) { play(t) }
+
+// play runs a test's scenario over seeds.
+func play(t *testing.T) {
+	o := scenarios[t.Name()]
+	first, n := uint64(1), *runs
+	if *seed != 0 {
+		first, n = *seed, 1
+	}
+	for s := first; s < first+n; s++ {
+		if err := Run(s, o); err != nil {
+			explain(t, t.Name(), s, o, err)
+		}
+	}
+}
+
+// explain runs a failed seed again with a trace, and fails the test.
+func explain(t *testing.T, name string, s uint64, o Options, err error) {
+	t.Helper()
+	var lines []string
+	o.Trace = func(line string) { lines = append(lines, line) }
+	again := Run(s, o)
+	if again == nil || again.Error() != err.Error() {
+		t.Errorf("the same seed fails with %v, and then with %v", err, again)
+	}
+	if len(lines) > *tail {
+		lines = lines[len(lines)-*tail:]
+	}
+	t.Fatalf("%v\n%s\nreplay: go test ./sim -run '^%s$' -seed %d -v", err, strings.Join(lines, "\n"), name, s)
+}
+
+// TestSeeds runs the seeds of testdata/seeds: each has failed once.
+func TestSeeds(t *testing.T) {
+	f, err := os.Open("testdata/seeds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		fields := strings.Fields(text)
+		if len(fields) == 0 {
+			continue
+		}
+		s, err := strconv.ParseUint(fields[1], 10, 64)
+		o, ok := scenarios[fields[0]]
+		if err != nil || !ok {
+			t.Fatalf("testdata/seeds: %q: %v", text, err)
+		}
+		t.Run(fmt.Sprint(fields[0], " ", s), func(t *testing.T) {
+			if err := Run(s, o); err != nil {
+				explain(t, fields[0], s, o, err)
+			}
+		})
+	}
+}
+
+// TestReplay runs a seed twice and compares what happened, line by line.
+func TestReplay(t *testing.T) {
+	o := scenarios["TestEverything"]
+	var lines [2][]string
+	for i := range lines {
+		o.Trace = func(line string) { lines[i] = append(lines[i], line) }
+		if err := Run(7, o); err != nil {
+			t.Log(err)
+		}
+	}
+	for i := range min(len(lines[0]), len(lines[1])) {
+		if lines[0][i] != lines[1][i] {
+			t.Fatalf("line %d is %q, and then %q", i, lines[0][i], lines[1][i])
+		}
+	}
+	if len(lines[0]) != len(lines[1]) || len(lines[0]) == 0 {
+		t.Fatalf("%d lines, and then %d", len(lines[0]), len(lines[1]))
+	}
+}
+
+// canarySeeds is within how many seeds a planted bug must be found.
+const canarySeeds = 30
+
+// TestCanary plants bugs, each of which some seed must find.
+func TestCanary(t *testing.T) {
+	for _, c := range []struct {
+		plant    Plant
+		scenario string
+	}{
+		{LostBatch, "TestTraffic"},
+		{Restamped, "TestTraffic"},
+		{ForgetClock, "TestTombstones"},
+		{EarlySweep, "TestTombstones"},
+		{StaleIndex, "TestTraffic"},
+		{Leak, "TestTraffic"},
+		{UnsyncedDisk, "TestTombstones"},
+	} {
+		t.Run(c.plant.String(), func(t *testing.T) {
+			o := scenarios[c.scenario]
+			o.Plant = c.plant
+			for s := uint64(1); s <= canarySeeds; s++ {
+				if err := Run(s, o); err != nil {
+					t.Logf("seed %d: %.200v", s, err)
+					return
+				}
+			}
+			t.Fatalf("%d seeds did not find it", canarySeeds)
+		})
+	}
+}
