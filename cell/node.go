@@ -27,6 +27,8 @@ import (
 const (
 	MaxCells = 256
 
+	openAtOnce = 16 // Stores that are opened side by side.
+
 	blockCache   = 256 << 20 // Bytes of the block cache that the cells share.
 	reserveBytes = 512 << 20 // Free disk space below which writes are refused.
 )
@@ -90,12 +92,59 @@ func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	for _, c := range found {
-		if _, err := n.Make(ctx, c); err != nil {
-			return nil, errors.Join(err, n.Close())
-		}
+	if err := n.openAll(ctx, found); err != nil {
+		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
+}
+
+// openAll opens cells side by side: opening one mostly waits for its disk. Links
+// start when all are there.
+func (n *Node) openAll(ctx context.Context, ids []aws.Cell) error {
+	if len(ids) > MaxCells {
+		return fmt.Errorf("cell: the data directory has %d cells; a node holds at most %d", len(ids), MaxCells)
+	}
+	cells, errs := make([]*Cell, len(ids)), make([]error, len(ids))
+	var wait sync.WaitGroup
+	room := make(chan struct{}, openAtOnce)
+	for i, id := range ids {
+		room <- struct{}{}
+		wait.Go(func() {
+			cells[i], errs[i] = n.open(ctx, id)
+			<-room
+		})
+	}
+	wait.Wait()
+	opened := map[aws.Cell]*Cell{}
+	for _, c := range cells {
+		if c != nil {
+			opened[c.ID] = c
+		}
+	}
+	n.cells.Store(&opened)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, c := range cells {
+		n.shared.Network.Attach(c.ID, c.Replication)
+	}
+	for _, c := range cells {
+		c.Start()
+	}
+	return nil
+}
+
+// open opens a cell and its store.
+func (n *Node) open(ctx context.Context, id aws.Cell) (*Cell, error) {
+	store, err := n.openStore(id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Open(ctx, n.config(id, store))
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return c, nil
 }
 
 // root is the directory under which each cell has its own.
@@ -168,13 +217,9 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 	if len(*n.cells.Load()) >= MaxCells {
 		return nil, aws.Errorf("LimitExceededException", "A node holds at most %d cells (accounts times Regions); this would be one more: %v", MaxCells, id)
 	}
-	store, err := n.openStore(id)
+	c, err := n.open(ctx, id)
 	if err != nil {
 		return nil, err
-	}
-	c, err := Open(ctx, n.config(id, store))
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
 	}
 	next := maps.Clone(*n.cells.Load())
 	next[id] = c
