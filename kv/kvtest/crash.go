@@ -40,6 +40,7 @@ func RunCrash(t *testing.T, disk func(t *testing.T) Disk) {
 		{"Reopen", testReopen},
 		{"VisibleBeforeDurable", testVisibleBeforeDurable},
 		{"ObservedIsDurable", testObservedIsDurable},
+		{"DropIsObserved", testDropIsObserved},
 		{"HotKeyIsNotBoundBySync", testHotKeyIsNotBoundBySync},
 		{"LosesWhatIsNotDurable", testLosesWhatIsNotDurable},
 		{"MidCommit", testMidCommit},
@@ -213,6 +214,27 @@ func testObservedIsDurable(t *testing.T, d Disk) {
 	}
 	d.Release()
 	wg.Wait()
+}
+
+// testDropIsObserved: the absence of a dropped key has a position too.
+func testDropIsObserved(t *testing.T, d Disk) {
+	s := d.Open(t)
+	put(t, s, "a", "1")
+	settle(t, s)
+	d.Hold()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.DropRange(ctx(t), kv.Range{}); err != nil {
+			t.Error(err)
+		}
+	})
+	until(t, "dropped", func() bool { return get(t, s, "a") == "" })
+	if _, pos, _ := s.Get(ctx(t), []byte("a"), nil); pos <= s.Durable() {
+		t.Errorf("a dropped key has position %d, durable up to %d", pos, s.Durable())
+	}
+	d.Release()
+	wg.Wait()
+	closeStore(t, s)
 }
 
 // testHotKeyIsNotBoundBySync: updates of one key are ordered one after the

@@ -37,6 +37,7 @@ func fill(b *testing.B, s *Store, value []byte) {
 func benchStores(b *testing.B, run func(b *testing.B, s *Store)) {
 	for name, o := range map[string]func() Options{
 		"memory":   func() Options { return Options{Memory: true} },
+		"cached":   func() Options { return Options{Dir: b.TempDir(), Cache: NewSharedCache(512 << 20)} },
 		"disk":     func() Options { return Options{Dir: b.TempDir()} },
 		"interval": func() Options { return Options{Dir: b.TempDir(), Interval: 10 * time.Millisecond} },
 	} {

@@ -9,7 +9,7 @@ import (
 const (
 	// ownCacheBytes is the block cache of a store that shares none. It is a
 	// bound, not taken before it is needed.
-	ownCacheBytes = 64 << 20
+	ownCacheBytes = 128 << 20
 
 	// openTables bounds the tables that a SharedCache keeps open.
 	openTables = 4096

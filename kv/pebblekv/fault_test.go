@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -367,5 +368,67 @@ func TestFormat(t *testing.T) {
 	closeStore(t, open(t, Options{Dir: dir}))
 	if b, err := os.ReadFile(dir + "/" + formatName); err != nil || string(b) != "hortus store 1\n" {
 		t.Errorf("format %q, %v", b, err)
+	}
+}
+
+// TestCrashWhileOpening: whatever step of making a store the power is cut at,
+// the store can be opened afterwards.
+func TestCrashWhileOpening(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	var mu sync.Mutex // The engine writes in the background too.
+	var left []*vfs.MemFS
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			mu.Lock()
+			defer mu.Unlock()
+			left = append(left, mem.CrashClone(vfs.CrashCloneCfg{}))
+		}
+		return nil
+	}))
+	s := open(t, Options{Dir: "deep/cell", FS: fs})
+	mu.Lock()
+	n := len(left)
+	mu.Unlock()
+	closeStore(t, s)
+	if n < 10 {
+		t.Fatalf("making a store took %d steps", n)
+	}
+	for i, mem := range left[:n] {
+		s, err := Open(Options{Dir: "deep/cell", FS: mem})
+		if err != nil {
+			t.Errorf("crash at step %d of %d: %v", i, n, err)
+			continue
+		}
+		if err := set(s, "a", "1"); err != nil {
+			t.Errorf("crash at step %d of %d: %v", i, n, err)
+		}
+		closeStore(t, s)
+	}
+}
+
+// TestPebbleFormat holds docs/formats/store.md to the number it names.
+func TestPebbleFormat(t *testing.T) {
+	if pebbleFormat != 24 {
+		t.Errorf("the format is %d", pebbleFormat)
+	}
+}
+
+// TestIdle holds what idle stores take of the heap to its bound: they are many.
+func TestIdle(t *testing.T) {
+	const stores, bound = 3, 10 << 20
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var all []*Store
+	for range stores {
+		all = append(all, open(t, Options{Dir: t.TempDir()}))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if got := int64(after.HeapAlloc) - int64(before.HeapAlloc); got > bound {
+		t.Errorf("%d idle stores take %d KiB", stores, got>>10)
+	}
+	for _, s := range all {
+		closeStore(t, s)
 	}
 }

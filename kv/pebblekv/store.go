@@ -33,7 +33,7 @@ import (
 const (
 	// memTableSize is how far a memtable grows. It starts at 256 KiB, so that an
 	// idle store is small.
-	memTableSize = 32 << 20
+	memTableSize = 16 << 20
 
 	// flushOnClose is the size of the memtables from which Close flushes them,
 	// so that the next Open has no long log to replay.
@@ -43,7 +43,10 @@ const (
 	// be given out between two syncs, so that none is used twice.
 	positionGap = 1 << 24
 
-	bloomBitsPerKey     = 10
+	blockSize       = 4 << 10
+	indexBlockSize  = 32 << 10 // So that most tables have one level of index.
+	bloomBitsPerKey = 10
+
 	dataLatches         = 1024
 	guardLatches        = 256
 	deleteRangeInterval = 10 * time.Second // Until space of a dropped range is given back.
@@ -202,6 +205,7 @@ func (s *Store) pebbleOptions(fs vfs.FS, cache *pebble.Cache, files *pebble.File
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
 	for i := range p.Levels {
+		p.Levels[i].BlockSize, p.Levels[i].IndexBlockSize = blockSize, indexBlockSize
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 		p.Levels[i].FilterType = pebble.TableFilter
 	}

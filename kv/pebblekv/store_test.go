@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
@@ -165,4 +166,35 @@ func (d *disk) Crash(t *testing.T) {
 	d.gate.release() // What is still under way may end, on a disk that is no more.
 	closeStore(t, d.store)
 	d.mem, d.gate = left, &gate{}
+}
+
+// TestTrimLeavesNothing: of trimmed entries only the log's header is left.
+func TestTrimLeavesNothing(t *testing.T) {
+	s := open(t, Options{Memory: true})
+	for range 5 {
+		for range 3 {
+			if _, err := s.Update(t.Context(), kv.Plan{}, func(_ [][]byte, w *kv.Writes) error {
+				w.Append(1, []byte("r"))
+				w.Append(1, []byte("s"))
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.TrimLog(t.Context(), 1, s.Durable()); err != nil {
+			t.Fatal(err)
+		}
+		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{prefixLog}, UpperBound: []byte{prefixLog + 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for ok := it.First(); ok; ok = it.Next() {
+			n++
+		}
+		if err := it.Close(); err != nil || n != 1 {
+			t.Errorf("%d keys are left, %v", n, err)
+		}
+	}
+	closeStore(t, s)
 }
