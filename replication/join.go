@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceAR
 	if err := r.checkJoin(source, name, &def); err != nil {
 		return nil, err
 	}
+	defer r.expectMember(def.Name)()
 	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.clock.Now().UnixMicro(), Source: source}
 	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller, Member: self})
 	if err != nil {
@@ -82,6 +84,8 @@ func (r *Replicator) groupWith(source *table.Definition, self table.Member, kind
 	} else {
 		g.Members = append(g.Members, table.Member{Cell: self.Source, Status: table.Active, Since: source.CreatedAt})
 	}
+	// An earlier attempt of this cell may have been given up half-way.
+	g.Members = slices.DeleteFunc(g.Members, func(m table.Member) bool { return m.Cell == self.Cell })
 	for _, m := range g.Members {
 		if m.Cell.Region == self.Cell.Region {
 			return nil, aws.InvalidParameter("The global table has a replica in Region %s already", m.Cell.Region)

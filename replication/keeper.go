@@ -44,15 +44,16 @@ type keeper struct {
 	loaded bool
 	leave  permission
 
-	progressAt time.Time
-	trimAt     time.Time
-	applied    map[aws.Cell][]Mark // What the other members have applied.
-	wanted     bool                // Another member asked for progress.
-	seedRows   int64
-	seedBegan  time.Time
-	leaving    time.Time   // When the deletion of the table began.
-	last       kv.Position // All that this cell wrote before that is up to it.
-	seedTook   time.Duration
+	progressAt  time.Time
+	trimAt      time.Time
+	confirmedAt time.Time
+	applied     map[aws.Cell][]Mark // What the other members have applied.
+	wanted      bool                // Another member asked for progress.
+	seedRows    int64
+	seedBegan   time.Time
+	leaving     time.Time   // When the deletion of the table began.
+	last        kv.Position // All that this cell wrote before that is up to it.
+	seedTook    time.Duration
 }
 
 // seed is how far the seeding of a table has come. It is kept in the store, so
@@ -87,6 +88,10 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 	}
 	if t.Def.Status == table.Deleting {
 		return k.depart(ctx, t, now)
+	}
+	if k.seed != nil && k.seed.Done && t.Def.Status == table.Creating {
+		// It ended between the last page and this.
+		return now.Add(time.Second), k.finish(ctx, now)
 	}
 	if k.seed != nil && !k.seed.Done {
 		if now.Sub(k.asked) >= askAgain {
@@ -272,6 +277,9 @@ func (k *keeper) housekeeping(ctx context.Context, t *table.Table, now time.Time
 			k.r.logger.Error("a member is too far behind and must be seeded again", "table", k.table, "member", name)
 		}
 	}
+	if err := k.confirmMembers(ctx, t, now); err != nil {
+		return now.Add(time.Second), err
+	}
 	if now.Sub(k.progressAt) < progressEvery {
 		return k.progressAt.Add(progressEvery), nil
 	}
@@ -325,6 +333,11 @@ func (k *keeper) shipped(to aws.Cell, at kv.Position) kv.Position {
 // stable is the time up to which every member has applied all that every member
 // stamped; false while some member's progress is unknown.
 func (k *keeper) stable(g *table.Group, mine []Mark) (clock.Timestamp, bool) {
+	for c := range k.applied {
+		if g.Member(c) == nil {
+			delete(k.applied, c) // What it says when it is back begins anew.
+		}
+	}
 	var least clock.Timestamp
 	first := true
 	for _, m := range g.Members {

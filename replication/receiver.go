@@ -56,14 +56,17 @@ func cursorValue(at kv.Position) []byte {
 	return binary.BigEndian.AppendUint64([]byte{1}, uint64(at))
 }
 
-// cursors reads this cell's cursors on the other members' logs.
+// cursors reads this cell's cursors on the other members' logs. It shows none
+// that a crash could take back: a newcomer would tail from there, past what this
+// cell then lacks.
 func (r *Replicator) cursors(ctx context.Context, t *table.Table) ([]Cursor, error) {
 	var out []Cursor
+	var last kv.Position
 	for _, m := range t.Def.Group.Members {
 		if m.Cell == r.cell {
 			continue
 		}
-		b, _, err := r.engine.Store().Get(ctx, cursorKey(t, m.Cell), nil)
+		b, pos, err := r.engine.Store().Get(ctx, cursorKey(t, m.Cell), nil)
 		if errors.Is(err, kv.ErrNotFound) {
 			continue
 		}
@@ -74,9 +77,9 @@ func (r *Replicator) cursors(ctx context.Context, t *table.Table) ([]Cursor, err
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Cursor{m.Cell, at})
+		out, last = append(out, Cursor{m.Cell, at}), max(last, pos)
 	}
-	return out, nil
+	return out, r.engine.Store().WaitDurable(ctx, last)
 }
 
 func decodeCursor(b []byte) (kv.Position, error) {

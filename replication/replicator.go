@@ -26,7 +26,8 @@ type Replicator struct {
 
 	mu      sync.Mutex
 	links   map[linkKey]*link
-	spawn   func(*link) // Set while Run runs: starts a link's goroutine.
+	joining map[string]int // Tables that are about to be replicas here.
+	spawn   func(*link)    // Set while Run runs: starts a link's goroutine.
 	running sync.WaitGroup
 }
 
@@ -46,7 +47,7 @@ func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
 		clock: o.Clock, logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic,
-		links: map[linkKey]*link{},
+		links: map[linkKey]*link{}, joining: map[string]int{},
 	}
 	r.Refresh()
 	return r

@@ -22,6 +22,7 @@ const (
 	Adopt                          // Make a replica, of a table of the same account.
 	Abandon                        // Delete a replica, of a table of the same account.
 	Settle                         // Take over settings that are kept in step.
+	Confirm                        // Is the cell that is asked a member, or about to be one?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -56,6 +57,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.abandon(ctx, from, q)
 	case Settle:
 		return r.settle(ctx, from, q)
+	case Confirm:
+		return r.confirm(q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -162,10 +165,24 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if q.DryRun {
 		return &Response{}, nil
 	}
+	if t.Def.Group.Member(q.Member.Cell) != nil {
+		// It was taken in before, and has made nothing of it: it has no table.
+		if err := r.remove(ctx, t, q.Member.Cell); err != nil {
+			return nil, err
+		}
+	}
+	return &Response{}, r.takeIn(ctx, t, q)
+}
+
+// takeIn makes room for a newcomer in the log and in the group.
+func (r *Replicator) takeIn(ctx context.Context, t *table.Table, q *Request) error {
 	start := r.engine.Store().Durable()
+	if q.Member.Source != r.cell {
+		start = 0 // The source may not have been heard of yet: this table is new itself.
+	}
 	readers, err := t.Log.Readers(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, reader := range readers {
 		if reader.Name == q.Member.Source.String() && !reader.Lost {
@@ -173,14 +190,14 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		}
 	}
 	if err := t.Log.Remove(ctx, q.Member.Cell.String()); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := t.Log.Register(ctx, q.Member.Cell.String(), start); err != nil {
-		return nil, err
+		return err
 	}
 	// The newcomer ships its log from the beginning.
 	if err := r.setCursor(ctx, t, q.Member.Cell, 0); err != nil {
-		return nil, err
+		return err
 	}
 	_, err = r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		r.enter(d, q.Group)
@@ -190,7 +207,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return nil
 	})
 	r.Refresh()
-	return &Response{}, err
+	return err
 }
 
 // sameMembers reports whether two views of a group differ in the newcomer at

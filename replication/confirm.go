@@ -1,0 +1,80 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/table"
+)
+
+// confirmEvery is how often a member that is being made is asked whether it is.
+const confirmEvery = 5 * time.Second
+
+// adoptWithin is how long a cell may not know yet that another Region of its
+// account is making a replica in it.
+const adoptWithin = time.Minute
+
+// expectMember notes that this cell is about to become a member; what it returns
+// ends that.
+func (r *Replicator) expectMember(name string) func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.joining[name]++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.joining[name]--
+	}
+}
+
+// confirm answers whether this cell is a member, or about to be one. A join that
+// ended half-way leaves members that took in a cell which knows nothing of it.
+func (r *Replicator) confirm(q *Request) (*Response, error) {
+	t := r.engine.Table(q.Table)
+	r.mu.Lock()
+	joining := r.joining[q.Table] > 0
+	r.mu.Unlock()
+	if joining || belongs(t, q.Group.ID, r.cell) {
+		return &Response{}, nil
+	}
+	return nil, notFound(q.Table)
+}
+
+// confirmMembers asks the members that are being made whether they are, and
+// takes out those that are not.
+func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Time) error {
+	if now.Sub(k.confirmedAt) < confirmEvery {
+		return nil
+	}
+	first := k.confirmedAt.IsZero()
+	k.confirmedAt = now
+	for _, m := range t.Def.Group.Members {
+		young := now.Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind == table.SameAccount
+		if first || young || m.Cell == k.r.cell || m.Status != table.Creating {
+			continue
+		}
+		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, &Request{Kind: Confirm, Table: k.table, Group: t.Def.Group})
+		var answer *aws.Error
+		if !errors.As(err, &answer) || answer.Code != "ResourceNotFoundException" {
+			continue // It is one, or cannot be asked.
+		}
+		k.r.logger.Info("a member that was never made is taken out", "table", k.table, "member", m.Cell.String())
+		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOut removes a member that is still as it was when it was asked.
+func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Member) error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	t := r.engine.Table(name)
+	if !belongs(t, group, m.Cell) || *t.Def.Group.Member(m.Cell) != m {
+		return nil
+	}
+	return r.remove(ctx, t, m.Cell)
+}
