@@ -188,7 +188,9 @@ func (w *world) meanwhile() {
 	if c := w.pick(func(c *cell) bool { return c.idle() }); c != nil {
 		c.step()
 	}
-	w.act()
+	if !w.calm {
+		w.act()
+	}
 }
 
 // disturb brings faults.
