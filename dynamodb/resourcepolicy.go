@@ -25,8 +25,7 @@ const noPolicy = "NO_POLICY"
 // that is open to everybody.
 func parsePolicy(arn, text string) (*policy.Document, error) {
 	doc, err := policy.Parse(policy.Resource, arn, []byte(text))
-	var e *aws.Error
-	if errors.As(err, &e) && !strings.HasPrefix(e.Message, "Invalid principal") {
+	if e, ok := errors.AsType[*aws.Error](err); ok && !strings.HasPrefix(e.Message, "Invalid principal") {
 		return nil, aws.InvalidParameter("%s", e.Message) // The text for a principal alone has no opening (known).
 	}
 	if err != nil {
@@ -61,7 +60,7 @@ func (a *API) decodePolicyCall(c *api.Call, arn, action string) error {
 	return err
 }
 
-// policyTable returns the name of the table that a call about a policy names.
+// policyTable returns the table that a call about a policy names.
 func (s *Service) policyTable(c *api.Call) (*table.Table, error) {
 	name := c.Needs[0].Table
 	t := s.Engine.Table(name)
@@ -79,8 +78,7 @@ func policyNotFound(format string, args ...any) error {
 	return aws.Errorf("PolicyNotFoundException", "Resource-based policy not found for the provided ResourceArn: "+format, args...)
 }
 
-// checkRevision holds a change to the revision that its caller has seen. force
-// of NO_POLICY: only a put may demand that there is none.
+// checkRevision holds a change to the revision that its caller has seen.
 func checkRevision(d *table.Definition, expected *string) error {
 	switch {
 	case expected == nil:
@@ -90,7 +88,7 @@ func checkRevision(d *table.Definition, expected *string) error {
 	case d.Policy == nil:
 		return policyNotFound("Requested update for policy with revision id %s, but table %s has no associated policy.", *expected, d.Name)
 	case *expected == noPolicy:
-		return policyNotFound("Requested policy to have none to be present for table %s, but a policy exists with revision id %s.", d.Name, d.Policy.Revision)
+		return policyNotFound("Requested update expects none to be present for table %s, but a policy exists with revision id %s.", d.Name, d.Policy.Revision)
 	case *expected != d.Policy.Revision:
 		return policyNotFound("Requested update for policy with revision id %s, but the policy associated to target table %s has revision id %s.", *expected, d.Name, d.Policy.Revision)
 	}

@@ -291,7 +291,12 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 			return nil, err
 		}
 	}
-	after, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error { return s.apply(in, d) })
+	after, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+		if synchronized && !sameMembers(d.Group, t.Def.Group) {
+			return errChanging // Somebody joined or left meanwhile, and was not asked.
+		}
+		return s.apply(in, d)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -308,6 +313,16 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 		return d, nil
 	}
 	return s.describe(t, types.TableStatusUpdating), nil
+}
+
+// errChanging is recorded for a table that another change is under way on.
+var errChanging = aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+
+func sameMembers(a, b *table.Group) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.ID == b.ID && slices.EqualFunc(a.Members, b.Members, func(m, n table.Member) bool { return m.Cell == n.Cell })
 }
 
 // apply makes all changes of settings that a request asks for.

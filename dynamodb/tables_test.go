@@ -200,8 +200,7 @@ func (w *controlWorld) call(t *testing.T, d *datadriven.TestData) string {
 			fmt.Fprintf(&out, "needs %s on %s\n", n.Action, n.ARN())
 		}
 	}
-	var e *aws.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*aws.Error](err); ok {
 		fmt.Fprintf(&out, "%s\n%s\n", e.Code, strings.TrimSpace(e.Message))
 	} else if err != nil {
 		d.Fatalf(t, "%v", err)
@@ -274,7 +273,7 @@ func (w *controlWorld) last(t testing.TB, path string) string {
 	if err := json.Unmarshal(w.answer, &v); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Split(path, ".") {
+	for name := range strings.SplitSeq(path, ".") {
 		m, ok := v.(map[string]any)
 		if !ok {
 			t.Fatalf("%s: no %s", path, name)
