@@ -77,6 +77,7 @@ func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
 		Clock:   o.Clock,
 		Logger:  o.Logger,
 	}
+	n.shared.Network.Find(n.find)
 	n.cells.Store(&map[aws.Cell]*Cell{})
 	if o.Dir == "" {
 		return n, nil
@@ -263,6 +264,20 @@ func (n *Node) openStore(id aws.Cell) (kv.Store, error) {
 func (n *Node) Empty(ctx context.Context, id aws.Cell) (*Cell, error) {
 	store := kv.NewMem(kv.MemOptions{Now: func() int64 { return n.shared.Clock.Now().UnixMicro() }})
 	return Open(ctx, n.config(id, store))
+}
+
+// find returns the replicator of a cell that another cell calls and that nobody
+// has called before.
+func (n *Node) find(ctx context.Context, id aws.Cell, create bool) (replication.Peer, error) {
+	open := n.Empty
+	if create {
+		open = n.Make
+	}
+	c, err := open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return c.Replication, nil
 }
 
 // newID makes a random UUID, version 4.

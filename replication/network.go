@@ -44,6 +44,7 @@ type Way struct{ From, To aws.Region }
 // be set for each way.
 type Network struct {
 	clock clock.Clock
+	find  func(ctx context.Context, c aws.Cell, create bool) (Peer, error) // Nil: only attached cells are there.
 
 	mu         sync.Mutex
 	rng        *rand.Rand
@@ -97,6 +98,14 @@ func (n *Network) Detach(c aws.Cell) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.peers, c)
+}
+
+// Find hands in where cells are found that are not attached, for a world in which
+// any account has a cell in any Region: find makes the cell when create is set,
+// and otherwise may return an empty one that is not kept. It is called before
+// the network is used.
+func (n *Network) Find(find func(ctx context.Context, c aws.Cell, create bool) (Peer, error)) {
+	n.find = find
 }
 
 // SetConditions sets those of one way.
@@ -244,8 +253,15 @@ func (n *Network) Call(ctx context.Context, from, to aws.Cell, r *Request) (*Res
 	there, back := n.passes(Way{from.Region, to.Region}), n.passes(Way{to.Region, from.Region})
 	peer := n.peers[to]
 	n.mu.Unlock()
-	if peer == nil || there.Cut || back.Cut {
+	first := r.Kind == Inspect || r.Kind == Adopt // What a cell may be asked before anything was made in it.
+	if there.Cut || back.Cut || (peer == nil && (n.find == nil || !first)) {
 		return nil, fmt.Errorf("%w: %v", ErrUnreachable, to)
+	}
+	if peer == nil {
+		var err error
+		if peer, err = n.find(ctx, to, r.Kind == Adopt && !r.DryRun); err != nil {
+			return nil, err
+		}
 	}
 	if d := there.Delay + back.Delay; d > 0 && !clock.Wait(ctx, nil, d) {
 		return nil, ctx.Err()
