@@ -186,7 +186,7 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	if total > maxBatchGet {
 		return aws.Validation("Too many items requested for the BatchGetItem call")
 	}
-	lookups, owner, err := s.lookups(c, r)
+	lookups, owner, err := s.lookups(c, r, projections)
 	if err != nil {
 		return err
 	}
@@ -203,13 +203,18 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 
 // lookups resolves all keys; owner tells for each which table of the request it
 // is of.
-func (s *Service) lookups(c *api.Call, r *request) ([]table.Lookup, []int, error) {
+func (s *Service) lookups(c *api.Call, r *request, projections []*expr.Projection) ([]table.Lookup, []int, error) {
 	var lookups []table.Lookup
 	var owner []int
 	for i := range r.keys {
 		t, err := s.table(c.Needs[i].Table)
 		if err != nil {
 			return nil, nil, err
+		}
+		if p := projections[i]; p != nil {
+			if err := checkScalars(t, p.Paths()); err != nil {
+				return nil, nil, err
+			}
 		}
 		seen := make(map[string]bool, len(r.keys[i].keys))
 		for _, k := range r.keys[i].keys {

@@ -14,7 +14,7 @@ import (
 
 func (a *API) decodeGetItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode(); err != nil {
+	if err := r.decode("Key"); err != nil {
 		return err
 	}
 	var v shape.Violations
@@ -40,6 +40,11 @@ func (a *API) getItem(ctx context.Context, s *Service, c *api.Call) error {
 	key, err := t.RequestKey(r.key)
 	if err != nil {
 		return err
+	}
+	if projection != nil {
+		if err := checkScalars(t, projection.Paths()); err != nil {
+			return err
+		}
 	}
 	it, row, err := s.Engine.Get(ctx, t, key, r.consistent, r.row[:0])
 	r.row = row
@@ -99,7 +104,7 @@ func (a *API) projection(r *request) (*expr.Projection, error) {
 
 func (a *API) decodePutItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode(); err != nil {
+	if err := r.decode("Item", "ExpressionAttributeValues"); err != nil {
 		return err
 	}
 	var v shape.Violations
@@ -193,6 +198,11 @@ func (a *API) bindWrite(r *request, kinds ...expr.Kind) error {
 // runWrite runs the write of a request and answers.
 func (s *Service) runWrite(ctx context.Context, c *api.Call, r *request, t *table.Table) error {
 	w := &r.write
+	if w.Condition != nil {
+		if err := checkScalars(t, w.Condition.Paths()); err != nil {
+			return err
+		}
+	}
 	w.Table = t
 	w.KeepOld = r.returnValues.s == "ALL_OLD" || r.returnValues.s == "UPDATED_OLD"
 	w.KeepOldOnFailure = r.returnOnFailure.s == "ALL_OLD"
@@ -256,7 +266,7 @@ func (r *request) touched(it item.Item) item.Item {
 
 func (a *API) decodeUpdateItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode(); err != nil {
+	if err := r.decode("Key", "ExpressionAttributeValues"); err != nil {
 		return err
 	}
 	var v shape.Violations
@@ -287,13 +297,16 @@ func (a *API) updateItem(ctx context.Context, s *Service, c *api.Call) error {
 		if err := w.Update.CheckNoKeys(t.KeySchema(nil)); err != nil {
 			return err
 		}
+		if err := checkScalars(t, w.Update.Paths()); err != nil {
+			return err
+		}
 	}
 	return s.runWrite(ctx, c, r, t)
 }
 
 func (a *API) decodeDeleteItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode(); err != nil {
+	if err := r.decode("Key", "ExpressionAttributeValues"); err != nil {
 		return err
 	}
 	var v shape.Violations

@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"slices"
+
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/table"
@@ -35,8 +37,12 @@ func appendCollectionMetrics(dst []byte, t *table.Table, k table.Key) []byte {
 	return appendCollection(appendMember(dst, `"ItemCollectionMetrics":`), t, k)
 }
 
-// appendBatchMetrics writes the ItemCollectionMetrics of a batch, by table.
+// appendBatchMetrics writes the ItemCollectionMetrics of a batch, by table; none
+// of its tables may have collections.
 func appendBatchMetrics(dst []byte, r *request, writes []*table.Write, owner []int) []byte {
+	if !slices.ContainsFunc(writes, func(w *table.Write) bool { return hasCollections(w.Table) }) {
+		return dst
+	}
 	dst = append(dst, `,"ItemCollectionMetrics":{`...)
 	some := false
 	for n := range r.puts {

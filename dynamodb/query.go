@@ -22,7 +22,7 @@ func (a *API) decodeScan(c *api.Call) error { return a.decodePage(c, "dynamodb:S
 
 func (a *API) decodePage(c *api.Call, action string) error {
 	r := a.get(c)
-	if err := r.decode(); err != nil {
+	if err := r.decode("ExclusiveStartKey", "ExpressionAttributeValues"); err != nil {
 		return err
 	}
 	var v shape.Violations
@@ -58,17 +58,12 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 	if err := a.bindPage(r, &p, expr.FilterKind, expr.KeyConditionKind); err != nil {
 		return err
 	}
-	if p.condition == nil {
-		return aws.Validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-	}
 	if err := s.locate(c, r, &p); err != nil {
 		return err
 	}
 	schema := p.Table.KeySchema(p.Index)
-	if p.Filter != nil {
-		if err := p.Filter.CheckScalarKeys(schema); err != nil {
-			return err
-		}
+	if err := p.checkPaths(true); err != nil {
+		return err
 	}
 	keys, err := p.condition.Lower(schema)
 	if err != nil {
@@ -112,6 +107,9 @@ func (a *API) scan(ctx context.Context, s *Service, c *api.Call) error {
 	if err := s.locate(c, r, &p); err != nil {
 		return err
 	}
+	if err := p.checkPaths(false); err != nil {
+		return err
+	}
 	if r.total.ok {
 		p.Segment, p.TotalSegments = int(r.segment.n), int(r.total.n)
 	}
@@ -131,11 +129,16 @@ func checkSegments(r *request) error {
 	return nil
 }
 
+var errNoKeyCondition = aws.Validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+
 // bindPage parses and binds the expressions of a Query or Scan. kinds are those
 // that can hold values.
 func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
 	if r.invalid != nil {
 		return r.invalid
+	}
+	if len(kinds) == 2 && !r.expressions[expr.KeyConditionKind].ok {
+		return errNoKeyCondition
 	}
 	if err := checkChoice(r); err != nil {
 		return err

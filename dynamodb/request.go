@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/hortusdb/hortus/api"
@@ -135,8 +136,20 @@ func serialization(err error) error {
 	return nil
 }
 
-// decode reads all members of a single-table operation.
-func (r *request) decode() error { return r.members(r.member) }
+// decode reads all members of a single-table operation. Attribute values that
+// the operation has no member for are passed over, as AWS does with what it
+// does not know; takes lists those that it has.
+func (r *request) decode(takes ...string) error {
+	return r.members(func(name []byte) error {
+		switch string(name) {
+		case "Key", "Item", "ExclusiveStartKey", "ExpressionAttributeValues":
+			if !slices.Contains(takes, string(name)) {
+				return serialization(r.scan.Skip())
+			}
+		}
+		return r.member(name)
+	})
+}
 
 func (r *request) member(name []byte) error {
 	switch string(name) {

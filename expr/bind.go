@@ -239,6 +239,10 @@ func appendTopLevel(names []string, paths []item.Path) []string {
 	return names
 }
 
+// Paths returns the paths that the expression mentions; a projection's in the
+// order of the text. The caller must not change them.
+func (b *bound) Paths() []item.Path { return b.paths }
+
 // AttributeNames returns the top-level attributes that the expression
 // mentions, each once.
 func (b *bound) AttributeNames() []string { return appendTopLevel(nil, b.paths) }

@@ -81,9 +81,6 @@ type keyTerm struct {
 
 // Lower turns the condition into the range of keys that it asks for.
 func (k *KeyCondition) Lower(schema KeySchema) (KeyRange, error) {
-	if err := k.CheckScalarKeys(schema); err != nil {
-		return KeyRange{}, err
-	}
 	terms, err := k.terms(&k.e.root, make([]keyTerm, 0, 2))
 	if err != nil {
 		return KeyRange{}, err
@@ -137,7 +134,7 @@ func (k *KeyCondition) term(n *Node) (keyTerm, error) {
 		case OpPath:
 			path := k.paths[a.Slot]
 			if len(path) > 1 {
-				return t, aws.Validation("KeyConditionExpressions cannot have conditions on nested attributes")
+				return t, invalid(KeyConditionKind, "KeyConditionExpressions cannot have conditions on nested attributes") // Recorded.
 			}
 			if keyAt >= 0 {
 				return t, aws.Validation(where + "Multiple attribute names used in one condition")
@@ -268,17 +265,6 @@ func rangeOp(op Op) RangeOp {
 func (s KeySchema) has(name string) bool {
 	is := func(a KeyAttribute) bool { return a.Name == name }
 	return slices.ContainsFunc(s.Hash, is) || slices.ContainsFunc(s.Range, is)
-}
-
-// CheckScalarKeys refuses paths into key attributes. AWS looks for them in the
-// filter and the key condition of a Query before it looks at either's meaning.
-func (b *bound) CheckScalarKeys(schema KeySchema) error {
-	for _, p := range b.paths {
-		if len(p) > 1 && schema.has(p[0].Name) {
-			return aws.Validation("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: %s", p[0].Name)
-		}
-	}
-	return nil
 }
 
 // CheckNoKeys refuses a filter of a Query that mentions a key attribute of what

@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"slices"
+
 	"github.com/hortusdb/hortus/invariant"
 	"github.com/hortusdb/hortus/item"
 )
@@ -9,10 +11,11 @@ import (
 type Projection struct{ bound }
 
 // BindProjection binds a projection expression. No two of its paths overlap.
+// Like AWS's library (as DynamoDB Local has it) it resolves the last path first.
 func BindProjection(e *Expression, s *Scope) (*Projection, error) {
 	invariant.Assert(e.kind == ProjectionKind, "not a projection", "kind", e.kind)
 	b := newBinder(e, s)
-	for _, slot := range e.project {
+	for _, slot := range slices.Backward(e.project) {
 		if err := b.path(slot); err != nil {
 			return nil, err
 		}
@@ -22,10 +25,6 @@ func BindProjection(e *Expression, s *Scope) (*Projection, error) {
 	}
 	return &Projection{bound: b.bound}, nil
 }
-
-// Paths returns the paths in the order of the text. The caller must not change
-// them.
-func (p *Projection) Paths() []item.Path { return p.paths }
 
 // Project appends to dst the part of it that the projection chooses.
 func (p *Projection) Project(dst []byte, it item.Item) item.Item {

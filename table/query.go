@@ -135,8 +135,12 @@ func (p *Page) keyNames() []string {
 	return names
 }
 
-// errStartKey is AWS's answer to an ExclusiveStartKey of another shape.
-var errStartKey = aws.Validation("The provided starting key is invalid")
+// AWS's answers to an ExclusiveStartKey of another shape: the first is a
+// Query's, the second a Scan's (known from the live service).
+var (
+	errStartKey     = aws.Validation("The provided starting key is invalid")
+	errScanStartKey = aws.Validation("The provided starting key is invalid: The provided key element does not match the schema")
+)
 
 // CheckStart returns AWS's error for an ExclusiveStartKey that cannot have come
 // from this query.
@@ -145,17 +149,18 @@ func (p *Page) CheckStart() error {
 		return nil
 	}
 	names := p.keyNames()
+	bad := errStartKey
+	if p.Keys == nil {
+		bad = errScanStartKey
+	}
 	if p.After.Len() != len(names) {
-		return aws.Validation("%s", "The provided starting key is invalid")
+		return bad
 	}
 	for _, n := range names {
 		v, ok := p.After.Get(n)
 		typ, _ := p.Table.Def.Type(n)
 		if !ok || v.Type() != typ {
-			if p.Index != nil {
-				return errStartKey
-			}
-			return aws.Validation("The provided starting key is invalid: The provided key element does not match the schema")
+			return bad
 		}
 	}
 	return p.checkStartRange()

@@ -1,0 +1,84 @@
+package dynamodb
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/table"
+)
+
+// checkScalars refuses paths into attributes that are keys of the table or of
+// one of its indexes: what is there never has parts (as DynamoDB Local says it).
+func checkScalars(t *table.Table, paths []item.Path) error {
+	for _, p := range paths {
+		if len(p) == 1 {
+			continue
+		}
+		name := p[0].Name
+		kind := "Key"
+		if name != t.Def.Hash && name != t.Def.Range {
+			if !isIndexKey(t, name) {
+				continue
+			}
+			kind = "IndexKey"
+		}
+		return aws.Validation("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s", kind, name)
+	}
+	return nil
+}
+
+func isIndexKey(t *table.Table, name string) bool {
+	for i := range t.Def.Indexes {
+		if x := &t.Def.Indexes[i]; slices.Contains(x.Hash, name) || slices.Contains(x.Range, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkProjected refuses what an index does not hold: attributes that a global
+// one is asked for, and those that a Query filters by (known from the live
+// service). A local one fetches what it is asked for from the table.
+func checkProjected(p *page, isQuery bool) error {
+	if p.Index == nil {
+		return nil
+	}
+	held := p.Table.Projected(p.Index)
+	if held == nil {
+		return nil
+	}
+	if isQuery && p.Filter != nil {
+		if missing := notHeld(held, p.Filter.AttributeNames()); missing != "" {
+			return aws.InvalidParameter("Secondary index %s does not project one or more filter attributes: [%s]", p.Index.Name, missing)
+		}
+	}
+	if p.projection != nil && !p.Index.Local {
+		if missing := notHeld(held, p.projection.AttributeNames()); missing != "" {
+			return aws.InvalidParameter("Global secondary index %s does not project [%s]", p.Index.Name, missing)
+		}
+	}
+	return nil
+}
+
+func notHeld(held map[string]bool, names []string) string {
+	missing := slices.DeleteFunc(names, func(n string) bool { return held[n] })
+	return strings.Join(missing, ", ")
+}
+
+// checkPaths checks the filter and the projection of a page against the table
+// and the index.
+func (p *page) checkPaths(isQuery bool) error {
+	if p.Filter != nil {
+		if err := checkScalars(p.Table, p.Filter.Paths()); err != nil {
+			return err
+		}
+	}
+	if p.projection != nil {
+		if err := checkScalars(p.Table, p.projection.Paths()); err != nil {
+			return err
+		}
+	}
+	return checkProjected(p, isQuery)
+}
