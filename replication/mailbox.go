@@ -8,9 +8,10 @@ const maxMail = 64
 
 // mailbox holds what has come for a link until its step takes it.
 type mailbox struct {
-	mu   sync.Mutex
-	mail []*Message
-	wake chan struct{} // Has room for one.
+	mu     sync.Mutex
+	mail   []*Message
+	roused bool          // A turn is due, with mail or without.
+	wake   chan struct{} // Has room for one.
 }
 
 func newMailbox() mailbox { return mailbox{wake: make(chan struct{}, 1)} }
@@ -27,6 +28,9 @@ func (b *mailbox) put(m *Message) {
 
 // rouse wakes the owner.
 func (b *mailbox) rouse() {
+	b.mu.Lock()
+	b.roused = true
+	b.mu.Unlock()
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -38,13 +42,13 @@ func (b *mailbox) take() []*Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	mail := b.mail
-	b.mail = nil
+	b.mail, b.roused = nil, false
 	return mail
 }
 
-// waiting reports whether there is mail.
+// waiting reports whether a turn is due.
 func (b *mailbox) waiting() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.mail) > 0
+	return b.roused
 }

@@ -171,7 +171,15 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		s := q.Definition
-		d.OnDemand, d.OnDemandSince, d.Throughput, d.OnDemandMax = s.OnDemand, s.OnDemandSince, s.Throughput, s.OnDemandMax
+		if s.OnDemand && !d.OnDemand {
+			d.OnDemandSince = r.clock.Now().UnixMicro()
+		}
+		d.OnDemand, d.Throughput, d.OnDemandMax = s.OnDemand, s.Throughput, s.OnDemandMax
+		for i := range d.Indexes {
+			if x := s.Index(d.Indexes[i].Name); x != nil {
+				d.Indexes[i].Throughput, d.Indexes[i].OnDemand = x.Throughput, x.OnDemand
+			}
+		}
 		return nil
 	})
 	return &Response{}, err
