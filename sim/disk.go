@@ -64,7 +64,9 @@ func (d *disk) Update(ctx context.Context, p kv.Plan, fn func([][]byte, *kv.Writ
 	if !d.point() {
 		return 0, kv.ErrClosed // The commit is lost, unless another one took it along.
 	}
-	d.Sync()
+	if d.cell.w.Plant.syncs(d.cell.w) {
+		d.Sync()
+	}
 	if !d.point() {
 		return 0, kv.ErrClosed // The commit is there, and nobody was told.
 	}

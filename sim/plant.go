@@ -103,6 +103,9 @@ func (p Plant) disk(d *disk, fn func([][]byte, *kv.Writes) error) func([][]byte,
 	}
 }
 
+// syncs reports whether the disk syncs when it says so.
+func (p Plant) syncs(w *world) bool { return p != UnsyncedDisk || w.rng.IntN(10) > 0 }
+
 // restart plants a bug into what a crash left.
 func (p Plant) restart(c *cell) {
 	if p != ForgetClock {
@@ -117,5 +120,5 @@ func (p Plant) restart(c *cell) {
 		c.w.fail("%v: %w", c, err)
 	}
 	c.disk.Sync()
-	c.skew -= 3 * time.Second
+	c.skew -= 40 * time.Second
 }
