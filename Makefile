@@ -1,8 +1,9 @@
-.PHONY: all build test race rewrite fuzz sim conformance bench lint vuln tidy help
+.PHONY: all build test race rewrite fuzz sim conformance crash bench lint vuln tidy help
 .DEFAULT_GOAL := all
 
 T ?= 60s
 SEEDS ?= 1000
+KILLS ?= 300
 REF ?= main
 TOOL := go tool -modfile=tools/go.mod
 
@@ -29,6 +30,9 @@ sim: ## The simulator over SEEDS=1000 seeds
 
 conformance: ## The built binary under real clients, kills and oracles, as far as they are installed
 	go test -count=1 -tags conformance ./conformance/...
+
+crash: ## The built binary killed KILLS=300 times under load, every acknowledged write checked
+	HORTUS_KILLS=$(KILLS) go test -count=1 -timeout 60m -tags conformance -run 'TestCrash' -v ./conformance
 
 bench: ## Ten runs of the benchmarks here and at REF=main, compared
 	./tools/bench.sh $(REF)

@@ -59,6 +59,8 @@ func show(a attributes) string {
 
 func showValue(v types.AttributeValue) string {
 	switch v := v.(type) {
+	case nil:
+		return "none"
 	case *types.AttributeValueMemberM:
 		return "{" + show(v.Value) + "}"
 	case *types.AttributeValueMemberL:
