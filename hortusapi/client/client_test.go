@@ -1,0 +1,67 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/hortusapi/client"
+)
+
+func newClient(endpoint string) *client.Client {
+	return &client.Client{Endpoint: endpoint, AccessKey: "111111111111", Secret: "any", HTTP: http.DefaultClient, Clock: clock.Wall{}}
+}
+
+func TestCall(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, want := r.Header.Get("X-Amz-Target"), hortusapi.TargetPrefix+"DescribeLinks"; got != want {
+			t.Errorf("target %q, want %q", got, want)
+		}
+		if got, want := r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=111111111111/"; !strings.HasPrefix(got, want) {
+			t.Errorf("authorization %q, want it to begin with %q", got, want)
+		}
+		w.Write([]byte(`{"Isolated":["eu-west-1"],"Links":[]}`))
+	}))
+	defer server.Close()
+	var out hortusapi.LinksOutput
+	if err := newClient(server.URL).Call(context.Background(), "DescribeLinks", hortusapi.Empty{}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Isolated) != 1 || out.Isolated[0] != "eu-west-1" {
+		t.Errorf("isolated %v, want eu-west-1", out.Isolated)
+	}
+}
+
+func TestCallErrors(t *testing.T) {
+	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".SetLink") {
+			w.Write([]byte(`{"__type":"ValidationException","message":"no such Region"}`))
+			return
+		}
+		w.Write([]byte("what?"))
+	}))
+	defer answers.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for _, c := range []struct {
+		endpoint, operation string
+		is                  error
+		text                string
+	}{
+		{answers.URL, "SetLink", nil, "ValidationException: no such Region"},
+		{answers.URL, "DescribeLinks", nil, "400 Bad Request: what?"},
+		{gone.URL, "DescribeLinks", client.ErrNoAnswer, gone.URL},
+		{"localhost", "DescribeLinks", client.ErrEndpoint, "localhost"},
+	} {
+		err := newClient(c.endpoint).Call(context.Background(), c.operation, hortusapi.Empty{}, &hortusapi.Empty{})
+		if err == nil || (c.is != nil && !errors.Is(err, c.is)) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s at %s: error %v, want %v with %q", c.operation, c.endpoint, err, c.is, c.text)
+		}
+	}
+}
