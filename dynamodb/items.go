@@ -26,9 +26,6 @@ func (a *API) decodeGetItem(c *api.Call) error {
 
 func (a *API) getItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
-	if r.invalid != nil {
-		return r.invalid
-	}
 	projection, err := a.projection(r)
 	if err != nil {
 		return err
@@ -83,10 +80,13 @@ func (s *Service) table(name string) (*table.Table, error) {
 func (a *API) projection(r *request) (*expr.Projection, error) {
 	text := r.expressions[expr.ProjectionKind]
 	if !text.ok && r.scope.Names == nil {
-		return nil, nil
+		return nil, r.invalid
 	}
 	if err := r.scope.CheckNeeded(text.ok, false); err != nil {
 		return nil, err
+	}
+	if r.invalid != nil {
+		return nil, r.invalid
 	}
 	if err := r.scope.Check(); err != nil {
 		return nil, err
@@ -149,9 +149,6 @@ func (a *API) putItem(ctx context.Context, s *Service, c *api.Call) error {
 
 // checkReturnOld checks what a PutItem or DeleteItem may return.
 func (r *request) checkReturnOld() error {
-	if r.invalid != nil {
-		return r.invalid
-	}
 	switch r.returnValues.s {
 	case "", "NONE", "ALL_OLD":
 		return nil
@@ -167,10 +164,13 @@ func (a *API) bindWrite(r *request, kinds ...expr.Kind) error {
 		any = any || r.expressions[k].ok
 	}
 	if !any && r.scope.Names == nil && r.scope.Values == nil {
-		return nil
+		return r.invalid
 	}
 	if err := r.scope.CheckNeeded(any, any, kinds...); err != nil {
 		return err
+	}
+	if r.invalid != nil {
+		return r.invalid
 	}
 	if err := r.scope.Check(); err != nil {
 		return err
@@ -278,9 +278,6 @@ func (a *API) decodeUpdateItem(c *api.Call) error {
 
 func (a *API) updateItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
-	if r.invalid != nil {
-		return r.invalid
-	}
 	w := &r.write
 	w.Kind = table.Update
 	if err := a.bindWrite(r, expr.UpdateKind, expr.ConditionKind); err != nil {

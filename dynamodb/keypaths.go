@@ -41,7 +41,7 @@ func isIndexKey(t *table.Table, name string) bool {
 // checkProjected refuses what an index does not hold: attributes that a global
 // one is asked for, and those that a Query filters by (known from the live
 // service). A local one fetches what it is asked for from the table.
-func checkProjected(p *page, isQuery bool) error {
+func checkProjected(r *request, p *page) error {
 	if p.Index == nil {
 		return nil
 	}
@@ -49,7 +49,10 @@ func checkProjected(p *page, isQuery bool) error {
 	if held == nil {
 		return nil
 	}
-	if isQuery && p.Filter != nil {
+	if r.choice.s == "ALL_ATTRIBUTES" && !p.Index.Local {
+		return aws.InvalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", p.Index.Name)
+	}
+	if p.condition != nil && p.Filter != nil {
 		if missing := notHeld(held, p.Filter.AttributeNames()); missing != "" {
 			return aws.InvalidParameter("Secondary index %s does not project one or more filter attributes: [%s]", p.Index.Name, missing)
 		}
@@ -67,18 +70,19 @@ func notHeld(held map[string]bool, names []string) string {
 	return strings.Join(missing, ", ")
 }
 
-// checkPaths checks the filter and the projection of a page against the table
-// and the index.
-func (p *page) checkPaths(isQuery bool) error {
+// checkPaths checks the start key, the filter and the projection of a page
+// against the table.
+func (p *page) checkPaths() error {
+	if err := p.CheckStart(p.condition != nil); err != nil {
+		return err
+	}
 	if p.Filter != nil {
 		if err := checkScalars(p.Table, p.Filter.Paths()); err != nil {
 			return err
 		}
 	}
 	if p.projection != nil {
-		if err := checkScalars(p.Table, p.projection.Paths()); err != nil {
-			return err
-		}
+		return checkScalars(p.Table, p.projection.Paths())
 	}
-	return checkProjected(p, isQuery)
+	return nil
 }

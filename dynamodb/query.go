@@ -62,7 +62,7 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	schema := p.Table.KeySchema(p.Index)
-	if err := p.checkPaths(true); err != nil {
+	if err := p.checkPaths(); err != nil {
 		return err
 	}
 	keys, err := p.condition.Lower(schema)
@@ -75,39 +75,65 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 			return err
 		}
 	}
-	if err := checkKeyValues(&keys); err != nil {
+	if err := checkProjected(r, &p); err != nil {
+		return err
+	}
+	if err := checkKeyValues(schema, &keys); err != nil {
 		return err
 	}
 	return s.runPage(ctx, c, r, &p)
 }
 
 // checkKeyValues refuses operands that no key can have.
-func checkKeyValues(k *expr.KeyRange) error {
-	for _, v := range k.Hash {
-		if v.Type() != item.TypeN && len(v.Bytes()) == 0 {
-			kind := "string"
-			if v.Type() == item.TypeB {
-				kind = "binary"
-			}
-			return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value.", kind)
+func checkKeyValues(schema expr.KeySchema, k *expr.KeyRange) error {
+	for i, v := range k.Hash {
+		if err := checkKeyValue(schema.Hash[i].Name, v); err != nil {
+			return err
+		}
+	}
+	for i, v := range k.Equal {
+		if err := checkKeyValue(schema.Range[i].Name, v); err != nil {
+			return err
+		}
+	}
+	for _, v := range [...]item.Value{k.Operand, k.Upper} {
+		if v == nil {
+			continue
+		}
+		if err := checkKeyValue(schema.Range[len(k.Equal)].Name, v); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func checkKeyValue(name string, v item.Value) error {
+	if v.Type() == item.TypeN || len(v.Bytes()) > 0 {
+		return nil
+	}
+	kind := "string"
+	if v.Type() == item.TypeB {
+		kind = "binary"
+	}
+	return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", kind, name)
+}
+
 func (a *API) scan(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
-	if err := checkSegments(r); err != nil {
-		return err
-	}
 	var p page
 	if err := a.bindPage(r, &p, expr.FilterKind); err != nil {
+		return err
+	}
+	if err := checkSegments(r); err != nil {
 		return err
 	}
 	if err := s.locate(c, r, &p); err != nil {
 		return err
 	}
-	if err := p.checkPaths(false); err != nil {
+	if err := p.checkPaths(); err != nil {
+		return err
+	}
+	if err := checkProjected(r, &p); err != nil {
 		return err
 	}
 	if r.total.ok {
@@ -131,18 +157,10 @@ func checkSegments(r *request) error {
 
 var errNoKeyCondition = aws.Validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 
-// bindPage parses and binds the expressions of a Query or Scan. kinds are those
-// that can hold values.
+// bindPage parses and binds the expressions of a Query or Scan, and then checks
+// what else a request says by itself (the order is DynamoDB Local's). kinds are
+// those that can hold values.
 func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
-	if r.invalid != nil {
-		return r.invalid
-	}
-	if len(kinds) == 2 && !r.expressions[expr.KeyConditionKind].ok {
-		return errNoKeyCondition
-	}
-	if err := checkChoice(r); err != nil {
-		return err
-	}
 	values := false
 	for _, k := range kinds {
 		values = values || r.expressions[k].ok
@@ -176,7 +194,16 @@ func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
 			return err
 		}
 	}
-	return r.scope.CheckUnused()
+	if err := r.scope.CheckUnused(); err != nil {
+		return err
+	}
+	if len(kinds) == 2 && p.condition == nil {
+		return errNoKeyCondition
+	}
+	if err := checkChoice(r); err != nil {
+		return err
+	}
+	return r.invalid
 }
 
 // checkChoice checks Select against the other members.
@@ -215,15 +242,12 @@ func (s *Service) locate(c *api.Call, r *request, p *page) error {
 	if r.consistent && !p.Index.Local {
 		return aws.Validation("Consistent reads are not supported on global secondary indexes")
 	}
-	if r.choice.s == "ALL_ATTRIBUTES" && !p.Index.Local && p.Index.Projection != table.All {
-		return aws.InvalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", p.Index.Name)
-	}
 	return nil
 }
 
 // runPage runs a Query or Scan and answers. The items are written as they come.
 func (s *Service) runPage(ctx context.Context, c *api.Call, r *request, p *page) error {
-	if err := p.CheckStart(); err != nil {
+	if err := p.CheckStartRange(); err != nil {
 		return err
 	}
 	fetch := s.fetches(r, p)

@@ -312,6 +312,16 @@ func (r *request) note(err error) error {
 // object reads a JSON object and gives each member to fn; a null one is left
 // out.
 func (r *request) object(fn func(name string) error) error {
+	return r.entries(func(name string) error {
+		if r.scan.Peek() == jsonscan.Null {
+			return serialization(r.scan.Null())
+		}
+		return fn(name)
+	})
+}
+
+// entries reads a JSON object and gives each member to fn.
+func (r *request) entries(fn func(name string) error) error {
 	switch r.scan.Peek() {
 	case jsonscan.Object:
 	case jsonscan.Array:
@@ -332,12 +342,7 @@ func (r *request) object(fn func(name string) error) error {
 		if !more {
 			return nil
 		}
-		if r.scan.Peek() == jsonscan.Null {
-			err = serialization(r.scan.Null())
-		} else {
-			err = fn(string(name))
-		}
-		if err != nil {
+		if err := fn(string(name)); err != nil {
 			return err
 		}
 	}
@@ -359,7 +364,7 @@ func (r *request) names() error {
 // placeholders reads ExpressionAttributeValues.
 func (r *request) placeholders() error {
 	r.scope.Values = expr.Values{}
-	return r.object(func(placeholder string) error {
+	return r.entries(func(placeholder string) error {
 		start := len(r.buf)
 		var err error
 		r.buf, err = r.values.Value(&r.scan, r.buf)

@@ -142,17 +142,17 @@ var (
 	errScanStartKey = aws.Validation("The provided starting key is invalid: The provided key element does not match the schema")
 )
 
-// CheckStart returns AWS's error for an ExclusiveStartKey that cannot have come
-// from this query.
-func (p *Page) CheckStart() error {
+// CheckStart returns AWS's error for an ExclusiveStartKey that is no key of the
+// table or the index. The text is another for a Query.
+func (p *Page) CheckStart(isQuery bool) error {
 	if p.After == nil {
 		return nil
 	}
-	names := p.keyNames()
-	bad := errStartKey
-	if p.Keys == nil {
-		bad = errScanStartKey
+	bad := errScanStartKey
+	if isQuery {
+		bad = errStartKey
 	}
+	names := p.keyNames()
 	if p.After.Len() != len(names) {
 		return bad
 	}
@@ -163,12 +163,13 @@ func (p *Page) CheckStart() error {
 			return bad
 		}
 	}
-	return p.checkStartRange()
+	return nil
 }
 
-// checkStartRange returns AWS's error for a start key outside of the query.
-func (p *Page) checkStartRange() error {
-	if p.Keys == nil {
+// CheckStartRange returns AWS's error for an ExclusiveStartKey outside of what
+// Keys ask for. CheckStart comes first.
+func (p *Page) CheckStartRange() error {
+	if p.After == nil || p.Keys == nil {
 		return nil
 	}
 	pos, ok := p.startKey()
