@@ -30,7 +30,7 @@ func (g *generator) control() *call {
 		}
 		return &call{operation: "ListTables", request: r}
 	case n < 8:
-		return &call{operation: "DeleteTable", request: object{"TableName": name}, writes: true}
+		return &call{operation: "DeleteTable", request: object{"TableName": name}, writes: true, how: loosely}
 	}
 	return &call{operation: "UpdateTable", request: g.updateTable(name), writes: true}
 }

@@ -69,8 +69,13 @@ type session struct {
 
 // prepare makes the schema's tables anew.
 func (s *session) prepare() error {
-	for _, name := range scratch {
-		if err := s.drop(name); err != nil {
+	local, _, err := s.both("ListTables", object{})
+	if err != nil {
+		return err
+	}
+	left, _ := local.body["TableNames"].([]any)
+	for _, name := range left {
+		if err := s.drop(fmt.Sprint(name)); err != nil {
 			return err
 		}
 	}

@@ -52,8 +52,12 @@ func (g *generator) next() *call {
 	default:
 		c = g.control()
 	}
+	name := c.request["TableName"]
 	for range pick(g, 0, 0, 0, 0, 1, 1, 1, 2) {
 		g.damage(c)
+	}
+	if c.operation == "CreateTable" && c.request["TableName"] == "missing" {
+		c.request["TableName"] = name // It is to stay missing.
 	}
 	return c
 }
