@@ -203,12 +203,13 @@ func (r *Replicator) forget(ctx context.Context, key []byte) error {
 }
 
 // leaveWithin is how long a replica that is being deleted waits for members that
-// do not acknowledge its last changes.
+// do not take its last changes because a policy says so. For others it waits as
+// long as it takes: what it acknowledged is nowhere else.
 const leaveWithin = 30 * time.Second
 
 // Leave begins to take this cell's replica out of its global table and to delete
 // it. From now on it takes no writes; it goes once the others have its last
-// changes, or have not answered for leaveWithin.
+// changes, or have not been allowed to take them for leaveWithin.
 func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
 	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		d.Status = table.Deleting
@@ -221,8 +222,9 @@ func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
 }
 
 // drained reports whether every member has all that this cell wrote up to a
-// position.
-func (r *Replicator) drained(t *table.Table, last kv.Position) bool {
+// position. Unless it is patient it does not wait for members with which there
+// is no leave to replicate.
+func (r *Replicator) drained(t *table.Table, last kv.Position, patient bool) bool {
 	all := true
 	for _, l := range r.sorted() {
 		s, ok := l.work.(*sender)
@@ -231,6 +233,7 @@ func (r *Replicator) drained(t *table.Table, last kv.Position) bool {
 		}
 		l.mu.Lock()
 		done := s.started && len(s.flight) == 0 && s.read >= last
+		done = done || (!patient && (s.denied || s.leave.reason() != ""))
 		l.mu.Unlock()
 		if !done {
 			all = false

@@ -95,7 +95,7 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 	}
 	if k.seed != nil && !k.seed.Done {
 		if now.Sub(k.asked) >= askAgain {
-			k.ask(now)
+			k.ask(t, now)
 		}
 		return k.asked.Add(askAgain), nil
 	}
@@ -107,7 +107,10 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 	if k.leaving.IsZero() {
 		k.leaving, k.last = now, k.r.engine.Store().Durable()
 	}
-	if !k.r.drained(t, k.last) && now.Sub(k.leaving) < leaveWithin {
+	if err := k.confirmMembers(ctx, t, now); err != nil {
+		return now.Add(time.Second), err
+	}
+	if !k.r.drained(t, k.last, now.Sub(k.leaving) < leaveWithin) {
 		return now.Add(drainPoll), nil
 	}
 	// The end of this link's own context comes with the end of the table.
@@ -148,9 +151,9 @@ func (k *keeper) load(ctx context.Context, t *table.Table) error {
 }
 
 // ask requests the next page, or where to begin.
-func (k *keeper) ask(now time.Time) {
+func (k *keeper) ask(t *table.Table, now time.Time) {
 	k.asked = now
-	k.r.transport.Send(k.r.cell, k.seed.Source, &Message{Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: k.seed.Key})
+	k.r.send(t.Def.Group, k.seed.Source, &Message{Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: k.seed.Key})
 }
 
 // answer sends a newcomer a page of rows, or where to begin: the position of
@@ -180,7 +183,7 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 		}
 		out.Next = append([]byte(nil), next...)
 	}
-	k.r.transport.Send(k.r.cell, m.from, out)
+	k.r.send(t.Def.Group, m.from, out)
 	return nil
 }
 
@@ -231,7 +234,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	if s.Done {
 		return k.finish(ctx, now)
 	}
-	k.ask(now)
+	k.ask(t, now)
 	return nil
 }
 
@@ -255,7 +258,7 @@ func (k *keeper) finish(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, c := range cursors {
-		k.r.transport.Send(k.r.cell, c.Cell, &Message{Kind: Ack, Table: k.table, Group: k.group, To: c.Position, Active: true})
+		k.r.send(t.Def.Group, c.Cell, &Message{Kind: Ack, Table: k.table, Group: k.group, To: c.Position, Active: true})
 	}
 	return nil
 }
@@ -303,7 +306,7 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 	for _, m := range t.Def.Group.Members {
 		if m.Cell != k.r.cell {
 			to := k.shipped(m.Cell, at)
-			k.r.transport.Send(k.r.cell, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: mine, Wants: wants})
+			k.r.send(t.Def.Group, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: mine, Wants: wants})
 		}
 	}
 	stable, ok := k.stable(t.Def.Group, mine)

@@ -37,9 +37,15 @@ type Message struct {
 	Table string
 	Group string // Messages of a group that the table no longer belongs to are dropped.
 
+	// When the sender and the receiver joined, as the sender knows it. A member
+	// that leaves and joins again has another log and other cursors: what is
+	// still under way of its time before is dropped.
+	FromSince, ToSince int64
+
 	From, To kv.Position // Positions of the source's log.
 	Entries  []Entry
 	Refused  string // Of an Ack: why the destination does not apply what comes.
+	Denied   bool   // Of an Ack with Refused: by a policy, and not for the time being.
 	Active   bool   // Of an Ack: the destination is seeded and in use.
 
 	Begin   bool // Of a SeedAsk and its answer: where to begin.

@@ -105,8 +105,10 @@ func runChaos(t *testing.T, rng *rand.Rand) {
 // forge delivers a batch to B as if it came from A.
 func (w *world) forge(records ...changelog.Record) {
 	w.t.Helper()
+	g := w.members[cellB].table().Def.Group
 	m := &replication.Message{
-		Kind: replication.Batch, Table: tableName, Group: w.members[cellB].table().Def.Group.ID, To: 1 << 40,
+		Kind: replication.Batch, Table: tableName, Group: g.ID, To: 1 << 40,
+		FromSince: g.Member(cellA).Since, ToSince: g.Member(cellB).Since,
 	}
 	for i, r := range records {
 		m.Entries = append(m.Entries, replication.Entry{Position: 1<<39 + 1, Time: int64(i), Record: r.Append(nil)})
@@ -141,8 +143,10 @@ func TestForgedRecords(t *testing.T) {
 			t.Fatalf("%s record was applied: %s", name, got)
 		}
 	}
+	g := w.members[cellB].table().Def.Group
 	w.members[cellB].repl.Deliver(cellA, &replication.Message{
-		Kind: replication.Batch, Table: tableName, Group: w.members[cellB].table().Def.Group.ID, To: 1 << 40,
+		Kind: replication.Batch, Table: tableName, Group: g.ID, To: 1 << 40,
+		FromSince: g.Member(cellA).Since, ToSince: g.Member(cellB).Since,
 		Entries: []replication.Entry{{Position: 1 << 39, Record: []byte("no record")}},
 	})
 	w.members[cellA].put(t, "k", "1")

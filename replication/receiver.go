@@ -135,6 +135,7 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 // receive applies one batch and acknowledges the cursor.
 func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message, now time.Time) error {
 	if !v.leave.allows(v.r, t, writeData, v.peer, now) {
+		v.ahead = false
 		v.ack(t, v.leave.reason())
 		return nil
 	}
@@ -197,9 +198,9 @@ func (v *receiver) states(entries []Entry) ([]conflict.State, error) {
 }
 
 func (v *receiver) ack(t *table.Table, refused string) {
-	v.r.transport.Send(v.r.cell, v.peer, &Message{
+	v.r.send(t.Def.Group, v.peer, &Message{
 		Kind: Ack, Table: v.table, Group: v.group, To: v.cursor,
-		Refused: refused, Active: t.Def.Status == table.Active,
+		Refused: refused, Denied: refused != "" && !v.ahead, Active: t.Def.Status == table.Active,
 	})
 }
 

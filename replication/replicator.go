@@ -149,6 +149,9 @@ func belongs(t *table.Table, group string, peer aws.Cell) bool {
 // Deliver implements Peer: it puts a message where the link that it is for finds
 // it.
 func (r *Replicator) Deliver(from aws.Cell, m *Message) {
+	if !r.current(from, m) {
+		return
+	}
 	k := linkKey{table: m.Table, group: m.Group, peer: from}
 	switch m.Kind {
 	case Ack:
@@ -171,6 +174,27 @@ func withSender(m *Message, from aws.Cell) *Message {
 	c := *m
 	c.from = from
 	return &c
+}
+
+// send hands a message to the transport, for a table that is now a member of g.
+func (r *Replicator) send(g *table.Group, to aws.Cell, m *Message) {
+	from, peer := g.Member(r.cell), g.Member(to)
+	if from == nil || peer == nil {
+		return
+	}
+	m.FromSince, m.ToSince = from.Since, peer.Since
+	r.transport.Send(r.cell, to, m)
+}
+
+// current reports whether a message is from and for the members that the group
+// has now.
+func (r *Replicator) current(from aws.Cell, m *Message) bool {
+	t := r.engine.Table(m.Table)
+	if !belongs(t, m.Group, from) || !belongs(t, m.Group, r.cell) {
+		return false
+	}
+	g := t.Def.Group
+	return g.Member(from).Since == m.FromSince && g.Member(r.cell).Since == m.ToSince
 }
 
 func (r *Replicator) put(k linkKey, m *Message) {

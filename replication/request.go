@@ -228,7 +228,7 @@ func (r *Replicator) enter(d *table.Definition, g *table.Group) {
 	if d.Group != nil {
 		return
 	}
-	own := table.Member{Cell: r.cell, Status: table.Active, Since: r.clock.Now().UnixMicro()}
+	own := table.Member{Cell: r.cell, Status: table.Active, Since: d.CreatedAt}
 	d.Group = &table.Group{ID: g.ID, Kind: g.Kind, Members: []table.Member{own}}
 	if d.Stream == nil {
 		r.EnableStream(d, "NEW_AND_OLD_IMAGES")

@@ -48,6 +48,7 @@ type sender struct {
 	keptAt   time.Time
 	leave    permission
 	refused  string // Why the peer does not apply what comes, in its words.
+	denied   bool   // That it may not.
 	batches  int64
 	lost     bool // Cut off by retention: the peer must be seeded again.
 	shipped  int64
@@ -126,7 +127,7 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 
 // acknowledge takes in what the peer says that it has.
 func (s *sender) acknowledge(m *Message, now time.Time) {
-	s.heardAt, s.resend, s.refused = now, resendAfter, m.Refused
+	s.heardAt, s.resend, s.refused, s.denied = now, resendAfter, m.Refused, m.Denied
 	if m.To < s.acked {
 		return // An old one, that was overtaken.
 	}
@@ -231,7 +232,7 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 
 func (s *sender) transmit(t *table.Table, now time.Time, to kv.Position, entries []Entry) {
 	s.sentAt = now
-	s.r.transport.Send(s.r.cell, s.peer, &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries})
+	s.r.send(t.Def.Group, s.peer, &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries})
 }
 
 // keep moves the durable cursor of the log, now and then. It is never past what

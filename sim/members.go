@@ -80,9 +80,11 @@ func (w *world) join() {
 	}
 }
 
-// leave has a member leave that is not the source of others.
+// leave has a member leave that is not the source of others. Where a policy
+// forbids replication a member that leaves may take its last writes along, so
+// then none does.
 func (w *world) leave() {
-	if w.calm {
+	if w.calm || w.pick(func(c *cell) bool { return !c.up || (c.member() && !c.permitted()) }) != nil {
 		return
 	}
 	c := w.pick(func(c *cell) bool {
@@ -93,6 +95,12 @@ func (w *world) leave() {
 	}
 	w.trace("%v: leaves", c)
 	c.expect(c.call(func() error { return c.repl.Leave(w.ctx, c.table()) }), "DeleteTable")
+}
+
+// leaving reports whether some member is about to leave, or could be: a cell
+// that is down does not say.
+func (w *world) leaving() bool {
+	return w.pick(func(c *cell) bool { return !c.up || (c.member() && c.table().Def.Status == table.Deleting) }) != nil
 }
 
 // settle does what is left to do once faults have stopped: permissions are

@@ -215,7 +215,7 @@ func (w *world) disturb() {
 		}
 		w.trace("%v: clock is off by %v", c, c.skew)
 	}
-	if w.chance(w.Faults.Permission) {
+	if w.chance(w.Faults.Permission) && !w.leaving() {
 		if c := w.pick(func(c *cell) bool { return c.idle() && c.member() }); c != nil {
 			c.permit(w.rng.IntN(2) == 0)
 		}
