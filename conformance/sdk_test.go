@@ -144,3 +144,11 @@ func scanAll(ctx context.Context, t testing.TB, c *dynamodb.Client, table, index
 	}
 	return all
 }
+
+// putOnce writes item n of one partition without a retry.
+func putOnce(ctx context.Context, c *dynamodb.Client, n int) error {
+	_, err := c.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: aws.String("Orders"), Item: attributes{"id": str("1"), "seq": num(n)},
+	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	return err
+}
