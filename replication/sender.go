@@ -18,8 +18,10 @@ const (
 	windowBytes     = 2 << 20 // Sent and not acknowledged.
 	maxScan         = 20_000  // Entries of the log looked at for one batch.
 
-	resendAfter    = time.Second // Doubles up to resendAtMost while nothing comes back.
+	resendAfter    = time.Second // Before a way and back has been measured.
+	resendAtLeast  = 250 * time.Millisecond
 	resendAtMost   = 8 * time.Second
+	probeEvery     = 500 * time.Millisecond // A silent peer whose distance is known is tried at least so often.
 	contactEvery   = 5 * time.Second        // An idle link says that it is there.
 	checkAgain     = 500 * time.Millisecond // A denied link asks the policy again.
 	persistAckAt   = time.Second
@@ -42,7 +44,9 @@ type sender struct {
 	flight   []flight
 	bytes    int
 	resend   time.Duration
-	sentAt   time.Time // When anything was last sent.
+	rtt      time.Duration // From a batch to its acknowledgement, smoothed; zero before the first.
+	silent   bool          // The peer let a batch go unanswered: one batch at a time tries it.
+	sentAt   time.Time     // When anything was last sent.
 	heardAt  time.Time
 	persist  kv.Position // The position that is kept in the log's reader.
 	keptAt   time.Time
@@ -83,7 +87,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return now.Add(checkAgain), nil
 	}
 	s.overdue(now)
-	for !s.lost && s.bytes < windowBytes {
+	for !s.lost && s.bytes < s.window() {
 		sent, err := s.send(ctx, t, now)
 		if err != nil {
 			return now.Add(time.Second), err
@@ -127,7 +131,8 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 
 // acknowledge takes in what the peer says that it has.
 func (s *sender) acknowledge(m *Message, now time.Time) {
-	s.heardAt, s.resend, s.refused, s.denied = now, resendAfter, m.Refused, m.Denied
+	s.measure(m, now)
+	s.heardAt, s.resend, s.refused, s.denied = now, s.patience(), m.Refused, m.Denied
 	if m.To < s.acked {
 		return // An old one, that was overtaken.
 	}
@@ -163,12 +168,45 @@ func (s *sender) activate(ctx context.Context, t *table.Table, m *Message) error
 // messages that crossed.
 const gapWait = 200 * time.Millisecond
 
+// measure takes an acknowledgement for a measure of the way and back, unless the
+// batch was sent more than once.
+func (s *sender) measure(m *Message, now time.Time) {
+	if len(s.flight) > 0 && s.flight[0].to <= m.To && !s.silent {
+		sample := now.Sub(s.flight[0].at)
+		if s.rtt == 0 {
+			s.rtt = sample
+		}
+		s.rtt += (sample - s.rtt) / 8
+	}
+	s.silent = false
+}
+
+// patience is how long a batch may go unanswered.
+func (s *sender) patience() time.Duration {
+	if s.rtt == 0 {
+		return resendAfter
+	}
+	return min(max(4*s.rtt, resendAtLeast), resendAtMost)
+}
+
+// window is how many bytes may be in flight.
+func (s *sender) window() int {
+	if s.silent {
+		return 1
+	}
+	return windowBytes
+}
+
 // overdue goes back to what is acknowledged when nothing came back for long.
 func (s *sender) overdue(now time.Time) {
 	if len(s.flight) == 0 || now.Sub(s.flight[0].at) < s.resend {
 		return
 	}
-	s.resend = min(2*s.resend, resendAtMost)
+	limit := resendAtMost
+	if s.rtt > 0 {
+		limit = max(probeEvery, s.patience())
+	}
+	s.resend, s.silent = min(2*s.resend, limit), true
 	s.rewind()
 }
 
