@@ -164,6 +164,9 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	if d := decide(t.Def.Group.Kind, t.ARN, t.Policy, readData, []aws.Cell{k.r.cell, m.from}, t.Def.Name); !d.Allowed() || !belongs(t, k.group, m.from) {
 		return nil
 	}
+	if t.Def.Status == table.Creating {
+		return nil // It is being seeded itself, after it left and joined again.
+	}
 	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: m.Begin, Key: m.Key}
 	if m.Begin {
 		out.To = k.r.engine.Store().Durable()
@@ -221,12 +224,20 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	if err != nil {
 		return err
 	}
-	if _, err := k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
+	links, cursors := k.hold(cursors)
+	_, err = k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
 		w.Set(seedKey(k.table), b)
 		for _, c := range cursors {
 			w.Set(cursorKey(t, c.Cell), cursorValue(c.Position))
 		}
-	}); err != nil {
+	})
+	for i, l := range links {
+		if v, ok := l.work.(*receiver); ok && err == nil {
+			v.cursor, v.known, v.loaded = cursors[i].Position, true, true
+		}
+		l.mu.Unlock()
+	}
+	if err != nil {
 		return err
 	}
 	*s = next
@@ -236,6 +247,26 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	}
 	k.ask(t, now)
 	return nil
+}
+
+// hold locks the receivers that cursors are for, and returns both. A member
+// that joined while this one was being made may have been heard already, so that
+// its cursor is further on.
+func (k *keeper) hold(cursors []Cursor) ([]*link, []Cursor) {
+	var links []*link
+	var out []Cursor
+	for _, c := range cursors {
+		l := k.r.linkOf(linkKey{k.table, k.group, c.Cell, receiving})
+		if l == nil {
+			continue // It has left.
+		}
+		l.mu.Lock()
+		if v, ok := l.work.(*receiver); ok && v.known {
+			c.Position = max(c.Position, v.cursor)
+		}
+		links, out = append(links, l), append(out, c)
+	}
+	return links, out
 }
 
 // finish makes the table ready for use and tells the others.

@@ -129,7 +129,7 @@ func (r *Replicator) inspect(q *Request) (*Response, error) {
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status == table.Creating {
+	if t.Def.Status != table.Active {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	return &Response{Definition: t.Def}, nil
@@ -161,6 +161,9 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	}
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
+	}
+	if q.Member.Source == r.cell && t.Def.Status != table.Active {
+		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	if q.DryRun {
 		return &Response{}, nil
