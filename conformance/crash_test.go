@@ -55,6 +55,7 @@ func kills(t *testing.T) int {
 //   - in each index exactly what the table says;
 //   - in both replicas, once they have talked, the same items.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("HORTUS_SEED"); text != "" {
 		var err error
