@@ -35,7 +35,7 @@ func (s *story) scan(ctx context.Context, c *cell) (map[string]item, error) {
 				page, err := pages.NextPage(ctx)
 				mu.Lock()
 				if err != nil {
-					failed = errors.Join(failed, fmt.Errorf("Scan in %s: %w", c, err))
+					failed = errors.Join(failed, fmt.Errorf("scan in %s: %w", c, err))
 					mu.Unlock()
 					return
 				}
@@ -194,7 +194,7 @@ func queryIndex(ctx context.Context, c *cell, region string) (map[string]string,
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("Query on the index in %s: %w", c, err)
+			return nil, fmt.Errorf("query on the index in %s: %w", c, err)
 		}
 		for _, i := range page.Items {
 			out[item(i).key()] = item(i).canonical()

@@ -76,7 +76,7 @@ func (s *story) conflict(ctx context.Context) error {
 		want, fmt.Sprintf("%d keys; %s", agreed, fault))
 	s.report.verify(oneOfTwo == len(contests), fmt.Sprintf("the survivor is always one of the two (staging %d, prod %d, analytics %d)", wins["staging"], wins["prod"], wins["analytics"]),
 		want, fmt.Sprintf("%d keys", oneOfTwo))
-	s.figures.conflicts, s.figures.outdated = len(contests), after-before
+	s.figures.conflicts, s.figures.settled = len(contests), took
 	s.report.verify(after > before, fmt.Sprintf("the links counted %s arriving writes as outdated, and dropped them", count(after-before)),
 		"more than 0", count(after-before))
 	return nil
@@ -129,7 +129,7 @@ func (s *story) outcome(ctx context.Context, prefix string) (map[*cell]map[strin
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("Query in %s: %w", c, err)
+				return nil, fmt.Errorf("query in %s: %w", c, err)
 			}
 			for _, i := range page.Items {
 				out[c][item(i).key()] = item(i).text("by")
@@ -152,7 +152,7 @@ func (s *story) isolate(ctx context.Context) (err error) {
 		err = s.verifyDivergence(ctx)
 	}
 	for err == nil && time.Since(began) < s.pace.Isolation {
-		s.report.progress(int64(time.Since(began)/time.Millisecond), int64(s.pace.Isolation/time.Millisecond), "ms")
+		s.report.elapsed(began, s.pace.Isolation)
 		err = pause(ctx, progressEvery)
 	}
 	w, workErr := t.stop()
@@ -257,7 +257,7 @@ func (s *story) heal(ctx context.Context, region aws.Region, cut time.Duration) 
 			}
 		}
 	}
-	s.figures.converge = time.Since(healed)
+	s.figures.converge, s.figures.waiting = time.Since(healed), pending
 	s.report.verify(true, fmt.Sprintf("healed after %s with up to %s commits waiting; each side had all of the other's %s later", duration(cut), count(pending), duration(s.figures.converge)), "", "")
 	return nil
 }

@@ -98,11 +98,12 @@ func (s *story) probe(ctx context.Context, d time.Duration) (map[way][]time.Dura
 	var mu sync.Mutex
 	var failed error
 	out := map[way][]time.Duration{}
-	until := time.Now().Add(d)
+	began := time.Now()
 	var wg sync.WaitGroup
 	for _, of := range s.cells() {
 		wg.Go(func() {
-			for time.Now().Before(until) {
+			for time.Since(began) < d {
+				s.report.elapsed(began, d)
 				lags, err := s.probeOnce(ctx, of)
 				mu.Lock()
 				for w, lag := range lags {

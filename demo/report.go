@@ -22,7 +22,10 @@ type report struct {
 	began  time.Time
 	drawn  bool // A line of progress is on the screen.
 
+	drawnAt time.Time
+
 	held, broken int
+	fault        error // The first failure to write.
 }
 
 func newReport(o *Options) *report {
@@ -55,19 +58,26 @@ func (r *report) spell(s string) string {
 }
 
 var inASCII = strings.NewReplacer("→", "->", "µ", "u", "·", "-", "…", "...", "✓ ", "ok", "✗ ", "NO", "─", "-", "│", "|",
-	"┌", "+", "┬", "+", "┐", "+", "├", "+", "┼", "+", "┤", "+", "└", "+", "┴", "+", "┘", "+", "━", "#", "╌", ".")
+	"┌", "+", "┬", "+", "┐", "+", "├", "+", "┼", "+", "┤", "+", "└", "+", "┴", "+", "┘", "+")
 
 // line writes a line, over the progress if that is drawn.
 func (r *report) line(s string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clear()
-	fmt.Fprintln(r.out, strings.TrimRight(s, " "))
+	r.print(strings.TrimRight(s, " ") + "\n")
+}
+
+// print writes, with r.mu held. A report that cannot be written fails in the end.
+func (r *report) print(s string) {
+	if _, err := io.WriteString(r.out, s); err != nil && r.fault == nil {
+		r.fault = fmt.Errorf("demo: write the report: %w", err)
+	}
 }
 
 func (r *report) clear() {
 	if r.drawn {
-		fmt.Fprint(r.out, "\r\x1b[K")
+		r.print("\r\x1b[K")
 		r.drawn = false
 	}
 }
@@ -128,19 +138,37 @@ func (r *report) verify(ok bool, claim, want, got string) {
 	}
 }
 
-// progress draws how far something is, in place; nothing where the report does
-// not go to a terminal.
+// progress draws how much of something is done; see draw.
 func (r *report) progress(done, all int64, unit string) {
-	if !r.live || all <= 0 {
+	r.draw(float64(done)/float64(all), fmt.Sprintf("%s of %s %s", count(done), count(all), unit))
+}
+
+// elapsed draws how much of a time is over; see draw.
+func (r *report) elapsed(since time.Time, of time.Duration) {
+	past := min(time.Since(since), of)
+	r.draw(past.Seconds()/of.Seconds(), fmt.Sprintf("%.1f of %.1f s", past.Seconds(), of.Seconds()))
+}
+
+const (
+	barColumns = 30
+	drawEvery  = 50 * time.Millisecond
+)
+
+// draw shows a share, between 0 and 1, as a bar with a text behind, in place;
+// nothing where the report does not go to a terminal, or was drawn just now.
+func (r *report) draw(share float64, text string) {
+	if !r.live {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	const columns = 30
-	full := int(min(done, all) * columns / all)
-	bar := r.paint(cyan, strings.Repeat("━", full)) + r.paint(faint, strings.Repeat("╌", columns-full))
-	fmt.Fprintf(r.out, "\r%s%s %s of %s %s\x1b[K", strings.Repeat(" ", indent), bar, count(done), count(all), unit)
-	r.drawn = true
+	if time.Since(r.drawnAt) < drawEvery {
+		return
+	}
+	full := max(0, min(barColumns, int(share*barColumns)))
+	bar := r.paint(cyan, strings.Repeat("━", full)) + r.paint(faint, strings.Repeat("╌", barColumns-full))
+	r.print("\r" + strings.Repeat(" ", indent) + bar + " " + text + "\x1b[K")
+	r.drawn, r.drawnAt = true, time.Now()
 }
 
 // verdict ends the report.
@@ -155,7 +183,7 @@ func (r *report) verdict() error {
 	}
 	r.line("  " + r.paint(green, fmt.Sprintf("all %d checks held", all)) + r.paint(faint, fmt.Sprintf(" in %.1f s", took)))
 	r.line("")
-	return nil
+	return r.fault
 }
 
 // table writes rows under heads; all columns but the first are aligned to the

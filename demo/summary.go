@@ -9,14 +9,16 @@ import (
 
 // figures is what was measured.
 type figures struct {
-	load, seed, converge time.Duration
-	seeded               int64
-	work, isolated       work
-	probes               map[way][]time.Duration
-	links                map[way]hortusapi.Replication
-	conflicts            int
-	outdated             int64
-	items                int
+	load, seed     time.Duration
+	seeded         int64
+	work, isolated work // In all cells at once; while a Region was cut off.
+	probes         map[way][]time.Duration
+	links          map[way]hortusapi.Replication // After work.
+	conflicts      int
+	settled        time.Duration // From the last conflict until all agreed.
+	waiting        int64         // Commits that a link had not delivered before the heal, at most.
+	converge       time.Duration // From the heal until each side had all.
+	items          int           // Of each replica, at the last comparison.
 }
 
 // summary shows what was measured, as tables.
@@ -48,11 +50,11 @@ func (s *story) summary() {
 	perSecond := func(n int64, d time.Duration) string {
 		return fmt.Sprintf("%s items/s", count(int64(float64(n)/d.Seconds())))
 	}
-	s.report.table("Once", []string{"what", "took", ""}, [][]string{
-		{"load in staging, prod following", duration(f.load), perSecond(int64(len(s.source)), f.load)},
-		{"seed analytics while both wrote", duration(f.seed), perSecond(f.seeded, f.seed)},
-		{fmt.Sprintf("converge after %v of isolation", s.pace.Isolation), duration(f.converge), ""},
-		{fmt.Sprintf("%d conflicts", f.conflicts), "", fmt.Sprintf("%s outdated writes dropped", count(f.outdated))},
+	s.report.table("Beginnings and ends", []string{"what", "time", "count", "rate"}, [][]string{
+		{"load staging, prod following", duration(f.load), count(len(s.source)) + " items", perSecond(int64(len(s.source)), f.load)},
+		{"seed analytics, both others writing", duration(f.seed), count(f.seeded) + " items", perSecond(f.seeded, f.seed)},
+		{fmt.Sprintf("converge after %v of isolation", s.pace.Isolation), duration(f.converge), count(f.waiting) + " commits", ""},
+		{"settle writes to the same keys at once", duration(f.settled), count(f.conflicts) + " keys", ""},
 	})
 }
 

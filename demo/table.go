@@ -106,7 +106,7 @@ func (s *story) refuse(ctx context.Context) error {
 		fmt.Sprintf("account %s, which the policy does not name, may not join: %s", c.id.Account, code),
 		"AccessDeniedException", text(err))
 	if err != nil {
-		s.report.note("%s", shorten(errorMessage(err), 2*(width-indent)))
+		s.report.note("%s", errorMessage(err))
 	}
 	tables, err := c.db.ListTables(ctx, &dynamodb.ListTablesInput{})
 	if err != nil {
