@@ -88,7 +88,7 @@ func (a *API) projection(r *request) (*expr.Projection, error) {
 	if r.invalid != nil {
 		return nil, r.invalid
 	}
-	if err := r.scope.Check(); err != nil {
+	if err := r.checkPlaceholders(); err != nil {
 		return nil, err
 	}
 	e, err := a.expressions.Parse(expr.ProjectionKind, text.s)
@@ -172,7 +172,7 @@ func (a *API) bindWrite(r *request, kinds ...expr.Kind) error {
 	if r.invalid != nil {
 		return r.invalid
 	}
-	if err := r.scope.Check(); err != nil {
+	if err := r.checkPlaceholders(); err != nil {
 		return err
 	}
 	for _, k := range kinds {

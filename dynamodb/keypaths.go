@@ -49,13 +49,13 @@ func checkProjected(r *request, p *page) error {
 	if held == nil {
 		return nil
 	}
-	if r.choice.s == "ALL_ATTRIBUTES" && !p.Index.Local {
-		return aws.InvalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", p.Index.Name)
-	}
 	if p.condition != nil && p.Filter != nil {
 		if missing := notHeld(held, p.Filter.AttributeNames()); missing != "" {
 			return aws.InvalidParameter("Secondary index %s does not project one or more filter attributes: [%s]", p.Index.Name, missing)
 		}
+	}
+	if r.choice.s == "ALL_ATTRIBUTES" && !p.Index.Local {
+		return aws.InvalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", p.Index.Name)
 	}
 	if p.projection != nil && !p.Index.Local {
 		if missing := notHeld(held, p.projection.AttributeNames()); missing != "" {
@@ -70,19 +70,21 @@ func notHeld(held map[string]bool, names []string) string {
 	return strings.Join(missing, ", ")
 }
 
-// checkPaths checks the start key, the filter and the projection of a page
-// against the table.
+// checkPaths checks the filter and the projection of a page against the table,
+// and that the index can be read as is asked.
 func (p *page) checkPaths() error {
-	if err := p.CheckStart(p.condition != nil); err != nil {
-		return err
-	}
 	if p.Filter != nil {
 		if err := checkScalars(p.Table, p.Filter.Paths()); err != nil {
 			return err
 		}
 	}
 	if p.projection != nil {
-		return checkScalars(p.Table, p.projection.Paths())
+		if err := checkScalars(p.Table, p.projection.Paths()); err != nil {
+			return err
+		}
+	}
+	if p.Consistent && p.Index != nil && !p.Index.Local {
+		return aws.Validation("Consistent reads are not supported on global secondary indexes")
 	}
 	return nil
 }

@@ -70,6 +70,12 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	p.Keys = &keys
+	if err := p.checkKeyValues(schema); err != nil {
+		return err
+	}
+	if err := p.CheckStart(); err != nil {
+		return err
+	}
 	if p.Filter != nil {
 		if err := p.Filter.CheckNoKeys(schema); err != nil {
 			return err
@@ -78,21 +84,19 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 	if err := checkProjected(r, &p); err != nil {
 		return err
 	}
-	if err := checkKeyValues(schema, &keys); err != nil {
-		return err
-	}
 	return s.runPage(ctx, c, r, &p)
 }
 
 // checkKeyValues refuses operands that no key can have.
-func checkKeyValues(schema expr.KeySchema, k *expr.KeyRange) error {
+func (p *page) checkKeyValues(schema expr.KeySchema) error {
+	k := p.Keys
 	for i, v := range k.Hash {
-		if err := checkKeyValue(schema.Hash[i].Name, v); err != nil {
+		if err := p.checkKeyValue(schema.Hash[i].Name, v); err != nil {
 			return err
 		}
 	}
 	for i, v := range k.Equal {
-		if err := checkKeyValue(schema.Range[i].Name, v); err != nil {
+		if err := p.checkKeyValue(schema.Range[i].Name, v); err != nil {
 			return err
 		}
 	}
@@ -100,20 +104,23 @@ func checkKeyValues(schema expr.KeySchema, k *expr.KeyRange) error {
 		if v == nil {
 			continue
 		}
-		if err := checkKeyValue(schema.Range[len(k.Equal)].Name, v); err != nil {
+		if err := p.checkKeyValue(schema.Range[len(k.Equal)].Name, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkKeyValue(name string, v item.Value) error {
+func (p *page) checkKeyValue(name string, v item.Value) error {
 	if v.Type() == item.TypeN || len(v.Bytes()) > 0 {
 		return nil
 	}
 	kind := "string"
 	if v.Type() == item.TypeB {
 		kind = "binary"
+	}
+	if p.Index != nil {
+		return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, p.Index.Name, name)
 	}
 	return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", kind, name)
 }
@@ -133,11 +140,14 @@ func (a *API) scan(ctx context.Context, s *Service, c *api.Call) error {
 	if err := p.checkPaths(); err != nil {
 		return err
 	}
-	if err := checkProjected(r, &p); err != nil {
-		return err
-	}
 	if r.total.ok {
 		p.Segment, p.TotalSegments = int(r.segment.n), int(r.total.n)
+	}
+	if err := p.CheckStart(); err != nil {
+		return err
+	}
+	if err := checkProjected(r, &p); err != nil {
+		return err
 	}
 	return s.runPage(ctx, c, r, &p)
 }
@@ -170,7 +180,7 @@ func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
 		return err
 	}
 	if names || r.scope.Names != nil || r.scope.Values != nil {
-		if err := r.scope.Check(); err != nil {
+		if err := r.checkPlaceholders(); err != nil {
 			return err
 		}
 	}
@@ -239,17 +249,11 @@ func (s *Service) locate(c *api.Call, r *request, p *page) error {
 	if p.Index = t.Def.Index(r.index.s); p.Index == nil {
 		return aws.Validation("The table does not have the specified index: %s", r.index.s)
 	}
-	if r.consistent && !p.Index.Local {
-		return aws.Validation("Consistent reads are not supported on global secondary indexes")
-	}
 	return nil
 }
 
 // runPage runs a Query or Scan and answers. The items are written as they come.
 func (s *Service) runPage(ctx context.Context, c *api.Call, r *request, p *page) error {
-	if err := p.CheckStartRange(); err != nil {
-		return err
-	}
 	fetch := s.fetches(r, p)
 	c.Out = append(c.Out, '{')
 	if !p.count {

@@ -34,8 +34,9 @@ type request struct {
 	limit          number
 	segment, total number
 
-	legacy  []string // Parameters of before expressions that the request has.
-	invalid error    // The first attribute value that the shapes allow and AWS does not.
+	legacy   []string // Parameters of before expressions that the request has.
+	invalid  error    // The first attribute value that the shapes allow and AWS does not.
+	badValue error    // The same of ExpressionAttributeValues.
 
 	keys  []batchKeys
 	puts  []batchWrites
@@ -361,24 +362,33 @@ func (r *request) names() error {
 	})
 }
 
-// placeholders reads ExpressionAttributeValues.
+// placeholders reads ExpressionAttributeValues. A bad value counts as one.
 func (r *request) placeholders() error {
 	r.scope.Values = expr.Values{}
 	return r.entries(func(placeholder string) error {
 		start := len(r.buf)
-		var err error
-		r.buf, err = r.values.Value(&r.scan, r.buf)
+		buf, err := r.values.Value(&r.scan, r.buf)
 		if e, ok := err.(*aws.Error); ok && e.Code != "SerializationException" { //nolint:errorlint // As in note.
-			err = aws.Validation("ExpressionAttributeValues contains invalid value: %s for key %s", e.Message, placeholder)
+			if r.badValue == nil {
+				r.badValue = aws.Validation("ExpressionAttributeValues contains invalid value: %s for key %s", e.Message, placeholder)
+			}
+			buf, err = item.AppendNull(r.buf), nil
 		}
-		if err := r.note(err); err != nil {
+		if err != nil {
 			return err
 		}
-		if len(r.buf) > start {
-			r.scope.Values = append(r.scope.Values, expr.Value{Placeholder: placeholder, Value: r.buf[start:len(r.buf):len(r.buf)]})
-		}
+		r.buf = buf
+		r.scope.Values = append(r.scope.Values, expr.Value{Placeholder: placeholder, Value: buf[start:len(buf):len(buf)]})
 		return nil
 	})
+}
+
+// checkPlaceholders checks the names and values of expressions by themselves.
+func (r *request) checkPlaceholders() error {
+	if err := r.scope.Check(); err != nil {
+		return err
+	}
+	return r.badValue
 }
 
 // Sets of values of enumerated members, in the order in which AWS lists them.

@@ -247,13 +247,20 @@ func (b *bound) Paths() []item.Path { return b.paths }
 // mentions, each once.
 func (b *bound) AttributeNames() []string { return appendTopLevel(nil, b.paths) }
 
-// overlap refuses two paths of which one leads to or through the other's end,
-// and two that take one value for a list and for a map.
-func overlap(k Kind, paths []item.Path) error {
-	for i := 1; i < len(paths); i++ {
-		for j := i - 1; j >= 0; j-- {
+// resolve binds the paths that an expression writes or returns. Like AWS's
+// library (as DynamoDB Local has it) it begins with the last, and refuses one of
+// which another leads to or through the end, or that takes for a list what
+// another takes for a map.
+func (b *binder) resolve(slots []int32) ([]item.Path, error) {
+	paths := make([]item.Path, len(slots))
+	for i, slot := range slices.Backward(slots) {
+		if err := b.path(slot); err != nil {
+			return nil, err
+		}
+		paths[i] = b.paths[slot]
+		for _, later := range paths[i+1:] {
 			var fault string
-			switch relate(paths[j], paths[i]) {
+			switch relate(paths[i], later) {
 			case pathsOverlap:
 				fault = "overlap"
 			case pathsConflict:
@@ -261,11 +268,11 @@ func overlap(k Kind, paths []item.Path) error {
 			default:
 				continue
 			}
-			return invalid(k, "Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s",
-				fault, formatPath(paths[j]), formatPath(paths[i]))
+			return nil, invalid(b.e.kind, "Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s",
+				fault, formatPath(paths[i]), formatPath(later))
 		}
 	}
-	return nil
+	return paths, nil
 }
 
 type relation uint8

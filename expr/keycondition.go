@@ -188,14 +188,14 @@ func lowerTerms(terms []keyTerm, schema KeySchema) (KeyRange, error) {
 		return &terms[i]
 	}
 	r := KeyRange{Hash: make([]item.Value, 0, len(schema.Hash))}
+	if len(terms) > len(schema.Hash)+len(schema.Range) {
+		return r, errKeyCondition()
+	}
 	used := 0
 	for _, a := range schema.Hash {
 		t := find(a.Name)
-		switch {
-		case t == nil:
+		if t == nil {
 			return r, errMissedKey(a.Name)
-		case len(terms) > len(schema.Hash)+len(schema.Range):
-			return r, errKeyCondition()
 		}
 		if err := t.checkType(a); err != nil {
 			return r, err

@@ -1,8 +1,6 @@
 package expr
 
 import (
-	"slices"
-
 	"github.com/hortusdb/hortus/invariant"
 	"github.com/hortusdb/hortus/item"
 )
@@ -11,16 +9,10 @@ import (
 type Projection struct{ bound }
 
 // BindProjection binds a projection expression. No two of its paths overlap.
-// Like AWS's library (as DynamoDB Local has it) it resolves the last path first.
 func BindProjection(e *Expression, s *Scope) (*Projection, error) {
 	invariant.Assert(e.kind == ProjectionKind, "not a projection", "kind", e.kind)
 	b := newBinder(e, s)
-	for _, slot := range slices.Backward(e.project) {
-		if err := b.path(slot); err != nil {
-			return nil, err
-		}
-	}
-	if err := overlap(e.kind, b.paths); err != nil {
+	if _, err := b.resolve(e.project); err != nil {
 		return nil, err
 	}
 	return &Projection{bound: b.bound}, nil

@@ -17,19 +17,17 @@ type Update struct {
 }
 
 // BindUpdate binds an update expression. Like AWS (recorded) it resolves the
-// paths of all actions, then looks for overlaps, and then goes through the
-// actions' operands from the last to the first.
+// paths of all actions, then goes through the actions' operands, each from the
+// last to the first.
 func BindUpdate(e *Expression, s *Scope) (*Update, error) {
 	invariant.Assert(e.kind == UpdateKind, "not an update", "kind", e.kind)
 	b := newBinder(e, s)
-	targets := make([]item.Path, len(e.actions))
+	slots := make([]int32, len(e.actions))
 	for i := range e.actions {
-		if err := b.path(e.actions[i].path); err != nil {
-			return nil, err
-		}
-		targets[i] = b.paths[e.actions[i].path]
+		slots[i] = e.actions[i].path
 	}
-	if err := overlap(e.kind, targets); err != nil {
+	targets, err := b.resolve(slots)
+	if err != nil {
 		return nil, err
 	}
 	for i := len(e.actions) - 1; i >= 0; i-- {

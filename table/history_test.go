@@ -297,11 +297,7 @@ func (h *history) query(d *datadriven.TestData, t *table.Table) (string, error) 
 			p.After = decodeItem(h.t, l[1])
 		}
 	}
-	err := p.CheckStart(d.Cmd == "query")
-	if err == nil {
-		err = p.CheckStartRange()
-	}
-	if err != nil {
+	if err := p.CheckStart(); err != nil {
 		return "", err
 	}
 	var b strings.Builder

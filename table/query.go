@@ -142,15 +142,15 @@ var (
 	errScanStartKey = aws.Validation("The provided starting key is invalid: The provided key element does not match the schema")
 )
 
-// CheckStart returns AWS's error for an ExclusiveStartKey that is no key of the
-// table or the index. The text is another for a Query.
-func (p *Page) CheckStart(isQuery bool) error {
+// CheckStart returns AWS's error for an ExclusiveStartKey that cannot have come
+// from this query. Keys is set before.
+func (p *Page) CheckStart() error {
 	if p.After == nil {
 		return nil
 	}
-	bad := errScanStartKey
-	if isQuery {
-		bad = errStartKey
+	bad := errStartKey
+	if p.Keys == nil {
+		bad = errScanStartKey
 	}
 	names := p.keyNames()
 	if p.After.Len() != len(names) {
@@ -163,18 +163,20 @@ func (p *Page) CheckStart(isQuery bool) error {
 			return bad
 		}
 	}
-	return nil
+	return p.checkStartRange()
 }
 
-// CheckStartRange returns AWS's error for an ExclusiveStartKey outside of what
-// Keys ask for. CheckStart comes first.
-func (p *Page) CheckStartRange() error {
-	if p.After == nil || p.Keys == nil {
-		return nil
-	}
+// checkStartRange returns AWS's error for a start key outside of the query.
+func (p *Page) checkStartRange() error {
 	pos, ok := p.startKey()
 	if !ok {
 		return errStartKey
+	}
+	if p.Keys == nil {
+		if r := p.segmentBounds(p.partition()); bytes.Compare(pos, r.Low) < 0 || (r.High != nil && bytes.Compare(pos, r.High) >= 0) {
+			return aws.Validation("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: %d Segment: %d", p.TotalSegments, p.Segment)
+		}
+		return nil
 	}
 	whole := *p
 	whole.After = nil

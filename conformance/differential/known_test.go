@@ -79,14 +79,104 @@ var explained = []known{
 	{
 		"expressions before tables and keys", "recorded: what a request says by itself is checked before what it meets",
 		func(d *difference) bool {
-			return says(d.ours, expressions, placeholder) && says(d.local, localMissing, localName, localNullKey, localNullItem, localKey)
+			return says(d.ours, expressions, placeholder, `^ALL_PROJECTED_ATTRIBUTES can be used only when Querying`, `^The (Total)?Segments? parameter is`) && says(d.local, localData)
+		},
+	},
+	{
+		"tables before keys", "recorded: what there is is looked for first; UNCONFIRMED for PutItem",
+		func(d *difference) bool { return says(d.ours, oursMissing) && says(d.local, localKey) },
+	},
+	{
+		"attribute values before expressions", "known from the live service, but for start keys",
+		func(d *difference) bool {
+			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder)
+		},
+	},
+	{
+		"size as a name", "documented: SIZE is a reserved word; DynamoDB Local takes it for a name at times",
+		func(d *difference) bool { return says(d.ours, `(?i)reserved keyword: size$`) },
+	},
+	{
+		"which segment a key is in", "documented: hashing is the service's own matter",
+		func(d *difference) bool {
+			return says(d.local, `^Exclusive start key must lie within the segment$`) || says(d.ours, `Please use ExclusiveStartKey with correct Segment`)
+		},
+	},
+	{
+		"a computed index key of another type", "documented: an index's key has its type; DynamoDB Local looks only at what is given",
+		func(d *difference) bool {
+			return d.call.operation == "UpdateItem" && d.local.ok() && says(d.ours, `Type mismatch for Index Key `)
+		},
+	},
+	{
+		"which path into a key is told", "UNCONFIRMED: ours is the first of the text",
+		func(d *difference) bool {
+			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, `^Key attributes must be scalars`)
+		},
+	},
+	{
+		"a nested path in a key condition", "recorded: Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested attributes",
+		func(d *difference) bool {
+			return says(d.ours, `^Invalid KeyConditionExpression: KeyConditionExpressions cannot have conditions on nested`)
+		},
+	},
+	{
+		"two faulty maps of placeholders", "UNCONFIRMED: ours is names before values",
+		func(d *difference) bool {
+			return says(d.ours, `^ExpressionAttributeNames contains invalid`) && says(d.local, `^ExpressionAttributeValues contains invalid`)
+		},
+	},
+	{
+		"an update of an index that is missing", "known from the live service: ResourceNotFoundException",
+		func(d *difference) bool {
+			return says(d.local, `^Invalid global secondary index name$`) && says(d.ours, `^Requested resource not found: Index`)
+		},
+	},
+	{
+		"an update of a key before its condition", "UNCONFIRMED: what a request says is checked before the item is read",
+		func(d *difference) bool {
+			return d.local.kind == "ConditionalCheckFailedException" && says(d.ours, `This attribute is part of the key$`, `^Key attributes must be scalars`)
+		},
+	},
+	{
+		"the text for too many digits", "recorded: Attempting to store more than 38 significant digits in a Number",
+		func(d *difference) bool {
+			return says(d.local, `^DynamoDB only supports precision up to 38 digits$`) && says(d.ours, `^Attempting to store more than 38 significant digits in a Number$`)
+		},
+	},
+	{
+		"a batch of nothing", "recorded: The requestItems parameter is required for BatchGetItem",
+		func(d *difference) bool { return says(d.local, `^BatchGetItem must have some requests set$`) },
+	},
+	{
+		"redundant parentheses in what cannot be parsed", "UNCONFIRMED: whether the syntax or they come first",
+		func(d *difference) bool {
+			return says(d.local, `redundant parentheses`) && says(d.ours, `Syntax error`)
+		},
+	},
+	{
+		"a change of a table that is missing", "recorded for replicas: what a request says is checked first",
+		func(d *difference) bool {
+			return d.call.operation == "UpdateTable" && says(d.local, localMissing) && d.ours.kind == "ValidationException"
+		},
+	},
+	{
+		"indexes of a table that is there", "not built yet",
+		func(d *difference) bool {
+			return d.call.operation == "UpdateTable" && says(d.ours, `^Adding an index to an existing table`)
 		},
 	},
 	{
 		"the text for a key of another type", "recorded: the texts name the key, or the schema",
 		func(d *difference) bool {
-			return says(d.local, `Type mismatch for (key|Index Key)$`, `^Invalid attribute value type$`, `^One of the required keys was not given a value$`) &&
+			return says(d.local, `Type mismatch for (key|Index Key)$`, `^Invalid attribute value type$`, `^Type mismatch for attribute to update$`, `^One of the required keys was not given a value$`) &&
 				says(d.ours, `Type mismatch for (key|Index Key) `, `^The provided key element does not match the schema$`, `Missing the key `, `^The provided starting key is invalid`)
+		},
+	},
+	{
+		"the text for a table that exists", "recorded: Table already exists",
+		func(d *difference) bool {
+			return says(d.local, `^Cannot create preexisting table$`) && says(d.ours, `^Table already exists: `)
 		},
 	},
 	{
@@ -98,7 +188,7 @@ var explained = []known{
 	{
 		"the text for a scan's segments", "recorded: zero-based and less than TotalSegments",
 		func(d *difference) bool {
-			return says(d.local, `at 'segment' failed`) && says(d.ours, `^The Segment parameter is zero-based`)
+			return says(d.local, `at 'segment' failed`, `^If (total segments|a particular segment|segment) is specified`) && says(d.ours, `^The (Total)?Segments? parameter is`)
 		},
 	},
 	{
@@ -168,9 +258,9 @@ var explained = []known{
 		func(d *difference) bool { return says(d.local, localTables...) && d.ours.kind == "ValidationException" },
 	},
 	{
-		"tables that DynamoDB Local takes", "recorded: attributes that are no key, and throughput in on-demand mode, are refused",
+		"tables that DynamoDB Local takes", "recorded: attributes that are no key, throughput in on-demand mode, empty lists, and changes that go alone",
 		func(d *difference) bool {
-			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
 		},
 	},
 	{
@@ -179,7 +269,10 @@ var explained = []known{
 	},
 }
 
-const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update`
+const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update|^DynamoDB only supports precision up to 38|^Number (over|under)flow|significant digits`
+
+// localData are texts of DynamoDB Local about what a request meets.
+const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must`
 
 const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|Type mismatch for key$|^One of the required keys`
 
@@ -190,5 +283,8 @@ var localTables = []string{
 	`^The number of attributes in key schema must match`, `^(GSI|LSI) list is empty/invalid`,
 	`^Invalid StreamViewType`, `^No provisioned throughput specified for the table`, `^Attribute name must be specified`,
 	`^One or more keys is not specified as being hash or range`,
-	`^Invalid table/index name`,
+	`^Invalid table/index name`, `^Too many hash keys specified`, `^No provisioned throughput specified for the global`,
+	`^Local Secondary indices are not allowed on hash tables`, `^Cannot have more than \d+ (local|global) secondary indexes`,
+	`^Table has no stream to disable$`, `^Indexes must have a projection specified`, `^Two (local|global) secondary indices have the same name`,
+	`^Key Schema too big`,
 }
