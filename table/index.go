@@ -56,11 +56,11 @@ func newIndex(d *Definition, x *Index) (index, error) {
 }
 
 // CheckIndexKeys returns AWS's error for an item whose attributes cannot be the
-// keys of the table's indexes: of another type, or empty.
+// keys of the table's indexes: of another type, empty, or too long.
 func (t *Table) CheckIndexKeys(it item.Item) error {
 	for i := range t.indexes {
 		x := &t.indexes[i]
-		for _, a := range slices.Concat(x.hash, x.rng) {
+		for n, a := range slices.Concat(x.hash, x.rng) {
 			v, ok := it.Get(a.name)
 			if !ok {
 				continue
@@ -74,6 +74,13 @@ func (t *Table) CheckIndexKeys(it item.Item) error {
 					kind = "binary"
 				}
 				return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, x.def.Name, a.name)
+			}
+			limit := MaxHashKey
+			if n >= len(x.hash) {
+				limit = MaxRangeKey
+			}
+			if a.typ != item.TypeN && len(v.Bytes()) > limit { // The text is known from the live service.
+				return aws.InvalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d bytes IndexName: %s", a.name, len(v.Bytes()), limit, x.def.Name)
 			}
 		}
 	}
