@@ -89,7 +89,7 @@ var explained = []known{
 	{
 		"attribute values before expressions", "known from the live service, but for start keys",
 		func(d *difference) bool {
-			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder)
+			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder, localMissing)
 		},
 	},
 	{
@@ -105,7 +105,7 @@ var explained = []known{
 	{
 		"a computed index key of another type", "documented: an index's key has its type; DynamoDB Local looks only at what is given",
 		func(d *difference) bool {
-			return d.call.operation == "UpdateItem" && d.local.ok() && says(d.ours, `Type mismatch for Index Key `)
+			return d.call.operation == "UpdateItem" && d.local.ok() && says(d.ours, `Type mismatch for Index Key `, `Size limit exceeded for Index Key `)
 		},
 	},
 	{
@@ -224,7 +224,8 @@ var explained = []known{
 	{
 		"the text for a key that is too long", "known from the live service: Size of hashkey has exceeded ...",
 		func(d *difference) bool {
-			return says(d.local, `^Hash primary key values must be under 2048 bytes`) && says(d.ours, `^One or more parameter values were invalid: Size of (hash|range)key has exceeded`)
+			return says(d.local, `^Hash primary key values must be under 2048 bytes`) && says(d.ours, `^One or more parameter values were invalid: (Size of hashkey|Aggregated size of all range keys) has exceeded`) ||
+				says(d.local, `invalid: Size limit exceeded$`) && says(d.ours, `Size limit exceeded for Index Key `)
 		},
 	},
 	{
@@ -236,6 +237,30 @@ var explained = []known{
 	{
 		"which paths overlap", "documented: the message names the two that do; DynamoDB Local names a neighbour",
 		func(d *difference) bool { return says(d.local, `paths overlap`) && says(d.ours, `paths overlap`) },
+	},
+	{
+		"paths into keys after the key", "UNCONFIRMED",
+		func(d *difference) bool {
+			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, localKey, `^One or more parameter values were invalid: `)
+		},
+	},
+	{
+		"which fault of a batch comes first", "UNCONFIRMED: ours are the items', then what is there twice",
+		func(d *difference) bool {
+			return says(d.local, `^Provided list of item keys contains duplicates$`) && strings.HasPrefix(d.call.operation, "Batch") && !d.ours.ok()
+		},
+	},
+	{
+		"the type and the size of an operand", "UNCONFIRMED: ours is the type first",
+		func(d *difference) bool {
+			return says(d.local, `^One or more parameter values were invalid: Aggregated size`) && says(d.ours, `Condition parameter type does not match`)
+		},
+	},
+	{
+		"how a number is printed", "documented: numbers are normalized; DynamoDB Local prints what came",
+		func(d *difference) bool {
+			return says(d.local, `AttributeValue: \{N:`) && says(d.ours, `AttributeValue: \{N:`) && specifics.ReplaceAllString(d.local.message, "") == specifics.ReplaceAllString(d.ours.message, "")
+		},
 	},
 	{
 		"how a binary is printed", "UNCONFIRMED: DynamoDB Local prints a Java object",
@@ -272,7 +297,7 @@ var explained = []known{
 const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update|^DynamoDB only supports precision up to 38|^Number (over|under)flow|significant digits`
 
 // localData are texts of DynamoDB Local about what a request meets.
-const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must`
+const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain`
 
 const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|Type mismatch for key$|^One of the required keys`
 
@@ -286,5 +311,5 @@ var localTables = []string{
 	`^Invalid table/index name`, `^Too many hash keys specified`, `^No provisioned throughput specified for the global`,
 	`^Local Secondary indices are not allowed on hash tables`, `^Cannot have more than \d+ (local|global) secondary indexes`,
 	`^Table has no stream to disable$`, `^Indexes must have a projection specified`, `^Two (local|global) secondary indices have the same name`,
-	`^Key Schema too big`,
+	`^Key Schema too big`, `^GlobalSecondaryIndex count exceeds the per-table limit$`,
 }

@@ -56,8 +56,8 @@ func (g *generator) next() *call {
 	for range pick(g, 0, 0, 0, 0, 1, 1, 1, 2) {
 		g.damage(c)
 	}
-	if c.operation == "CreateTable" && c.request["TableName"] == "missing" {
-		c.request["TableName"] = name // It is to stay missing.
+	if now := c.request["TableName"]; c.schema == nil && (now == "missing" || now == "users") {
+		c.request["TableName"] = name // The one is to stay missing, the other to stay.
 	}
 	return c
 }
