@@ -36,6 +36,11 @@ type Engine struct {
 	mark    sync.Mutex // Guards marked.
 	marked  clock.Timestamp
 	scratch sync.Pool // *writeScratch
+
+	transactions sync.Pool     // *transactScratch
+	tokens       atomic.Uint64 // How many idempotency tokens came.
+	sweeping     sync.Mutex    // Guards swept.
+	swept        int64         // Tokens of before this time are gone; in microseconds since 1970.
 }
 
 // Options are what an engine needs from outside.
@@ -53,6 +58,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		decoder: conflict.NewDecoder(o.Cell),
 	}
 	e.scratch.New = func() any { return new(writeScratch) }
+	e.transactions.New = func() any { return new(transactScratch) }
 	if err := e.restoreClock(ctx); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ const (
 	rowPrefix       = 'd' // Items, tombstones and index entries.
 	tombstonePrefix = 'x' // The tombstones of a table, by version.
 	clockKey        = "t" // A reading that the hybrid clock has passed.
+	tokenPrefix     = 'i' // The idempotency tokens of transactions, by account and token.
+	expiryPrefix    = 'j' // The same by time, for the sweep.
 )
 
 const (

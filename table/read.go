@@ -45,12 +45,22 @@ type Lookup struct {
 // GetMany calls fn for each lookup with its item, nil where there is none, as of
 // one point in time. The items are valid only until fn returns.
 func (e *Engine) GetMany(ctx context.Context, lookups []Lookup, fn func(i int, it item.Item) error) error {
-	keys := make([][]byte, len(lookups))
 	consistent := false
-	for i, l := range lookups {
-		keys[i] = l.Table.appendRowKey(nil, l.Key)
-		consistent = consistent || l.Consistent
+	for i := range lookups {
+		consistent = consistent || lookups[i].Consistent
 	}
+	return e.getMany(ctx, lookups, rowKeys(lookups), consistent, fn)
+}
+
+func rowKeys(lookups []Lookup) [][]byte {
+	keys := make([][]byte, len(lookups))
+	for i := range lookups {
+		keys[i] = lookups[i].Table.appendRowKey(nil, lookups[i].Key)
+	}
+	return keys
+}
+
+func (e *Engine) getMany(ctx context.Context, lookups []Lookup, keys [][]byte, consistent bool, fn func(i int, it item.Item) error) error {
 	var bad error
 	at, err := e.store.GetMany(ctx, keys, func(i int, value []byte) {
 		if bad != nil {

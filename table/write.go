@@ -6,6 +6,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
@@ -20,6 +21,7 @@ const (
 	Put Kind = iota
 	Update
 	Delete
+	Check // Only tests its condition. Part of transactions alone.
 )
 
 // Write is one write of one item, its result included. The slices that it
@@ -110,18 +112,8 @@ func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) 
 	if t.retired.Load() {
 		return errRetired
 	}
-	old, err := decodeRow(stored, e.decoder)
+	old, err := e.prepare(w, s, stored)
 	if err != nil {
-		return err
-	}
-	if stored != nil && !t.holds(old.Item, w.Key) {
-		return errCollision
-	}
-	w.before(old)
-	if w.Condition != nil && !w.Condition.Eval(existing(old)) {
-		return ErrConditionFailed
-	}
-	if s.next, err = w.after(s, old); err != nil {
 		return err
 	}
 	if !old.exists && w.Kind == Delete {
@@ -133,10 +125,35 @@ func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) 
 		}
 		return nil // A no-op makes no version (recorded).
 	}
-	s.key = t.KeyItem(s.key[:0], w.Key)
-	c := change{table: t, rowKey: s.rowKey, key: s.key, old: old, cause: changelog.Client}
+	e.put(w, s, old, s.rowKey, e.hybrid.After(old.Version.Time), 0, kw)
+	return nil
+}
+
+// prepare works out what a write does to what is stored: it tests the condition
+// and makes the image after.
+func (e *Engine) prepare(w *Write, s *writeScratch, stored []byte) (row, error) {
+	old, err := decodeRow(stored, e.decoder)
+	if err != nil {
+		return old, err
+	}
+	if stored != nil && !w.Table.holds(old.Item, w.Key) {
+		return old, errCollision
+	}
+	w.before(old)
+	if w.Condition != nil && !w.Condition.Eval(existing(old)) {
+		return old, ErrConditionFailed
+	}
+	s.next, err = w.after(s, old)
+	return old, err
+}
+
+// put commits a prepared write with the time of its version. tx is that of its
+// transaction, zero outside.
+func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock.Timestamp, tx uint64, kw *kv.Writes) {
+	s.key = w.Table.KeyItem(s.key[:0], w.Key)
+	c := change{table: w.Table, rowKey: rowKey, key: s.key, old: old, cause: changelog.Client, tx: tx}
 	c.next = conflict.State{
-		Version: conflict.Version{Time: e.hybrid.After(old.Version.Time), Cell: e.cell},
+		Version: conflict.Version{Time: at, Cell: e.cell},
 		Deleted: w.Kind == Delete,
 		Item:    w.New,
 	}
@@ -144,7 +161,6 @@ func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) 
 		c.next.Item = s.key
 	}
 	commit(kw, &s.commit, &c, w.touch())
-	return nil
 }
 
 // errCollision reports two partition keys with one hash. It has never been
@@ -177,7 +193,7 @@ func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
 	switch w.Kind {
 	case Put:
 		w.New = w.Item
-	case Delete:
+	case Delete, Check:
 		w.New, w.NewSize = nil, 0
 		return next, nil
 	case Update:

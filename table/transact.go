@@ -1,0 +1,223 @@
+package table
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/kv"
+)
+
+// Transaction is several writes, of any tables of the cell, of which all are
+// done or none. What it reads and what it writes is at one point in time,
+// serializable with every other write and every other transaction.
+type Transaction struct {
+	Writes []*Write // No two of one item. Their results are valid when the transaction was done now.
+	Token  *Token   // Nil where the transaction has none.
+
+	// Errors says of each write what is wrong with it, in the client's terms. A
+	// write that has one already is not looked at, and cancels the transaction.
+	Errors []error
+}
+
+// ErrCanceled says that nothing was done, and that Transaction.Errors says why.
+var ErrCanceled = errors.New("table: the transaction is canceled")
+
+// errSameItem is AWS's answer to a transaction that names an item twice.
+var errSameItem = aws.Validation("Transaction request cannot include multiple operations on one item")
+
+// transactScratch is the memory of one transaction, reused by later ones.
+type transactScratch struct {
+	write    writeScratch
+	keys     []byte
+	rowKeys  [][]byte // By write; nil for one that has an error already.
+	slots    []int    // By write: where its value is among those of the plan.
+	sorted   [][]byte
+	plan     kv.Plan
+	gates    []pass
+	olds     []row
+	token    tokenScratch
+	canceled bool
+}
+
+// Transact runs a transaction. It returns when the result is durable; so is a
+// cancellation.
+func (e *Engine) Transact(ctx context.Context, tx *Transaction) error {
+	if tx.Token != nil {
+		if err := e.sweepNow(ctx); err != nil {
+			return err
+		}
+	}
+	s := e.transactions.Get().(*transactScratch)
+	defer e.transactions.Put(s)
+	for {
+		if err := s.prepare(tx); err != nil {
+			return err
+		}
+		at, err := e.store.Update(ctx, s.plan, func(values [][]byte, kw *kv.Writes) error {
+			return e.transact(tx, s, values, kw)
+		})
+		for _, g := range s.gates {
+			g.leave(at)
+		}
+		clear(s.olds) // They point into what the store has taken back.
+		switch {
+		case err == nil && s.canceled:
+			return ErrCanceled
+		case !errors.Is(err, errRetired):
+			return err
+		}
+		for i, w := range tx.Writes {
+			if s.rowKeys[i] == nil {
+				continue
+			}
+			if err := e.renew(&w.Table); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// prepare works out the plan, and enters the gates of the tables.
+func (s *transactScratch) prepare(tx *Transaction) error {
+	n := len(tx.Writes)
+	s.keys, s.rowKeys, s.slots, s.gates = s.keys[:0], slices.Grow(s.rowKeys[:0], n)[:n], slices.Grow(s.slots[:0], n)[:n], s.gates[:0]
+	s.olds = slices.Grow(s.olds[:0], n)[:n]
+	p := &s.plan
+	p.Guard, p.Read, p.Write = p.Guard[:0], p.Read[:0], p.Write[:0]
+	for i, w := range tx.Writes {
+		s.rowKeys[i], s.slots[i] = nil, -1
+		if tx.Errors[i] != nil {
+			continue
+		}
+		s.keys, s.rowKeys[i] = appendBehind(s.keys, w)
+		if w.Kind == Check {
+			s.slots[i] = len(p.Read)
+			p.Read = append(p.Read, s.rowKeys[i])
+		} else {
+			s.slots[i] = len(p.Write)
+			p.Write = append(p.Write, s.rowKeys[i])
+		}
+	}
+	s.sorted = append(append(s.sorted[:0], p.Read...), p.Write...)
+	if !distinct(s.sorted) {
+		return errSameItem
+	}
+	var last *Table
+	for i, w := range tx.Writes {
+		if s.slots[i] < 0 {
+			continue
+		}
+		if w.Kind != Check {
+			s.slots[i] += len(p.Read)
+		}
+		if w.Table != last {
+			p.Guard = append(p.Guard, w.Table.guard[0])
+			s.gates = append(s.gates, w.Table.enter())
+			last = w.Table
+		}
+	}
+	if tx.Token != nil {
+		s.token.key = tx.Token.appendKey(s.token.key[:0])
+		p.Write = append(p.Write, s.token.key)
+	}
+	return nil
+}
+
+// appendBehind appends a write's row key and returns it, too. Keys appended
+// earlier stay where they are, also when dst moves.
+func appendBehind(dst []byte, w *Write) ([]byte, []byte) {
+	start := len(dst)
+	dst = w.Table.appendRowKey(dst, w.Key)
+	return dst, dst[start:len(dst):len(dst)]
+}
+
+// distinct sorts keys, and reports whether no two are the same.
+func distinct(keys [][]byte) bool {
+	slices.SortFunc(keys, bytes.Compare)
+	for i := 1; i < len(keys); i++ {
+		if bytes.Equal(keys[i-1], keys[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// transact is what a transaction does under the locks of its keys.
+func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, kw *kv.Writes) error {
+	s.canceled = false
+	for i, w := range tx.Writes {
+		if s.slots[i] >= 0 && w.Table.retired.Load() {
+			return errRetired
+		}
+	}
+	if tx.Token != nil {
+		if err := e.consult(tx.Token, &s.token, values[len(values)-1]); err != nil || tx.Token.Replayed {
+			return err
+		}
+	}
+	var latest clock.Timestamp // Of what is replaced.
+	for i, w := range tx.Writes {
+		if s.slots[i] < 0 {
+			s.canceled = true
+			continue
+		}
+		old, err := e.prepare(w, &s.write, values[s.slots[i]])
+		if _, ok := errors.AsType[*aws.Error](err); err != nil && !ok {
+			return err
+		}
+		s.olds[i], tx.Errors[i] = old, err
+		s.canceled = s.canceled || err != nil
+		if old.Version.Time.Compare(latest) > 0 {
+			latest = old.Version.Time
+		}
+	}
+	if !s.canceled {
+		e.putAll(tx, s, latest, kw)
+	}
+	if tx.Token != nil {
+		e.keep(tx, s, kw)
+	}
+	if kw.Len() == 0 && s.canceled {
+		return ErrCanceled
+	}
+	return nil
+}
+
+// putAll commits all writes as of one time. Unlike a write on its own, one that
+// changes nothing makes a version all the same (recorded); a Delete of nothing
+// does not.
+func (e *Engine) putAll(tx *Transaction, s *transactScratch, latest clock.Timestamp, kw *kv.Writes) {
+	at := e.hybrid.After(latest)
+	for i, w := range tx.Writes {
+		if w.Kind == Check || (w.Kind == Delete && !s.olds[i].exists) {
+			continue
+		}
+		e.put(w, &s.write, s.olds[i], s.rowKeys[i], at, transactionID(at), kw)
+	}
+}
+
+// logicalBits is how many stamps a microsecond has room for in a transaction's
+// id; more run on into the next, as the clock has left those unused.
+const logicalBits = 12
+
+// transactionID makes the id of a transaction out of its time, which no other
+// transaction of the cell has.
+func transactionID(at clock.Timestamp) uint64 {
+	return uint64(at.Wall)<<logicalBits + uint64(at.Logical)
+}
+
+// TransactGet calls fn for each lookup with its item, nil where there is none, as
+// of one point in time, and durable. The items are valid only until fn returns.
+// No two lookups may be of one item.
+func (e *Engine) TransactGet(ctx context.Context, lookups []Lookup, fn func(i int, it item.Item) error) error {
+	keys := rowKeys(lookups)
+	if !distinct(slices.Clone(keys)) {
+		return errSameItem
+	}
+	return e.getMany(ctx, lookups, keys, true, fn)
+}
