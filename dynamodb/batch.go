@@ -176,7 +176,7 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	for i := range r.keys {
 		b := &r.keys[i]
 		total += len(b.keys)
-		one := request{scope: b.scope}
+		one := single{scope: b.scope}
 		one.expressions[expr.ProjectionKind] = b.projection
 		var err error
 		if projections[i], err = a.projection(&one); err != nil {
@@ -347,7 +347,7 @@ func (b *batchKeys) appendHead(dst []byte) []byte {
 }
 
 func appendUsages(dst []byte, usages []usage, detail string) []byte {
-	dst = append(dst, `,"ConsumedCapacity":[`...)
+	dst = append(appendMember(dst, `"ConsumedCapacity":`), '[')
 	for i := range usages {
 		if i > 0 {
 			dst = append(dst, ',')

@@ -41,7 +41,15 @@ type usage struct {
 	table   string // As the request names it.
 	units   float64
 	indexes []indexUsage
+	also    string // In a transaction: the member, read or write units, that repeats each figure.
 }
+
+// The members of a transaction's ConsumedCapacity (recorded: each of its parts
+// has one).
+const (
+	alsoRead  = `"ReadCapacityUnits":`
+	alsoWrite = `"WriteCapacityUnits":`
+)
 
 type indexUsage struct {
 	name  string
@@ -83,11 +91,9 @@ func (u *usage) append(dst []byte, detail string) []byte {
 	}
 	dst = append(dst, `{"TableName":`...)
 	dst = jsonscan.AppendString(dst, u.table)
-	dst = append(dst, `,"CapacityUnits":`...)
-	dst = appendUnits(dst, total)
+	dst = u.appendFigure(append(dst, ','), total)
 	if detail == "INDEXES" {
-		dst = append(dst, `,"Table":{"CapacityUnits":`...)
-		dst = append(appendUnits(dst, u.units), '}')
+		dst = append(u.appendFigure(append(dst, `,"Table":{`...), u.units), '}')
 		slices.SortFunc(u.indexes, func(a, b indexUsage) int { return strings.Compare(a.name, b.name) })
 		dst = u.appendIndexes(dst, `,"LocalSecondaryIndexes":{`, true)
 		dst = u.appendIndexes(dst, `,"GlobalSecondaryIndexes":{`, false)
@@ -108,11 +114,20 @@ func (u *usage) appendIndexes(dst []byte, open string, local bool) []byte {
 		}
 		first = false
 		dst = jsonscan.AppendString(dst, x.name)
-		dst = append(dst, `:{"CapacityUnits":`...)
-		dst = append(appendUnits(dst, x.units), '}')
+		dst = append(u.appendFigure(append(dst, `:{`...), x.units), '}')
 	}
 	if !first {
 		dst = append(dst, '}')
+	}
+	return dst
+}
+
+// appendFigure writes the members that say one number of units.
+func (u *usage) appendFigure(dst []byte, units float64) []byte {
+	dst = appendUnits(append(dst, `"CapacityUnits":`...), units)
+	if u.also != "" {
+		dst = append(append(dst, ','), u.also...)
+		dst = appendUnits(dst, units)
 	}
 	return dst
 }

@@ -66,6 +66,8 @@ func (a *API) Operations() []*Operation {
 		{Name: "Scan", CrossAccount: true, Decode: a.decodeScan, Run: a.scan},
 		{Name: "BatchGetItem", CrossAccount: true, Decode: a.decodeBatchGetItem, Run: a.batchGetItem},
 		{Name: "BatchWriteItem", CrossAccount: true, Decode: a.decodeBatchWriteItem, Run: a.batchWriteItem},
+		{Name: "TransactWriteItems", CrossAccount: true, Decode: a.decodeTransactWriteItems, Run: a.transactWriteItems},
+		{Name: "TransactGetItems", CrossAccount: true, Decode: a.decodeTransactGetItems, Run: a.transactGetItems},
 	}
 	ops = append(ops, a.controlPlane()...)
 	for _, o := range ops {

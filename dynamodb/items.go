@@ -26,7 +26,7 @@ func (a *API) decodeGetItem(c *api.Call) error {
 
 func (a *API) getItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
-	projection, err := a.projection(r)
+	projection, err := a.projection(&r.single)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (s *Service) table(name string) (*table.Table, error) {
 }
 
 // projection binds the request's only expression, a projection.
-func (a *API) projection(r *request) (*expr.Projection, error) {
+func (a *API) projection(r *single) (*expr.Projection, error) {
 	text := r.expressions[expr.ProjectionKind]
 	if !text.ok && r.scope.Names == nil {
 		return nil, r.invalid
@@ -128,7 +128,7 @@ func (a *API) putItem(ctx context.Context, s *Service, c *api.Call) error {
 	}
 	w := &r.write
 	w.Kind, w.Item = table.Put, r.item
-	if err := a.bindWrite(r, expr.ConditionKind); err != nil {
+	if err := a.bindWrite(&r.single, expr.ConditionKind); err != nil {
 		return err
 	}
 	if r.item.Size() > table.MaxItemSize {
@@ -158,7 +158,7 @@ func (r *request) checkReturnOld() error {
 
 // bindWrite parses and binds the expressions of a write, in AWS's order: the
 // placeholders, each expression, and what no expression used.
-func (a *API) bindWrite(r *request, kinds ...expr.Kind) error {
+func (a *API) bindWrite(r *single, kinds ...expr.Kind) error {
 	any := false
 	for _, k := range kinds {
 		any = any || r.expressions[k].ok
@@ -280,7 +280,7 @@ func (a *API) updateItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
 	w := &r.write
 	w.Kind = table.Update
-	if err := a.bindWrite(r, expr.UpdateKind, expr.ConditionKind); err != nil {
+	if err := a.bindWrite(&r.single, expr.UpdateKind, expr.ConditionKind); err != nil {
 		return err
 	}
 	t, err := s.table(c.Needs[0].Table)
@@ -320,7 +320,7 @@ func (a *API) deleteItem(ctx context.Context, s *Service, c *api.Call) error {
 	}
 	w := &r.write
 	w.Kind = table.Delete
-	if err := a.bindWrite(r, expr.ConditionKind); err != nil {
+	if err := a.bindWrite(&r.single, expr.ConditionKind); err != nil {
 		return err
 	}
 	t, err := s.table(c.Needs[0].Table)

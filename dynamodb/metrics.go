@@ -40,27 +40,35 @@ func appendCollectionMetrics(dst []byte, t *table.Table, k table.Key) []byte {
 // appendBatchMetrics writes the ItemCollectionMetrics of a batch, by table; none
 // of its tables may have collections.
 func appendBatchMetrics(dst []byte, r *request, writes []*table.Write, owner []int) []byte {
-	if !slices.ContainsFunc(writes, func(w *table.Write) bool { return hasCollections(w.Table) }) {
+	names := make([]string, len(r.puts))
+	for i := range names {
+		names[i] = r.puts[i].table
+	}
+	return appendCollections(dst, names, writes, owner)
+}
+
+// appendCollections writes the ItemCollectionMetrics of several writes, by
+// table: owner tells of each write which name it has. What was only checked has
+// none.
+func appendCollections(dst []byte, names []string, writes []*table.Write, owner []int) []byte {
+	counts := func(w *table.Write) bool { return w.Kind != table.Check && hasCollections(w.Table) }
+	if !slices.ContainsFunc(writes, counts) {
 		return dst
 	}
-	dst = append(dst, `,"ItemCollectionMetrics":{`...)
-	some := false
-	for n := range r.puts {
+	dst = append(appendMember(dst, `"ItemCollectionMetrics":`), '{')
+	for n := range names {
 		first := true
 		for i, w := range writes {
-			if owner[i] != n || !hasCollections(w.Table) {
+			if owner[i] != n || !counts(w) {
 				continue
 			}
-			switch {
-			case !first:
+			if first {
+				dst = append(appendMember(dst, ""), jsonscan.AppendString(nil, names[n])...)
+				dst = append(dst, `:[`...)
+			} else {
 				dst = append(dst, ',')
-			case some:
-				dst = append(dst, ',')
-				fallthrough
-			default:
-				dst = append(jsonscan.AppendString(dst, r.puts[n].table), `:[`...)
 			}
-			first, some = false, true
+			first = false
 			dst = appendCollection(dst, w.Table, w.Key)
 		}
 		if !first {

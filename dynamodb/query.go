@@ -96,9 +96,6 @@ func (p *page) checkKeyValues(schema expr.KeySchema) error {
 		}
 	}
 	for i, v := range k.Equal {
-		if v.Type() != item.TypeN && len(v.Bytes()) > table.MaxRangeKey {
-			return table.ErrRangeKeySize
-		}
 		if err := p.checkKeyValue(schema.Range[i].Name, v); err != nil {
 			return err
 		}
@@ -106,9 +103,6 @@ func (p *page) checkKeyValues(schema expr.KeySchema) error {
 	for _, v := range [...]item.Value{k.Operand, k.Upper} {
 		if v == nil {
 			continue
-		}
-		if v.Type() != item.TypeN && len(v.Bytes()) > table.MaxRangeKey {
-			return table.ErrRangeKeySize
 		}
 		if err := p.checkKeyValue(schema.Range[len(k.Equal)].Name, v); err != nil {
 			return err

@@ -21,27 +21,39 @@ type request struct {
 	values item.Decoder
 	buf    []byte // Items and values in stored form.
 
-	table, index     text
-	key, item, start item.Item
-	hasKey, hasItem  bool
-	expressions      [kinds]text // By expr.Kind.
-	scope            expr.Scope
+	single
+	index text
+	start item.Item
 
-	returnValues, returnConsumed, returnMetrics, returnOnFailure, choice text
+	returnValues, returnConsumed, returnMetrics, choice text
 
 	consistent     bool
 	backward       bool
 	limit          number
 	segment, total number
 
-	legacy   []string // Parameters of before expressions that the request has.
-	invalid  error    // The first attribute value that the shapes allow and AWS does not.
-	badValue error    // The same of ExpressionAttributeValues.
+	legacy []string // Parameters of before expressions that the request has.
 
-	keys  []batchKeys
-	puts  []batchWrites
-	write table.Write
-	row   []byte
+	keys []batchKeys
+	puts []batchWrites
+	row  []byte
+
+	actions     []action
+	transaction table.Transaction
+	token       text
+}
+
+// single is what a request, or one action of a transaction, says of one item.
+type single struct {
+	table           text
+	key, item       item.Item
+	hasKey, hasItem bool
+	expressions     [kinds]text // By expr.Kind.
+	scope           expr.Scope
+	returnOnFailure text
+	invalid         error // The first attribute value that the shapes allow and AWS does not.
+	badValue        error // The same of ExpressionAttributeValues.
+	write           table.Write
 }
 
 // kinds is more than every expr.Kind.
@@ -63,14 +75,18 @@ func (r *request) reset(body []byte) {
 	w := r.write
 	w = table.Write{Old: w.Old[:0], Touched: w.Touched[:0]}
 	*r = request{
-		scan: r.scan, values: r.values, buf: r.buf[:0], legacy: r.legacy[:0], row: r.row[:0], write: w,
-		scope: expr.Scope{},
+		scan: r.scan, values: r.values, buf: r.buf[:0], legacy: r.legacy[:0], row: r.row[:0],
+		single: single{write: w}, actions: r.actions[:0],
+		transaction: table.Transaction{Writes: r.transaction.Writes[:0], Errors: r.transaction.Errors[:0]},
 	}
 	r.scan.Reset(body)
 }
 
-// maxKept is the largest buffer that a pooled request keeps, in bytes.
-const maxKept = 1 << 20
+// What a pooled request keeps at most: bytes of a buffer, and actions.
+const (
+	maxKept        = 1 << 20
+	maxKeptActions = 32
+)
 
 // get takes a request out of the pool; put gives it back when the call is over.
 func (a *API) get(c *api.Call) *request {
@@ -86,6 +102,10 @@ func (a *API) put(r *request) {
 	}
 	if cap(r.row) > maxKept {
 		r.row = nil
+	}
+	clear(r.actions)
+	if cap(r.actions) > maxKeptActions {
+		r.actions, r.transaction = nil, table.Transaction{}
 	}
 	a.requests.Put(r)
 }
@@ -384,7 +404,7 @@ func (r *request) placeholders() error {
 }
 
 // checkPlaceholders checks the names and values of expressions by themselves.
-func (r *request) checkPlaceholders() error {
+func (r *single) checkPlaceholders() error {
 	if err := r.scope.Check(); err != nil {
 		return err
 	}
