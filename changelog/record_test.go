@@ -1,0 +1,109 @@
+package changelog
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/item"
+)
+
+var (
+	self    = aws.Cell{Account: "111111111111", Region: "us-east-1"}
+	other   = aws.Cell{Account: "000000000002", Region: "eu-west-1"}
+	decoder = conflict.NewDecoder(self)
+	key     = item.BuildItem(nil, []item.Entry{{Name: "pk", Value: item.S("p")}})
+	image   = item.BuildItem(nil, []item.Entry{{Name: "pk", Value: item.S("p")}, {Name: "x", Value: item.AppendNull(nil)}})
+)
+
+func version(wall int64, c aws.Cell) conflict.Version {
+	return conflict.Version{Time: clock.Timestamp{Wall: wall, Logical: 1}, Cell: c}
+}
+
+// TestRecordBytes holds records to docs/formats/changelog.md, byte for byte, and
+// reads each again.
+func TestRecordBytes(t *testing.T) {
+	const (
+		v1   = "0000000000000001" + "00000001" + "19debd01c7" + "09" + "75732d656173742d31"
+		v2   = "0000000000000002" + "00000001" + "0000000002" + "09" + "65752d776573742d31"
+		keyB = "07" + "0102706b010170"
+		imgB = "0a" + "0202706b010170" + "017806"
+	)
+	for _, c := range []struct {
+		r    Record
+		want string
+	}{
+		{Record{Version: version(1, self), Cause: Client, Key: key}, "010001" + v1 + keyB},
+		{Record{Version: version(1, self), Cause: Expiry, Key: key, Deleted: true}, "010102" + v1 + keyB},
+		{Record{Version: version(2, other), Previous: version(1, self), Cause: Replica, Key: key, New: image}, "011203" + v2 + v1 + keyB + imgB},
+		{
+			Record{Version: version(1, self), Vector: conflict.Vector{{Cell: other, N: 300}}, Transaction: 200, Cause: Restore, Key: key, New: image, Old: key},
+			"013c04" + v1 + "01" + "0000000002" + "09" + "65752d776573742d31" + "ac02" + "c801" + keyB + imgB + keyB,
+		},
+	} {
+		b := c.r.Append(nil)
+		if got := hex.EncodeToString(b); got != c.want {
+			t.Errorf("%+v is written as\n%s, want\n%s", c.r, got, c.want)
+		}
+		r, err := Decode(b, decoder)
+		if err != nil || !bytes.Equal(r.Append(nil), b) || r.Version != c.r.Version || r.Previous != c.r.Previous || r.Transaction != c.r.Transaction || r.Cause != c.r.Cause || r.Deleted != c.r.Deleted || !bytes.Equal(r.New, c.r.New) || !bytes.Equal(r.Old, c.r.Old) {
+			t.Errorf("%x is read as %+v (%v)", b, r, err)
+		}
+		for cut := range b {
+			if _, err := Decode(b[:cut], decoder); !errors.Is(err, ErrMalformed) {
+				t.Errorf("%x, cut at %d, gives %v", b, cut, err)
+			}
+		}
+		if _, err := Decode(append(b, 0), decoder); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%x with a byte more gives %v", b, err)
+		}
+	}
+}
+
+// TestCauses: each cause has a name of its own.
+func TestCauses(t *testing.T) {
+	want := map[Cause]string{Client: "client", Expiry: "expiry", Replica: "replica", Restore: "restore", 9: "cause 9"}
+	for c, name := range want {
+		if c.String() != name {
+			t.Errorf("cause %d is %q, want %q", uint8(c), c, name)
+		}
+	}
+}
+
+// FuzzDecode: no bytes make Decode panic; what it takes is, written again, read
+// as the same.
+func FuzzDecode(f *testing.F) {
+	for _, r := range []Record{
+		{Version: version(1, self), Cause: Client, Key: key, New: image},
+		{Version: version(1, other), Previous: version(1, self), Vector: conflict.Vector{{Cell: self, N: 1}}, Transaction: 7, Cause: Replica, Deleted: true, Key: key, Old: image},
+	} {
+		f.Add(r.Append(nil))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, _ = decodeReader("r", b)
+		r, err := Decode(b, decoder)
+		if err != nil {
+			return
+		}
+		again, err := Decode(r.Append(nil), decoder)
+		if err != nil || again.Version != r.Version || again.Deleted != r.Deleted || !bytes.Equal(again.Key, r.Key) || !bytes.Equal(again.New, r.New) || !bytes.Equal(again.Old, r.Old) {
+			t.Fatalf("%x is read as %+v, and again as %+v (%v)", b, r, again, err)
+		}
+	})
+}
+
+func BenchmarkAppendDecode(b *testing.B) {
+	r := Record{Version: version(1, self), Previous: version(1, self), Cause: Client, Key: key, New: image, Old: image}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = r.Append(buf[:0])
+		if _, err := Decode(buf, decoder); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
