@@ -28,7 +28,7 @@ type batchKeys struct {
 	consistent bool
 	projection text
 	scope      expr.Scope
-	legacy     bool
+	legacy     *legacy // AttributesToGet alone.
 }
 
 // batchWrites is what a BatchWriteItem asks of one table.
@@ -93,6 +93,9 @@ func (a *API) decodeBatchGetItem(c *api.Call) error {
 		v.Enter("requestItems")
 		v.EnterKey(r.keys[i].table)
 		v.Required("keys", r.keys[i].hasKeys)
+		if r.keys[i].legacy != nil {
+			r.keys[i].legacy.nameShapes(&v)
+		}
 		if r.keys[i].hasKeys {
 			v.Count("keys", len(r.keys[i].keys), 1, maxBatchGet, nil)
 		}
@@ -109,9 +112,6 @@ func (a *API) decodeBatchGetItem(c *api.Call) error {
 	for i := range r.keys {
 		if err := r.needTable(c, "dynamodb:BatchGetItem", r.keys[i].table); err != nil {
 			return err
-		}
-		if r.keys[i].legacy {
-			return aws.Validation("The parameter AttributesToGet is not supported yet: use the expression that replaces it")
 		}
 	}
 	return nil
@@ -158,7 +158,8 @@ func (r *request) batchKeys(b *batchKeys) error {
 		case "ExpressionAttributeNames":
 			return r.names()
 		case "AttributesToGet":
-			b.legacy = true
+			b.legacy = &legacy{hasAttributes: true}
+			return r.attributeNames(&b.legacy.attributes)
 		}
 		return serialization(r.scan.Skip())
 	})
@@ -171,6 +172,9 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	if r.invalid != nil {
 		return r.invalid
 	}
+	if err := checkMixedBatch(r.keys); err != nil {
+		return err
+	}
 	total := 0
 	projections := make([]*expr.Projection, len(r.keys))
 	for i := range r.keys {
@@ -181,6 +185,11 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 		var err error
 		if projections[i], err = a.projection(&one); err != nil {
 			return err
+		}
+		if b.legacy != nil {
+			if projections[i], err = b.legacy.projection(); err != nil {
+				return err
+			}
 		}
 	}
 	if total > maxBatchGet {
@@ -328,6 +337,9 @@ func (b *batchKeys) appendHead(dst []byte) []byte {
 	if b.projection.ok {
 		dst = append(dst, `"ProjectionExpression":`...)
 		dst = append(jsonscan.AppendString(dst, b.projection.s), ',')
+	}
+	if b.legacy != nil {
+		dst = b.legacy.appendAttributes(dst)
 	}
 	if b.scope.Names != nil {
 		dst = append(dst, `"ExpressionAttributeNames":{`...)

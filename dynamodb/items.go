@@ -14,19 +14,20 @@ import (
 
 func (a *API) decodeGetItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode("Key"); err != nil {
+	if err := r.decode("Key", "AttributesToGet"); err != nil {
 		return err
 	}
 	var v shape.Violations
 	a.tableName(&v, r.table)
 	v.Required("key", r.hasKey)
+	a.legacyShapes(&v, r.legacy)
 	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
 	return r.finish(c, &v, "dynamodb:GetItem", "")
 }
 
 func (a *API) getItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
-	projection, err := a.projection(&r.single)
+	projection, err := a.getProjection(r)
 	if err != nil {
 		return err
 	}
@@ -102,14 +103,31 @@ func (a *API) projection(r *single) (*expr.Projection, error) {
 	return p, r.scope.CheckUnused()
 }
 
+// getProjection binds the projection of a GetItem in either way of saying it.
+func (a *API) getProjection(r *request) (*expr.Projection, error) {
+	old, err := r.legacy.projection()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkMixed(expr.ProjectionKind); err != nil {
+		return nil, err
+	}
+	p, err := a.projection(&r.single)
+	if p == nil {
+		p = old
+	}
+	return p, err
+}
+
 func (a *API) decodePutItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode("Item", "ExpressionAttributeValues"); err != nil {
+	if err := r.decode("Item", "ExpressionAttributeValues", "Expected", "ConditionalOperator"); err != nil {
 		return err
 	}
 	var v shape.Violations
 	a.tableName(&v, r.table)
 	v.Required("item", r.hasItem)
+	a.legacyShapes(&v, r.legacy)
 	r.options(&v)
 	return r.finish(c, &v, "dynamodb:PutItem", "")
 }
@@ -128,7 +146,7 @@ func (a *API) putItem(ctx context.Context, s *Service, c *api.Call) error {
 	}
 	w := &r.write
 	w.Kind, w.Item = table.Put, r.item
-	if err := a.bindWrite(&r.single, expr.ConditionKind); err != nil {
+	if err := a.bindConditional(r); err != nil {
 		return err
 	}
 	if r.item.Size() > table.MaxItemSize {
@@ -193,6 +211,34 @@ func (a *API) bindWrite(r *single, kinds ...expr.Kind) error {
 		}
 	}
 	return r.scope.CheckUnused()
+}
+
+// bindConditional binds the condition of a PutItem or DeleteItem.
+func (a *API) bindConditional(r *request) error {
+	if err := r.checkMixed(expr.ConditionKind); err != nil {
+		return err
+	}
+	if err := a.bindWrite(&r.single, expr.ConditionKind); err != nil {
+		return err
+	}
+	return r.bindExpected()
+}
+
+// bindUpdateItem binds the update and the condition of an UpdateItem.
+func (a *API) bindUpdateItem(r *request) error {
+	if err := r.legacy.checkExpected(); err != nil {
+		return err
+	}
+	if err := r.checkMixed(expr.UpdateKind, expr.ConditionKind); err != nil {
+		return err
+	}
+	if err := a.bindWrite(&r.single, expr.UpdateKind, expr.ConditionKind); err != nil {
+		return err
+	}
+	if err := r.bindExpected(); err != nil {
+		return err
+	}
+	return r.bindUpdates()
 }
 
 // runWrite runs the write of a request and answers.
@@ -266,12 +312,13 @@ func (r *request) touched(it item.Item) item.Item {
 
 func (a *API) decodeUpdateItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode("Key", "ExpressionAttributeValues"); err != nil {
+	if err := r.decode("Key", "ExpressionAttributeValues", "AttributeUpdates", "Expected", "ConditionalOperator"); err != nil {
 		return err
 	}
 	var v shape.Violations
 	a.tableName(&v, r.table)
 	v.Required("key", r.hasKey)
+	a.legacyShapes(&v, r.legacy)
 	r.options(&v)
 	return r.finish(c, &v, "dynamodb:UpdateItem", "")
 }
@@ -280,7 +327,7 @@ func (a *API) updateItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
 	w := &r.write
 	w.Kind = table.Update
-	if err := a.bindWrite(&r.single, expr.UpdateKind, expr.ConditionKind); err != nil {
+	if err := a.bindUpdateItem(r); err != nil {
 		return err
 	}
 	t, err := s.table(c.Needs[0].Table)
@@ -303,24 +350,28 @@ func (a *API) updateItem(ctx context.Context, s *Service, c *api.Call) error {
 
 func (a *API) decodeDeleteItem(c *api.Call) error {
 	r := a.get(c)
-	if err := r.decode("Key", "ExpressionAttributeValues"); err != nil {
+	if err := r.decode("Key", "ExpressionAttributeValues", "Expected", "ConditionalOperator"); err != nil {
 		return err
 	}
 	var v shape.Violations
 	a.tableName(&v, r.table)
 	v.Required("key", r.hasKey)
+	a.legacyShapes(&v, r.legacy)
 	r.options(&v)
 	return r.finish(c, &v, "dynamodb:DeleteItem", "")
 }
 
 func (a *API) deleteItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
+	if err := r.legacy.checkExpected(); err != nil {
+		return err
+	}
 	if err := r.checkReturnOld(); err != nil {
 		return err
 	}
 	w := &r.write
 	w.Kind = table.Delete
-	if err := a.bindWrite(&r.single, expr.ConditionKind); err != nil {
+	if err := a.bindConditional(r); err != nil {
 		return err
 	}
 	t, err := s.table(c.Needs[0].Table)

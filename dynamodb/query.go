@@ -16,13 +16,19 @@ import (
 // maxSegments is the largest TotalSegments of a parallel scan (documented).
 const maxSegments = 1_000_000
 
-func (a *API) decodeQuery(c *api.Call) error { return a.decodePage(c, "dynamodb:Query") }
+func (a *API) decodeQuery(c *api.Call) error {
+	return a.decodePage(c, "dynamodb:Query", "QueryFilter", "KeyConditions")
+}
 
-func (a *API) decodeScan(c *api.Call) error { return a.decodePage(c, "dynamodb:Scan") }
+func (a *API) decodeScan(c *api.Call) error {
+	return a.decodePage(c, "dynamodb:Scan", "ScanFilter", "")
+}
 
-func (a *API) decodePage(c *api.Call, action string) error {
+// decodePage decodes a Query or Scan; filter and keys are its parameters of
+// before expressions.
+func (a *API) decodePage(c *api.Call, action, filter, keys string) error {
 	r := a.get(c)
-	if err := r.decode("ExclusiveStartKey", "ExpressionAttributeValues"); err != nil {
+	if err := r.decode("ExclusiveStartKey", "ExpressionAttributeValues", "AttributesToGet", "ConditionalOperator", filter, keys); err != nil {
 		return err
 	}
 	var v shape.Violations
@@ -40,6 +46,7 @@ func (a *API) decodePage(c *api.Call, action string) error {
 	if r.total.ok {
 		v.Range("totalSegments", r.total.n, 1, maxSegments)
 	}
+	a.legacyShapes(&v, r.legacy)
 	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
 	return r.finish(c, &v, action, r.index.s)
 }
@@ -77,7 +84,7 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	if p.Filter != nil {
-		if err := p.Filter.CheckNoKeys(schema); err != nil {
+		if err := r.checkFilterKeys(&p, schema); err != nil {
 			return err
 		}
 	}
@@ -96,6 +103,9 @@ func (p *page) checkKeyValues(schema expr.KeySchema) error {
 		}
 	}
 	for i, v := range k.Equal {
+		if v.Type() != item.TypeN && len(v.Bytes()) > table.MaxRangeKey {
+			return table.ErrRangeKeySize
+		}
 		if err := p.checkKeyValue(schema.Range[i].Name, v); err != nil {
 			return err
 		}
@@ -103,6 +113,9 @@ func (p *page) checkKeyValues(schema expr.KeySchema) error {
 	for _, v := range [...]item.Value{k.Operand, k.Upper} {
 		if v == nil {
 			continue
+		}
+		if v.Type() != item.TypeN && len(v.Bytes()) > table.MaxRangeKey {
+			return table.ErrRangeKeySize
 		}
 		if err := p.checkKeyValue(schema.Range[len(k.Equal)].Name, v); err != nil {
 			return err
@@ -171,6 +184,9 @@ var errNoKeyCondition = aws.Validation("Either the KeyConditions or KeyCondition
 // what else a request says by itself (the order is DynamoDB Local's). kinds are
 // those that can hold values.
 func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
+	if err := r.checkMixed(expr.ProjectionKind, expr.FilterKind, expr.KeyConditionKind); err != nil {
+		return err
+	}
 	values := false
 	for _, k := range kinds {
 		values = values || r.expressions[k].ok
@@ -207,26 +223,45 @@ func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
 	if err := r.scope.CheckUnused(); err != nil {
 		return err
 	}
-	if len(kinds) == 2 && p.condition == nil {
-		return errNoKeyCondition
-	}
-	if err := checkChoice(r); err != nil {
+	if r.legacy == nil {
+		if err := checkPage(r, p, len(kinds) == 2); err != nil {
+			return err
+		}
+	} else if err := r.bindLegacyPage(p, len(kinds) == 2); err != nil {
 		return err
 	}
 	return r.invalid
 }
 
+// checkPage checks that a Query says which keys it wants, and Select.
+func checkPage(r *request, p *page, isQuery bool) error {
+	if isQuery && p.condition == nil {
+		return errNoKeyCondition
+	}
+	return checkChoice(r)
+}
+
 // checkChoice checks Select against the other members.
 func checkChoice(r *request) error {
-	projected := r.expressions[expr.ProjectionKind].ok
+	projection := ""
+	switch {
+	case r.expressions[expr.ProjectionKind].ok:
+		projection = "ProjectionExpression"
+	case r.legacy != nil && r.legacy.hasAttributes:
+		projection = "AttributesToGet"
+	}
 	switch r.choice.s {
 	case "SPECIFIC_ATTRIBUTES":
-		if !projected {
+		if projection == "" {
 			return aws.Validation("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
 		}
 	case "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES":
-		if projected {
-			return aws.Validation("Cannot specify the ProjectionExpression when choosing to get %s", r.choice.s)
+		what := r.choice.s
+		if what == "COUNT" {
+			what = "only the Count"
+		}
+		if projection != "" {
+			return aws.Validation("Cannot specify the %s when choosing to get %s", projection, what)
 		}
 	}
 	if r.choice.s == "ALL_PROJECTED_ATTRIBUTES" && !r.index.ok {

@@ -32,7 +32,7 @@ type request struct {
 	limit          number
 	segment, total number
 
-	legacy []string // Parameters of before expressions that the request has.
+	legacy *legacy // Nil for a request without parameters of before expressions.
 
 	keys []batchKeys
 	puts []batchWrites
@@ -75,7 +75,7 @@ func (r *request) reset(body []byte) {
 	w := r.write
 	w = table.Write{Old: w.Old[:0], Touched: w.Touched[:0]}
 	*r = request{
-		scan: r.scan, values: r.values, buf: r.buf[:0], legacy: r.legacy[:0], row: r.row[:0],
+		scan: r.scan, values: r.values, buf: r.buf[:0], row: r.row[:0],
 		single: single{write: w}, actions: r.actions[:0],
 		transaction: table.Transaction{Writes: r.transaction.Writes[:0], Errors: r.transaction.Errors[:0]},
 	}
@@ -168,6 +168,9 @@ func (r *request) decode(takes ...string) error {
 				return serialization(r.scan.Skip())
 			}
 		}
+		if isLegacy(string(name)) && slices.Contains(takes, string(name)) {
+			return r.legacyMember(string(name))
+		}
 		return r.member(name)
 	})
 }
@@ -230,8 +233,6 @@ func (r *request) option(name []byte) error {
 		return r.number(&r.segment)
 	case "TotalSegments":
 		return r.number(&r.total)
-	case "Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions", "AttributesToGet", "ConditionalOperator":
-		r.legacy = append(r.legacy, string(name))
 	}
 	return serialization(r.scan.Skip())
 }
@@ -454,14 +455,5 @@ func (r *request) finish(c *api.Call, v *shape.Violations, action string, index 
 		return err
 	}
 	c.Need(action, name, index)
-	return r.refuseLegacy()
-}
-
-// refuseLegacy answers a request that uses parameters of before expressions.
-// Passing over one could drop a condition.
-func (r *request) refuseLegacy() error {
-	if len(r.legacy) == 0 {
-		return nil
-	}
-	return aws.Validation("The parameter %s is not supported yet: use the expression that replaces it", r.legacy[0])
+	return nil
 }

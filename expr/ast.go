@@ -162,6 +162,11 @@ type Expression struct {
 	project   []int32  // Projection: path slots.
 	actions   []action // Update.
 	operators int      // As AWS counts them, for the limit.
+
+	// What a Builder says of its expression.
+	built    bool
+	distinct bool  // No two paths to write or return overlap.
+	mismatch error // What Apply returns for an operand of another type; nil for AWS's usual text.
 }
 
 // Kind returns the kind that the expression was parsed as.

@@ -99,7 +99,7 @@ func (b *binder) node(n *Node) error {
 				n.Op, len(n.Args))
 		}
 		return b.function(n)
-	case n.Op == OpIn && len(n.Args)-1 > MaxInOperands:
+	case n.Op == OpIn && len(n.Args)-1 > MaxInOperands && !b.e.built:
 		return invalid(b.e.kind, "The IN operator is provided with too many operands; number of operands: %d", len(n.Args)-1)
 	case n.Op == OpBetween:
 		return b.between(n)
@@ -258,6 +258,9 @@ func (b *binder) resolve(slots []int32) ([]item.Path, error) {
 			return nil, err
 		}
 		paths[i] = b.paths[slot]
+		if b.e.distinct {
+			continue
+		}
 		for _, later := range paths[i+1:] {
 			var fault string
 			switch relate(paths[i], later) {

@@ -7,12 +7,20 @@ import (
 
 // Builder makes an Expression without text: legacy parameters and PartiQL lower
 // to the same trees with it. Its paths and values are literals, so the result
-// needs no placeholders and belongs to one request. The operator limit of texts
-// does not apply; all other checks of binding do.
+// needs no placeholders and belongs to one request. The limits of texts on
+// operators and on the length of IN do not apply; all other checks of binding do.
 type Builder struct{ e *Expression }
 
 // NewBuilder returns a builder of an expression of that kind.
-func NewBuilder(kind Kind) *Builder { return &Builder{&Expression{kind: kind}} }
+func NewBuilder(kind Kind) *Builder { return &Builder{&Expression{kind: kind, built: true}} }
+
+// Distinct promises that no two paths that the expression writes or returns
+// overlap: binding then does not compare each with each.
+func (b *Builder) Distinct() { b.e.distinct = true }
+
+// TypeMismatch sets what Update.Apply returns when an attribute or operand has a
+// type that its action does not take.
+func (b *Builder) TypeMismatch(err error) { b.e.mismatch = err }
 
 // Path is a document path.
 func (b *Builder) Path(p item.Path) Node {

@@ -123,6 +123,9 @@ func (k *KeyCondition) term(n *Node) (keyTerm, error) {
 	switch n.Op {
 	case OpEQ, OpLT, OpLE, OpGT, OpGE, OpBetween, OpBeginsWith:
 	default:
+		if k.e.built {
+			break // Lower refuses it when it knows what it is on.
+		}
 		return keyTerm{}, aws.Validation("Invalid operator used in KeyConditionExpression: %s", n.Op)
 	}
 	const where = "Invalid condition in KeyConditionExpression: "
@@ -222,6 +225,9 @@ func lowerTerms(terms []keyTerm, schema KeySchema) (KeyRange, error) {
 			continue
 		}
 		r.Op, r.Operand, r.Upper = rangeOp(t.op), t.values[0], t.values[1]
+		if r.Op == RangeNone { // Only a Builder can say this.
+			return r, aws.Validation("Attempted conditional constraint is not an indexable operation")
+		}
 		if used < len(terms) {
 			return r, errKeyCondition()
 		}

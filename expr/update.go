@@ -122,6 +122,14 @@ func (u *Update) Apply(dst []byte, old item.Item) (item.Item, error) {
 	return u.editor.Item(dst), nil
 }
 
+// mismatch says that an operand has another type than its action takes.
+func (u *Update) mismatch() error {
+	if u.e.mismatch != nil {
+		return u.e.mismatch
+	}
+	return errOperandType()
+}
+
 // checkParent refuses a path whose last step is into nothing, or into a value
 // of another kind.
 func checkParent(it item.Item, path item.Path) error {
@@ -154,7 +162,7 @@ func (u *Update) result(a *action, path item.Path, old item.Item) (item.Value, e
 		case !ok:
 			return nil, nil
 		case current.Type() != operand.Type():
-			return nil, errOperandType()
+			return nil, u.mismatch()
 		}
 		start := len(u.scratch)
 		rest, ok := item.Difference(u.scratch, current, operand)
@@ -167,7 +175,7 @@ func (u *Update) result(a *action, path item.Path, old item.Item) (item.Value, e
 	case !ok:
 		return operand, nil
 	case current.Type() != operand.Type():
-		return nil, errOperandType()
+		return nil, u.mismatch()
 	case operand.Type() == item.TypeN:
 		return u.arithmetic(OpPlus, current, operand)
 	}
@@ -227,7 +235,7 @@ func (u *Update) eval(n *Node, old item.Item) (item.Value, error) {
 func (u *Update) operand(n *Node, want item.Type, old item.Item) (item.Value, error) {
 	v, err := u.eval(n, old)
 	if err == nil && v.Type() != want {
-		return nil, errOperandType()
+		return nil, u.mismatch()
 	}
 	return v, err
 }
