@@ -89,7 +89,7 @@ var explained = []known{
 	{
 		"attribute values before expressions", "known from the live service, but for start keys",
 		func(d *difference) bool {
-			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder, localMissing)
+			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder, localData, `Condition parameter type does not match`)
 		},
 	},
 	{
@@ -109,9 +109,16 @@ var explained = []known{
 		},
 	},
 	{
+		"an update that changes nothing", "documented: The provisioned throughput for the table will not change",
+		func(d *difference) bool {
+			return says(d.ours, `^The provisioned throughput for the table will not change`)
+		},
+	},
+	{
 		"which path into a key is told", "UNCONFIRMED: ours is the first of the text",
 		func(d *difference) bool {
-			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, `^Key attributes must be scalars`)
+			return says(d.local, `^Filter Expression can only contain`) && says(d.ours, `^Filter Expression can only contain`) ||
+				says(d.local, `^Key attributes must be scalars`) && says(d.ours, `^Key attributes must be scalars`)
 		},
 	},
 	{
@@ -239,9 +246,10 @@ var explained = []known{
 		func(d *difference) bool { return says(d.local, `paths overlap`) && says(d.ours, `paths overlap`) },
 	},
 	{
-		"paths into keys after the key", "UNCONFIRMED",
+		"paths into keys and keys", "UNCONFIRMED: which comes first",
 		func(d *difference) bool {
-			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, localKey, `^One or more parameter values were invalid: `)
+			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, localKey, `^One or more parameter values were invalid: `) ||
+				says(d.ours, `^Key attributes must be scalars`) && says(d.local, localKey)
 		},
 	},
 	{
