@@ -39,7 +39,7 @@ func (c *cell) create(def table.Definition) {
 
 // act lets a client or an administrator do something.
 func (w *world) act() {
-	if w.rng.IntN(100) < w.Options.Traffic.Percent {
+	if w.rng.IntN(100) < w.Clients.Percent {
 		w.traffic()
 	}
 	switch w.rng.IntN(100) {

@@ -15,8 +15,11 @@ func definition(id string) table.Definition {
 	return table.Definition{
 		Name: tableName, ID: id, Status: table.Active,
 		Attributes: []table.Attribute{
-			{Name: "bed", Type: "S"}, {Name: "place", Type: "N"}, {Name: "kind", Type: "S"},
-			{Name: "n", Type: "N"}, {Name: "height", Type: "N"},
+			{Name: "bed", Type: "S"},
+			{Name: "place", Type: "N"},
+			{Name: "kind", Type: "S"},
+			{Name: "n", Type: "N"},
+			{Name: "height", Type: "N"},
 		},
 		Hash: "bed", Range: "place", OnDemand: true, SettingsMode: "ENABLED",
 		Stream: &table.Stream{View: "NEW_AND_OLD_IMAGES", Label: id},

@@ -18,10 +18,10 @@ import (
 
 // Options say what a run is made of.
 type Options struct {
-	Members   int // Cells that are to be members of the global table in the end; one more stays outside.
+	Members   int // Cells that are to be members of the global table in the end, at most five; one more stays outside.
 	Steps     int // Of the storm; see Run.
 	Rows      int // That the first cell holds when it starts.
-	Traffic   Traffic
+	Clients   Traffic
 	Faults    Faults
 	Leaves    bool // Members leave and join again.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
@@ -97,9 +97,6 @@ const (
 
 // regions are those of the cells; every cell has an account of its own.
 var regions = [...]aws.Region{"us-east-1", "eu-west-1", "ap-southeast-7", "sa-east-1", "af-south-1", "eu-north-1"}
-
-// maxMembers is the largest Options.Members.
-const maxMembers = len(regions) - 1
 
 func newWorld(seed uint64, o Options) *world {
 	w := &world{Options: o, ctx: context.Background(), rng: rand.New(rand.NewPCG(seed, 0)), now: epoch}

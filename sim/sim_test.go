@@ -21,31 +21,31 @@ var scenarios = map[string]Options{
 	// Cells join, one by the other, while clients write.
 	"TestJoin": {
 		Members: 4, Steps: 500, Rows: 600, JoinLate: true,
-		Traffic: Traffic{Percent: 50, Deletes: 20, Keys: 12},
+		Clients: Traffic{Percent: 50, Deletes: 20, Keys: 12},
 		Faults:  Faults{Crash: 6, Network: 15},
 	},
 	// Clients write to few hot keys, and nothing but the network fails.
 	"TestTraffic": {
 		Members: 3, Steps: 700,
-		Traffic: Traffic{Percent: 90, Deletes: 20, Keys: 5},
+		Clients: Traffic{Percent: 90, Deletes: 20, Keys: 5},
 		Faults:  Faults{Network: 20},
 	},
 	// Members leave and join again.
 	"TestLeave": {
 		Members: 3, Steps: 700, Rows: 10, Leaves: true,
-		Traffic: Traffic{Percent: 50, Deletes: 30, Keys: 8},
+		Clients: Traffic{Percent: 50, Deletes: 30, Keys: 8},
 		Faults:  Faults{Network: 8, Crash: 3},
 	},
 	// Most items die soon, and tombstones go while partitions come and go.
 	"TestTombstones": {
 		Members: 3, Steps: 1000,
-		Traffic: Traffic{Percent: 30, Deletes: 60, Keys: 6},
+		Clients: Traffic{Percent: 30, Deletes: 60, Keys: 6},
 		Faults:  Faults{Network: 30, Crash: 5, Clock: 5},
 	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
-		Traffic: Traffic{Percent: 60, Deletes: 30, Keys: 10},
+		Clients: Traffic{Percent: 60, Deletes: 30, Keys: 10},
 		Faults:  Faults{Network: 15, Crash: 8, Clock: 8, Permission: 6},
 	},
 }

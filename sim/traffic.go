@@ -29,7 +29,7 @@ func (w *world) traffic() {
 	if c == nil {
 		return
 	}
-	n := w.rng.IntN(w.Options.Traffic.Keys)
+	n := w.rng.IntN(w.Clients.Keys)
 	p := plant{bed: "bed " + strconv.Itoa(n%3), place: n}
 	it, _, err := c.engine.Get(w.ctx, c.table(), p.tableKey(), true, nil)
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *world) draw(old plant, exists bool) (*write, error) {
 	next.kind = kinds[w.rng.IntN(len(kinds))]
 	next.height = w.rng.IntN(3)
 	next.n = w.rng.IntN(5)
-	if w.rng.IntN(100) < w.Options.Traffic.Deletes {
+	if w.rng.IntN(100) < w.Clients.Deletes {
 		q := &write{what: "DeleteItem", deleted: true, changes: exists}
 		q.Kind = table.Delete
 		if w.rng.IntN(3) == 0 {
