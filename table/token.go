@@ -161,7 +161,7 @@ func (e *Engine) sweepTokens(ctx context.Context) (int, error) {
 	const head = 1 + 8
 	r := kv.Range{
 		Low:  appendExpiryKey(nil, e.swept, nil),
-		High: appendExpiryKey(nil, e.wall.Now().Add(-TokenLife).UnixMicro(), nil),
+		High: appendExpiryKey(nil, max(0, e.wall.Now().Add(-TokenLife).UnixMicro()), nil),
 	}
 	var marks, keys [][]byte
 	if _, err := e.store.Scan(ctx, r, func(key, _ []byte) bool {
