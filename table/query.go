@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"slices"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/changelog"
@@ -162,8 +163,28 @@ func (p *Page) CheckStart() error {
 		if !ok || v.Type() != typ {
 			return bad
 		}
+		if typ != item.TypeN && len(v.Bytes()) == 0 {
+			return p.emptyStartKey(n, typ)
+		}
 	}
 	return p.checkStartRange()
+}
+
+// emptyStartKey is the error for a start key with an empty value (as DynamoDB
+// Local says it).
+func (p *Page) emptyStartKey(name string, typ item.Type) error {
+	kind := "string"
+	if typ == item.TypeB {
+		kind = "binary"
+	}
+	only := ""
+	if name == p.Table.Def.Hash || (p.Index != nil && slices.Contains(p.Index.Hash, name)) {
+		only = "The query can return at most one row and cannot be restarted. "
+	}
+	if p.Index != nil && (slices.Contains(p.Index.Hash, name) || slices.Contains(p.Index.Range, name)) {
+		return aws.Validation("%sThe provided starting key is invalid: One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", only, kind, p.Index.Name, name)
+	}
+	return aws.Validation("%sThe provided starting key is invalid: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", only, kind, name)
 }
 
 // checkStartRange returns AWS's error for a start key outside of the query.

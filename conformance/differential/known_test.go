@@ -130,7 +130,7 @@ var explained = []known{
 	{
 		"two faulty maps of placeholders", "UNCONFIRMED: ours is names before values",
 		func(d *difference) bool {
-			return says(d.ours, `^ExpressionAttributeNames contains invalid`) && says(d.local, `^ExpressionAttributeValues contains invalid`)
+			return says(d.ours, `^ExpressionAttributeNames contains invalid`) && says(d.local, `^ExpressionAttributeValues (contains invalid|must not be empty)`)
 		},
 	},
 	{
@@ -213,7 +213,7 @@ var explained = []known{
 	{
 		"a start key of another shape", "known from the live service: The provided starting key is invalid",
 		func(d *difference) bool {
-			return says(d.local, `^Exclusive Start Key must have same size`) && says(d.ours, `^The provided starting key is invalid`)
+			return says(d.local, `^Exclusive Start Key must have same size`, `^The provided starting key is invalid$`) && says(d.ours, `^The provided starting key is invalid`)
 		},
 	},
 	{
@@ -249,7 +249,8 @@ var explained = []known{
 		"paths into keys and keys", "UNCONFIRMED: which comes first",
 		func(d *difference) bool {
 			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, localKey, `^One or more parameter values were invalid: `) ||
-				says(d.ours, `^Key attributes must be scalars`) && says(d.local, localKey)
+				says(d.ours, `^Key attributes must be scalars`) && says(d.local, localKey, `^Exclusive Start Key must`) ||
+				says(d.local, `^Key attributes must be scalars`) && says(d.ours, `^Consistent reads are not supported`)
 		},
 	},
 	{
@@ -293,7 +294,7 @@ var explained = []known{
 	{
 		"tables that DynamoDB Local takes", "recorded: attributes that are no key, throughput in on-demand mode, empty lists, and changes that go alone",
 		func(d *difference) bool {
-			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified when BillingMode is PROVISIONED`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
 		},
 	},
 	{
@@ -305,9 +306,9 @@ var explained = []known{
 const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update|^DynamoDB only supports precision up to 38|^Number (over|under)flow|significant digits`
 
 // localData are texts of DynamoDB Local about what a request meets.
-const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain`
+const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|: Select type |Aggregated size of all range keys`
 
-const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|Type mismatch for key$|^One of the required keys`
+const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|^Type mismatch for attribute to update$|Type mismatch for key$|^One of the required keys`
 
 // localTables are texts that only DynamoDB Local has.
 var localTables = []string{
@@ -319,5 +320,7 @@ var localTables = []string{
 	`^Invalid table/index name`, `^Too many hash keys specified`, `^No provisioned throughput specified for the global`,
 	`^Local Secondary indices are not allowed on hash tables`, `^Cannot have more than \d+ (local|global) secondary indexes`,
 	`^Table has no stream to disable$`, `^Indexes must have a projection specified`, `^Two (local|global) secondary indices have the same name`,
-	`^Key Schema too big`, `^GlobalSecondaryIndex count exceeds the per-table limit$`,
+	`^Key Schema too big`, `^Cannot create preexisting table$`, `^Only one global secondary index update per index is allowed simultaneously\.$`,
+	`^If Projection type INCLUDE is specified`, `^Invalid global secondary index name$`, `^Cannot change IOPS and Streams at the same time`,
+	`^Local secondary indices must have a range key`, `^Local Secondary Indices AND Global Secondary Indices must have different names`, `^GlobalSecondaryIndex count exceeds the per-table limit$`,
 }
