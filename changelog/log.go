@@ -11,7 +11,7 @@ import (
 	"github.com/hortusdb/hortus/kv"
 )
 
-// readerPrefix begins the keys of readers; see docs/formats/store.md.
+// readerPrefix begins the keys of readers; see docs/formats/changelog.md.
 const readerPrefix = 'r'
 
 // maxReaderName is the longest name of a reader.

@@ -51,8 +51,10 @@ type keeper struct {
 	wanted      bool                // Another member asked for progress.
 	seedRows    int64
 	seedBegan   time.Time
-	leaving     time.Time   // When the deletion of the table began.
-	last        kv.Position // All that this cell wrote before that is up to it.
+	leaving     time.Time         // When the deletion of the table began.
+	last        kv.Position       // All that this cell wrote before that is up to it.
+	parted      map[aws.Cell]bool // The members that let this cell go already.
+	partedAt    time.Time
 	seedTook    time.Duration
 }
 
@@ -65,7 +67,7 @@ type seed struct {
 	Done   bool     `json:"done"`
 }
 
-// seedPrefix begins the keys of seeds; see docs/formats/store.md.
+// seedPrefix begins the keys of seeds; see docs/formats/replication.md.
 const seedPrefix = 's'
 
 func seedKey(name string) []byte { return append([]byte{seedPrefix}, name...) }
@@ -105,12 +107,13 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 // depart deletes the replica once the others have all of it.
 func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (time.Time, error) {
 	if k.leaving.IsZero() {
-		k.leaving, k.last = now, k.r.engine.Store().Durable()
+		k.leaving, k.last, k.parted = now, k.r.engine.Store().Durable(), map[aws.Cell]bool{}
 	}
 	if err := k.confirmMembers(ctx, t, now); err != nil {
 		return now.Add(time.Second), err
 	}
-	if !k.r.drained(t, k.last, now.Sub(k.leaving) < leaveWithin) {
+	k.learnParted(ctx, t, now)
+	if !k.r.drained(t, k.last, now.Sub(k.leaving) < leaveWithin, k.parted) {
 		return now.Add(drainPoll), nil
 	}
 	// The end of this link's own context comes with the end of the table.

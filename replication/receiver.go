@@ -45,7 +45,7 @@ type promise struct {
 	at  kv.Position
 }
 
-// cursorPrefix begins the keys of receivers' cursors; see docs/formats/store.md.
+// cursorPrefix begins the keys of receivers' cursors; see docs/formats/replication.md.
 const cursorPrefix = 'p'
 
 func cursorKey(t *table.Table, peer aws.Cell) []byte {

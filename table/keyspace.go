@@ -8,7 +8,7 @@ import (
 	"github.com/hortusdb/hortus/item"
 )
 
-// The first byte of a key says what it holds; docs/formats/store.md has them
+// The first byte of a key says what it holds; docs/formats/catalog.md has them
 // all.
 const (
 	catalogPrefix   = 'c' // A table's Definition, by name.
