@@ -29,14 +29,17 @@ func (r *Replicator) expectMember(name string) func() {
 	}
 }
 
-// confirm answers whether this cell is a member, or about to be one. A join that
-// ended half-way leaves members that took in a cell which knows nothing of it.
+// confirm answers whether this cell is a member, or about to be one, and whether
+// it counts the member that the request names, if any. A join that ended half-way
+// leaves members that took in a cell which knows nothing of it; a departure that
+// did, members that know nothing of the cell that was leaving.
 func (r *Replicator) confirm(q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	r.mu.Lock()
 	joining := r.joining[q.Table] > 0
 	r.mu.Unlock()
-	if joining || belongs(t, q.Group.ID, r.cell) {
+	counted := q.Member.Cell == (aws.Cell{}) || belongs(t, q.Group.ID, q.Member.Cell)
+	if joining || (counted && belongs(t, q.Group.ID, r.cell)) {
 		return &Response{}, nil
 	}
 	return nil, notFound(q.Table)
@@ -66,6 +69,28 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 		}
 	}
 	return nil
+}
+
+// learnParted asks the members whether they still count this cell, which leaves.
+// One that does not let it go at its own request, before the process ended, and
+// then had all of it; or it has no such table any more. Neither takes anything
+// from this cell again.
+func (k *keeper) learnParted(ctx context.Context, t *table.Table, now time.Time) {
+	if now.Sub(k.partedAt) < confirmEvery {
+		return
+	}
+	k.partedAt = now
+	q := &Request{Kind: Confirm, Table: k.table, Group: t.Def.Group, Member: *t.Def.Group.Member(k.r.cell)}
+	for _, m := range t.Def.Group.Members {
+		if m.Cell == k.r.cell || k.parted[m.Cell] {
+			continue
+		}
+		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
+		var answer *aws.Error
+		if errors.As(err, &answer) && answer.Code == "ResourceNotFoundException" {
+			k.parted[m.Cell] = true
+		}
+	}
 }
 
 // takeOut removes a member that is still as it was when it was asked.

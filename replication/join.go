@@ -222,13 +222,13 @@ func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
 }
 
 // drained reports whether every member has all that this cell wrote up to a
-// position. Unless it is patient it does not wait for members with which there
-// is no leave to replicate.
-func (r *Replicator) drained(t *table.Table, last kv.Position, patient bool) bool {
+// position, but for those that parted. Unless it is patient it does not wait for
+// members with which there is no leave to replicate.
+func (r *Replicator) drained(t *table.Table, last kv.Position, patient bool, parted map[aws.Cell]bool) bool {
 	all := true
 	for _, l := range r.sorted() {
 		s, ok := l.work.(*sender)
-		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
+		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID || parted[s.peer] {
 			continue
 		}
 		l.mu.Lock()

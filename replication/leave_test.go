@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -45,6 +46,33 @@ func TestLeaveDrains(t *testing.T) {
 	w.mustJoin(cellB, cellC, grant{members: []aws.Cell{cellA, cellB, cellC}})
 	b.put(t, "again", "b")
 	w.until(5*time.Second, "B is back", w.settled(31, cellA, cellB, cellC))
+}
+
+// TestLeaveCutShort: the process ended when the others had let a leaving member
+// go, and it had not yet deleted its table. After the restart nobody takes
+// anything from it any more, and it goes.
+func TestLeaveCutShort(t *testing.T) {
+	w := newTriple(t)
+	b := w.members[cellB]
+	for i := range 30 {
+		b.put(t, key(i), "b")
+	}
+	w.until(5*time.Second, "all have it", w.settled(30, cellA, cellB, cellC))
+	g := b.table().Def.Group
+	w.network.Isolate(cellB.Region, true) // So that it does not get far by itself.
+	if err := b.repl.Leave(t.Context(), b.table()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []aws.Cell{cellA, cellC} {
+		q := &replication.Request{Kind: replication.Expel, Table: tableName, Member: *g.Member(cellB), Group: g}
+		if _, err := w.members[c].repl.Serve(t.Context(), cellB, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.restart(cellB)
+	w.network.Isolate(cellB.Region, false)
+	b = w.members[cellB]
+	w.until(20*time.Second, "B is gone", func() bool { return b.table() == nil })
 }
 
 // TestLastMemberIsRegional: when all others have left, the table is an ordinary
