@@ -476,6 +476,36 @@ func (s *interposed) Update(ctx context.Context, p kv.Plan, fn func([][]byte, *k
 	return s.Store.Update(ctx, p, fn)
 }
 
+// cursorKey is that of a cursor that Apply writes.
+var cursorKey = []byte("z")
+
+// plannedWrites are the ways to write to a table as of before: a write, a batch,
+// a state, and a bare cursor. n makes their keys.
+func plannedWrites(t *testing.T, e *table.Engine, n *int) []func(*table.Table) error {
+	write := func(tab *table.Table) error {
+		it := decodeItem(t, fmt.Sprintf(`{"pk":{"S":"w%d"},"a":{"S":"a"}}`, *n))
+		w := table.Write{Table: tab, Kind: table.Put, Item: it}
+		w.Key, _ = tab.ItemKey(it)
+		return e.Write(t.Context(), &w)
+	}
+	batch := func(tab *table.Table) error {
+		it := decodeItem(t, fmt.Sprintf(`{"pk":{"S":"b%d"},"a":{"S":"a"}}`, *n))
+		w := table.Write{Table: tab, Kind: table.Put, Item: it}
+		w.Key, _ = tab.ItemKey(it)
+		return e.WriteBatch(t.Context(), []*table.Write{&w})
+	}
+	cursor := func(tab *table.Table) error {
+		_, err := e.Apply(t.Context(), tab, nil, func(w *kv.Writes) { w.Set(cursorKey, []byte{byte(*n)}) })
+		return err
+	}
+	apply := func(tab *table.Table) error {
+		s := conflict.State{Version: conflict.Version{Time: clock.Timestamp{Wall: 1}, Cell: there}, Item: decodeItem(t, fmt.Sprintf(`{"pk":{"S":"s%d"},"a":{"S":"a"}}`, *n))}
+		_, err := e.Apply(t.Context(), tab, []conflict.State{s}, nil)
+		return err
+	}
+	return []func(*table.Table) error{write, batch, apply, cursor}
+}
+
 // TestPlannedOnRetired: a write, a batch, a state and a bare cursor that were
 // planned on a definition of before are done on the present one; when the table
 // is gone, or another has its name, they are not done (invariant 5).
@@ -503,36 +533,15 @@ func TestPlannedOnRetired(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write := func(tab *table.Table) error {
-		it := decodeItem(t, fmt.Sprintf(`{"pk":{"S":"w%d"},"a":{"S":"a"}}`, n))
-		w := table.Write{Table: tab, Kind: table.Put, Item: it}
-		w.Key, _ = tab.ItemKey(it)
-		return e.Write(t.Context(), &w)
-	}
-	batch := func(tab *table.Table) error {
-		it := decodeItem(t, fmt.Sprintf(`{"pk":{"S":"b%d"},"a":{"S":"a"}}`, n))
-		w := table.Write{Table: tab, Kind: table.Put, Item: it}
-		w.Key, _ = tab.ItemKey(it)
-		return e.WriteBatch(t.Context(), []*table.Write{&w})
-	}
-	key := []byte("z")
-	cursor := func(tab *table.Table) error {
-		_, err := e.Apply(t.Context(), tab, nil, func(w *kv.Writes) { w.Set(key, []byte{byte(n)}) })
-		return err
-	}
-	apply := func(tab *table.Table) error {
-		s := conflict.State{Version: conflict.Version{Time: clock.Timestamp{Wall: 1}, Cell: there}, Item: decodeItem(t, fmt.Sprintf(`{"pk":{"S":"s%d"},"a":{"S":"a"}}`, n))}
-		_, err := e.Apply(t.Context(), tab, []conflict.State{s}, nil)
-		return err
-	}
-	for _, do := range []func(*table.Table) error{write, batch, apply, cursor} {
+	kinds := plannedWrites(t, e, &n)
+	for _, do := range kinds {
 		n++
 		store.before = alter
 		if err := do(e.Table("T")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if v, _, err := store.Get(t.Context(), key, nil); err != nil || string(v) != string([]byte{byte(n)}) {
+	if v, _, err := store.Get(t.Context(), cursorKey, nil); err != nil || string(v) != string([]byte{byte(n)}) {
 		t.Errorf("the cursor is %x (%v)", v, err)
 	}
 	for i, want := range []int{3, 2, 1, 0} { // Each index holds what was written since it is there.
@@ -543,11 +552,11 @@ func TestPlannedOnRetired(t *testing.T) {
 	}
 	store.before = drop
 	old := e.Table("T")
-	if err := write(old); !errors.Is(err, table.ErrNoTable) {
+	if err := kinds[0](old); !errors.Is(err, table.ErrNoTable) {
 		t.Errorf("a write on a dropped table: %v", err)
 	}
 	replace()
-	for _, do := range []func(*table.Table) error{write, batch, apply, cursor} {
+	for _, do := range kinds {
 		if err := do(old); !errors.Is(err, table.ErrNoTable) {
 			t.Errorf("a write on a table of before: %v", err)
 		}
