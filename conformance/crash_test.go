@@ -44,6 +44,22 @@ func kills(t *testing.T) int {
 	return n
 }
 
+// crashSeed is what HORTUS_SEED says, or a new one; it is printed. It decides
+// what is written and when the server is killed, but not what the machine makes
+// of that.
+func crashSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("HORTUS_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("HORTUS_SEED=%d", seed)
+	return seed
+}
+
 // TestCrash kills the server, again and again, while writers put, delete, count
 // and write batches in two accounts that share a table and in a third table of
 // one. After each start it wants
@@ -56,14 +72,7 @@ func kills(t *testing.T) int {
 //   - in both replicas, once they have talked, the same items.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("HORTUS_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("HORTUS_SEED=%d", seed)
+	seed := crashSeed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	data := t.TempDir()
 	w := newCrashWorld(t, rng)
