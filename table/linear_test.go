@@ -168,7 +168,7 @@ func TestLinearizable(t *testing.T) {
 		"mem":    func() (kv.Store, error) { return newMem(), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(20) {
+			for seed := range uint64(60) {
 				store, err := open()
 				if err != nil {
 					t.Fatal(err)
