@@ -79,7 +79,7 @@ var explained = []known{
 	{
 		"expressions before tables and keys", "recorded: what a request says by itself is checked before what it meets",
 		func(d *difference) bool {
-			return says(d.ours, expressions, placeholder, `^ALL_PROJECTED_ATTRIBUTES can be used only when Querying`, `^The (Total)?Segments? parameter is`) && says(d.local, localData)
+			return says(d.ours, expressions, placeholder, `^ALL_PROJECTED_ATTRIBUTES can be used only when Querying`, `^Cannot specify the `, `^Must specify the `, `^The (Total)?Segments? parameter is`) && says(d.local, localData)
 		},
 	},
 	{
@@ -89,7 +89,7 @@ var explained = []known{
 	{
 		"attribute values before expressions", "known from the live service, but for start keys",
 		func(d *difference) bool {
-			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder, localData, `Condition parameter type does not match`)
+			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `^Input collection contains duplicates`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder, localData, `Condition parameter type does not match`)
 		},
 	},
 	{
@@ -106,6 +106,22 @@ var explained = []known{
 		"a computed index key of another type", "documented: an index's key has its type; DynamoDB Local looks only at what is given",
 		func(d *difference) bool {
 			return d.call.operation == "UpdateItem" && d.local.ok() && says(d.ours, `Type mismatch for Index Key `, `Size limit exceeded for Index Key `)
+		},
+	},
+	{
+		"a start key at the end of the range", "a LastEvaluatedKey of ours may be one: it gives an empty page",
+		func(d *difference) bool {
+			return d.ours.ok() && says(d.local, `^The provided starting key does not match the range key predicate`) && len(elements(d.ours.body, "Items")) == 0
+		},
+	},
+	{
+		"several attributes in an index's key", "documented; DynamoDB Local takes one of each kind",
+		func(d *difference) bool { return d.ours.ok() && says(d.local, `^Too many hash keys specified`, `^Key Schema too big`) },
+	},
+	{
+		"one number spelled twice in a batch", "documented: numbers are equal by their value",
+		func(d *difference) bool {
+			return d.call.operation == "BatchGetItem" && d.local.ok() && says(d.ours, `^Provided list of item keys contains duplicates$`)
 		},
 	},
 	{
@@ -306,7 +322,7 @@ var explained = []known{
 const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update|^DynamoDB only supports precision up to 38|^Number (over|under)flow|significant digits`
 
 // localData are texts of DynamoDB Local about what a request meets.
-const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|: Select type |Aggregated size of all range keys`
+const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|: Select type |Aggregated size of all range keys|^Input collection|: Input collection|^Supplied AttributeValue|may not be empty|value of true`
 
 const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|^Type mismatch for attribute to update$|Type mismatch for key$|^One of the required keys`
 
