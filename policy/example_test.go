@@ -6,26 +6,24 @@ import (
 	"github.com/hortusdb/hortus/policy"
 )
 
-// A caller of another account is allowed by neither side yet: the explanation
-// names both, with what would have to be added where.
-func ExampleDecision_Explain() {
-	bob, _ := policy.ParsePrincipal("arn:aws:iam::222222222222:user/bob")
-	l := policy.Layers{Owner: "111111111111"}
-	d := l.Evaluate(&policy.Request{
-		Principal: bob,
-		Action:    "dynamodb:GetItem",
-		Resource:  "arn:aws:dynamodb:eu-west-1:111111111111:table/T",
-	})
-	fmt.Println(d.Effect)
-	fmt.Print(d.Explain())
+// A decision can say which statement decided.
+func ExampleEvaluate() {
+	doc, err := policy.Parse(policy.Resource, "Orders", []byte(`{"Version": "2012-10-17", "Statement": [
+		{"Sid": "Prod", "Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "dynamodb:Get*", "Resource": "*"}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	who, err := policy.ParsePrincipal("arn:aws:iam::222222222222:root")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, action := range []string{"dynamodb:GetItem", "dynamodb:PutItem"} {
+		d := policy.Evaluate(&policy.Request{Principal: who, Action: action, Resource: "arn:aws:dynamodb:us-east-1:111111111111:table/Orders"}, doc)
+		fmt.Println(action, d.Effect, d.Statement)
+	}
 	// Output:
-	// implicit deny
-	// No resource-based policy allows dynamodb:GetItem on arn:aws:dynamodb:eu-west-1:111111111111:table/T to arn:aws:iam::222222222222:user/bob.
-	//   There is none.
-	// This statement would allow it:
-	// {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:user/bob"},"Action":"dynamodb:GetItem","Resource":"arn:aws:dynamodb:eu-west-1:111111111111:table/T"}
-	// No identity-based policy allows dynamodb:GetItem on arn:aws:dynamodb:eu-west-1:111111111111:table/T to arn:aws:iam::222222222222:user/bob.
-	//   There is none.
-	// This statement would allow it:
-	// {"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"arn:aws:dynamodb:eu-west-1:111111111111:table/T"}
+	// dynamodb:GetItem allow statement 1 (Prod) of the resource-based policy "Orders"
+	// dynamodb:PutItem implicit deny <nil>
 }
