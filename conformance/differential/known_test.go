@@ -116,7 +116,9 @@ var explained = []known{
 	},
 	{
 		"several attributes in an index's key", "documented; DynamoDB Local takes one of each kind",
-		func(d *difference) bool { return d.ours.ok() && says(d.local, `^Too many hash keys specified`, `^Key Schema too big`) },
+		func(d *difference) bool {
+			return d.ours.ok() && says(d.local, `^Too many hash keys specified`, `^Key Schema too big`)
+		},
 	},
 	{
 		"one number spelled twice in a batch", "documented: numbers are equal by their value",
@@ -180,7 +182,7 @@ var explained = []known{
 	{
 		"a change of a table that is missing", "recorded for replicas: what a request says is checked first",
 		func(d *difference) bool {
-			return d.call.operation == "UpdateTable" && says(d.local, localMissing) && d.ours.kind == "ValidationException"
+			return d.call.operation == "UpdateTable" && says(d.local, localMissing, `^Requested resource not found$`) && d.ours.kind == "ValidationException"
 		},
 	},
 	{
@@ -338,5 +340,6 @@ var localTables = []string{
 	`^Table has no stream to disable$`, `^Indexes must have a projection specified`, `^Two (local|global) secondary indices have the same name`,
 	`^Key Schema too big`, `^Cannot create preexisting table$`, `^Only one global secondary index update per index is allowed simultaneously\.$`,
 	`^If Projection type INCLUDE is specified`, `^Invalid global secondary index name$`, `^Cannot change IOPS and Streams at the same time`,
+	`^Local Secondary indices must have the same hash key`, `^No attributes should be specified to be projected unless`,
 	`^Local secondary indices must have a range key`, `^Local Secondary Indices AND Global Secondary Indices must have different names`, `^GlobalSecondaryIndex count exceeds the per-table limit$`,
 }
