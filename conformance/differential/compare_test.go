@@ -167,8 +167,8 @@ func canonicalNumber(s string) string {
 	return r.RatString()
 }
 
-// essentials are the parts of a table's description that both know alike:
-// leaves out ids, dates, counts, states and what DynamoDB Local does not have.
+// essentials are the parts of a table's description that both know alike,
+// without ids, dates, counts, states and what DynamoDB Local does not have.
 func essentials(d object) object {
 	out := object{}
 	for _, n := range []string{"TableName", "KeySchema", "StreamSpecification", "DeletionProtectionEnabled"} {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// text is an expression's parts as it grows: all expressions of a request share
-// the placeholders.
+// placeholders are what the expressions of one request stand on; they grow as
+// the expressions do.
 type placeholders struct {
 	g      *generator
 	names  object

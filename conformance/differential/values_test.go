@@ -24,9 +24,9 @@ func (g *generator) often(percent int) bool { return g.IntN(100) < percent }
 func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
 
 var (
-	strings_ = []string{"a", "ab", "abc", "b", "B", "é", "😀x", "a b", "10", "\u0000", "zzzzzzzz"}
-	numbers  = []string{"0", "1", "2", "10", "-1", "-2.5", "1.50", "3.14159", "1e2", "1E+2", "100", "-0", "007", "0.1", "1000000"}
-	edges    = []string{
+	texts   = []string{"a", "ab", "abc", "b", "B", "é", "😀x", "a b", "10", "\u0000", "zzzzzzzz"}
+	numbers = []string{"0", "1", "2", "10", "-1", "-2.5", "1.50", "3.14159", "1e2", "1E+2", "100", "-0", "007", "0.1", "1000000"}
+	edges   = []string{
 		"99999999999999999999999999999999999999", "-99999999999999999999999999999999999999",
 		"9.9999999999999999999999999999999999999E+125", "-9.9999999999999999999999999999999999999E+125",
 		"1E-130", "-1E-130", "0.00000000000000000000000000000000000001", "12345678901234567890.123456789012345678",
@@ -46,7 +46,7 @@ func (g *generator) text() string {
 	case 1:
 		return strings.Repeat("x", 1+g.IntN(60))
 	}
-	return pick(g, strings_...)
+	return pick(g, texts...)
 }
 
 func (g *generator) number() string {
