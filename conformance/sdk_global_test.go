@@ -363,8 +363,14 @@ func TestSDKJoinRefused(t *testing.T) {
 			t.Errorf("%s: the source is now %+v, %v", c.what, source, err)
 		}
 	}
-	// After all that, the one that is admitted joins; a second one in its account,
-	// or in a Region that is taken, does not.
+	joinTwice(ctx, t, s)
+}
+
+// joinTwice joins the one that is admitted, after all that; a second one in its
+// account, or in a Region that is taken, does not.
+func joinTwice(ctx context.Context, t *testing.T, s *server) {
+	t.Helper()
+	two := threePlaces[:2]
 	createTable(ctx, t, s.client(prod, ireland), joinInput(inProd, inStaging, "Orders", two))
 	for _, second := range []place{{prod, oregon}, {analytics, ireland}} {
 		members := append(two[:2:2], second)
