@@ -242,5 +242,8 @@ func (l Log) overLimit(ctx context.Context, after kv.Position, now time.Time, r 
 		over = e.Time < oldest || bytes > r.MaxBytes
 		return !over
 	})
+	if errors.Is(err, kv.ErrTrimmed) {
+		return true, nil // What the reader needs is gone already.
+	}
 	return over, err
 }

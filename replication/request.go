@@ -165,8 +165,8 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if q.Member.Source == r.cell && t.Def.Status != table.Active {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
-	if q.DryRun {
-		return &Response{}, nil
+	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
+		return &Response{}, err
 	}
 	if t.Def.Group.Member(q.Member.Cell) != nil {
 		// It was taken in before, and has made nothing of it: it has no table.
@@ -175,6 +175,21 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		}
 	}
 	return &Response{}, r.takeIn(ctx, t, q)
+}
+
+// followed refuses a newcomer whose source was cut off from this cell's log: its
+// seed would lack what the source lacks.
+func (r *Replicator) followed(ctx context.Context, t *table.Table, source aws.Cell) error {
+	readers, err := t.Log.Readers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, reader := range readers {
+		if reader.Name == source.String() && reader.Lost {
+			return aws.InvalidParameter("The replica in %v fell behind the one in %v and has to be made again; name another replica as the source", source, r.cell)
+		}
+	}
+	return nil
 }
 
 // takeIn makes room for a newcomer in the log and in the group.
