@@ -70,7 +70,10 @@ var lists = regexp.MustCompile(`\[[^\[\]]*\]|\{[^{}]*\}`)
 
 func canonicalMessage(m string) string {
 	return lists.ReplaceAllStringFunc(m, func(list string) string {
-		parts := strings.Split(list[1:len(list)-1], ", ")
+		parts := strings.Split(list[1:len(list)-1], ",")
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
 		slices.Sort(parts)
 		return list[:1] + strings.Join(parts, ", ") + list[len(list)-1:]
 	})

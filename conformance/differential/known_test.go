@@ -97,6 +97,12 @@ var explained = []known{
 		func(d *difference) bool { return says(d.ours, `(?i)reserved keyword: size$`) },
 	},
 	{
+		"deep values among the placeholders", "documented: an attribute value has at most 32 levels; DynamoDB Local looks at items alone",
+		func(d *difference) bool {
+			return says(d.ours, `^ExpressionAttributeValues contains invalid value: Nesting Levels have exceeded`)
+		},
+	},
+	{
 		"which segment a key is in", "documented: hashing is the service's own matter",
 		func(d *difference) bool {
 			return says(d.local, `^Exclusive start key must lie within the segment$`) || says(d.ours, `Please use ExclusiveStartKey with correct Segment`)
@@ -129,7 +135,7 @@ var explained = []known{
 	{
 		"an update that changes nothing", "documented: The provisioned throughput for the table will not change",
 		func(d *difference) bool {
-			return says(d.ours, `^The provisioned throughput for the table will not change`)
+			return says(d.ours, `^The provisioned throughput for the (table|index \S+) will not change`)
 		},
 	},
 	{
@@ -268,13 +274,14 @@ var explained = []known{
 		func(d *difference) bool {
 			return says(d.local, `^Key attributes must be scalars`) && says(d.ours, localKey, `^One or more parameter values were invalid: `) ||
 				says(d.ours, `^Key attributes must be scalars`) && says(d.local, localKey, `^Exclusive Start Key must`) ||
-				says(d.local, `^Key attributes must be scalars`) && says(d.ours, `^Consistent reads are not supported`)
+				says(d.local, `^Key attributes must be scalars`) && says(d.ours, `^Consistent reads are not supported`) ||
+				says(d.ours, `^Key attributes must be scalars`) && says(d.local, `^Consistent read cannot be true`)
 		},
 	},
 	{
 		"which fault of a batch comes first", "UNCONFIRMED: ours are the items', then what is there twice",
 		func(d *difference) bool {
-			return says(d.local, `^Provided list of item keys contains duplicates$`) && strings.HasPrefix(d.call.operation, "Batch") && !d.ours.ok()
+			return says(d.local, `^Provided list of item keys contains duplicates$`, localKey) && says(d.ours, localKey, `invalid: `, `duplicates`, `^Key attributes`) && strings.HasPrefix(d.call.operation, "Batch") && !d.ours.ok()
 		},
 	},
 	{
@@ -312,7 +319,7 @@ var explained = []known{
 	{
 		"tables that DynamoDB Local takes", "recorded: attributes that are no key, throughput in on-demand mode, empty lists, and changes that go alone",
 		func(d *difference) bool {
-			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified when BillingMode is PROVISIONED`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
 		},
 	},
 	{
@@ -324,7 +331,7 @@ var explained = []known{
 const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update|^DynamoDB only supports precision up to 38|^Number (over|under)flow|significant digits`
 
 // localData are texts of DynamoDB Local about what a request meets.
-const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|: Select type |Aggregated size of all range keys|^Input collection|: Input collection|^Supplied AttributeValue|may not be empty|value of true`
+const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|^Invalid condition in KeyConditionExpression|: Select type |Aggregated size of all range keys|^Input collection|: Input collection|^Supplied AttributeValue|may not be empty|value of true`
 
 const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|^Type mismatch for attribute to update$|Type mismatch for key$|^One of the required keys`
 
