@@ -169,11 +169,11 @@ func (r *request) batchKeys(b *batchKeys) error {
 
 func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
-	if r.invalid != nil {
-		return r.invalid
-	}
 	if err := checkMixedBatch(r.keys); err != nil {
 		return err
+	}
+	if r.invalid != nil {
+		return r.invalid
 	}
 	total := 0
 	projections := make([]*expr.Projection, len(r.keys))

@@ -71,15 +71,15 @@ func (r *request) legacyMember(name string) error {
 		return r.legacyUpdates()
 	case "Expected":
 		l.hasExpected = true
-		return r.legacyConditions(&l.expected)
+		return r.legacyConditions(&l.expected, true)
 	case "ConditionalOperator":
 		return r.text(&l.operator)
 	case "KeyConditions":
 		l.hasKeys = true
-		return r.legacyConditions(&l.keys)
+		return r.legacyConditions(&l.keys, false)
 	}
 	l.hasFilter, l.filterName = true, name
-	return r.legacyConditions(&l.filter)
+	return r.legacyConditions(&l.filter, false)
 }
 
 // attributeNames reads a list of names; a null stands for the empty name.
@@ -135,12 +135,24 @@ func (r *request) objectOrNull(fn func(member string) error) error {
 	return r.object(fn)
 }
 
-func (r *request) legacyConditions(into *[]legacyCondition) error {
+// legacyConditions reads a map of conditions. Those of Expected have members that
+// the others do not know.
+func (r *request) legacyConditions(into *[]legacyCondition, isExpected bool) error {
 	*into = nil
 	at := map[string]int{}
 	return r.entries(func(name string) error {
 		c := legacyCondition{name: name, null: r.scan.Peek() == jsonscan.Null}
-		err := r.objectOrNull(func(member string) error { return r.conditionMember(&c, member) })
+		err := r.objectOrNull(func(member string) error {
+			switch {
+			case member == "Value" && isExpected:
+				c.hasValue = true
+				return r.legacyValue(&c.value, &c.invalid)
+			case member == "Exists" && isExpected:
+				c.hasExist = true
+				return r.bool(&c.exists)
+			}
+			return r.conditionMember(&c, member)
+		})
 		if err != nil {
 			return err
 		}
@@ -166,12 +178,6 @@ func (r *request) conditionMember(c *legacyCondition, member string) error {
 			c.values = append(c.values, v)
 			return err
 		})
-	case "Value":
-		c.hasValue = true
-		return r.legacyValue(&c.value, &c.invalid)
-	case "Exists":
-		c.hasExist = true
-		return r.bool(&c.exists)
 	}
 	return serialization(r.scan.Skip())
 }

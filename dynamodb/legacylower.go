@@ -111,6 +111,9 @@ func (c *legacyCondition) expect() error {
 	default:
 		c.operator.s = "NULL"
 	}
+	if c.name == "" {
+		return errEmptyName
+	}
 	if c.hasValue {
 		c.values = []item.Value{c.value}
 	}
@@ -298,6 +301,9 @@ func (r *request) bindLegacyPage(p *page, isQuery bool) error {
 			return err
 		}
 	}
+	if isQuery && p.condition == nil {
+		return errNoKeyCondition
+	}
 	if err := r.bindLegacyFilter(p); err != nil {
 		return err
 	}
@@ -333,10 +339,9 @@ func (r *request) checkFilterKeys(p *page, schema expr.KeySchema) error {
 	if l == nil || !l.hasFilter {
 		return p.Filter.CheckNoKeys(schema)
 	}
-	for i := range l.filter {
-		is := func(a expr.KeyAttribute) bool { return a.Name == l.filter[i].name }
-		if slices.ContainsFunc(schema.Hash, is) || slices.ContainsFunc(schema.Range, is) {
-			return aws.Validation("QueryFilter can only contain non-primary key attributes: Primary key attribute: %s", l.filter[i].name)
+	for _, a := range slices.Concat(schema.Hash, schema.Range) {
+		if slices.ContainsFunc(l.filter, func(c legacyCondition) bool { return c.name == a.Name }) {
+			return aws.Validation("QueryFilter can only contain non-primary key attributes: Primary key attribute: %s", a.Name)
 		}
 	}
 	return nil
@@ -373,14 +378,14 @@ func (u *legacyUpdate) lower(b *expr.Builder) error {
 	switch {
 	case u.invalid != nil:
 		return u.invalid
+	case u.name == "":
+		return errEmptyName
 	case u.value == nil && action != "DELETE":
 		return aws.InvalidParameter("Only DELETE action is allowed when no attribute value is specified")
 	case action == "ADD" && t != item.TypeN && !t.IsSet() && !isList:
 		return aws.InvalidParameter("ADD action is not supported for the type %s", typeName(t))
 	case action == "DELETE" && u.value != nil && !t.IsSet():
 		return aws.InvalidParameter("DELETE action with value is not supported for the type %s", typeName(t))
-	case u.name == "":
-		return errEmptyName
 	}
 	path := b.Path(top(u.name))
 	switch {

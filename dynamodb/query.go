@@ -184,7 +184,7 @@ var errNoKeyCondition = aws.Validation("Either the KeyConditions or KeyCondition
 // what else a request says by itself (the order is DynamoDB Local's). kinds are
 // those that can hold values.
 func (a *API) bindPage(r *request, p *page, kinds ...expr.Kind) error {
-	if err := r.checkMixed(expr.ProjectionKind, expr.FilterKind, expr.KeyConditionKind); err != nil {
+	if err := r.checkMixed(append([]expr.Kind{expr.ProjectionKind}, kinds...)...); err != nil {
 		return err
 	}
 	values := false
@@ -284,7 +284,7 @@ func (s *Service) locate(c *api.Call, r *request, p *page) error {
 	if p.Index = t.Def.Index(r.index.s); p.Index == nil {
 		return aws.Validation("The table does not have the specified index: %s", r.index.s)
 	}
-	return nil
+	return checkReadable(p.Index)
 }
 
 // runPage runs a Query or Scan and answers. The items are written as they come.
