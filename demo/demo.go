@@ -41,11 +41,12 @@ type Pace struct {
 	Isolation time.Duration // A Region cut off.
 	Conflicts int           // Keys that are written in two cells at the same moment.
 	Deletes   int           // Items that are deleted.
+	Share     int           // One item in so many of the data set is loaded.
 }
 
 // Usual is the pace of a demonstration: some 30 s on two cores.
 func Usual() Pace {
-	return Pace{Traffic: 6 * time.Second, Isolation: 5 * time.Second, Conflicts: 300, Deletes: 300}
+	return Pace{Traffic: 6 * time.Second, Isolation: 5 * time.Second, Conflicts: 300, Deletes: 300, Share: 1}
 }
 
 // Limits of the story. Whoever waits longer reports what it waited for.

@@ -21,7 +21,7 @@ import (
 )
 
 // short is a pace for tests.
-var short = demo.Pace{Traffic: 300 * time.Millisecond, Isolation: 300 * time.Millisecond, Conflicts: 30, Deletes: 15}
+var short = demo.Pace{Traffic: 300 * time.Millisecond, Isolation: 300 * time.Millisecond, Conflicts: 30, Deletes: 15, Share: 5}
 
 // startNode starts a node in memory.
 func startNode(t *testing.T) func(context.Context) (string, func() error, error) {

@@ -37,7 +37,11 @@ func (s *story) read() ([]item, error) {
 	}
 	var items []item
 	s.source = map[string]string{}
+	n := 0
 	for line := range lines {
+		if n++; n%max(s.pace.Share, 1) != 0 {
+			continue
+		}
 		i, err := parseItem(line)
 		if err != nil {
 			return nil, fmt.Errorf("data set: %w", err)
