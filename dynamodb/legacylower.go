@@ -23,13 +23,12 @@ var errEmptyName = aws.Validation("Empty attribute name")
 // comparison is what a ComparisonOperator takes and what it is lowered to.
 type comparison struct {
 	op       expr.Op
-	low      int // How many values it takes,
-	high     int // or -1 for any number from low on.
-	operands []item.Type
+	low      int         // How many values it takes, at least.
+	high     int         // At most; -1 for any number.
+	operands []item.Type // Their types; nil for all.
 }
 
 var (
-	// anyType: EQ and NE take all types.
 	scalars  = []item.Type{item.TypeS, item.TypeN, item.TypeB}
 	prefixes = []item.Type{item.TypeS, item.TypeB}
 	members  = []item.Type{item.TypeS, item.TypeN, item.TypeB, item.TypeBOOL, item.TypeNULL}
@@ -270,13 +269,22 @@ func (l *legacy) projection() (*expr.Projection, error) {
 	return expr.BindProjection(b.Expression(), &expr.Scope{})
 }
 
+// maxKeyAttributes is how many attributes the key of an index may have, each of
+// hash and range up to four (documented).
+const maxKeyAttributes = 8
+
+var errKeyConditions = aws.Validation("Conditions can be of length 1 or 2 only")
+
 // bindKeys binds KeyConditions, which is there. What depends on the key's schema is for Lower.
 func (l *legacy) bindKeys() (*expr.KeyCondition, error) {
 	if len(l.keys) == 0 {
-		return nil, aws.Validation("Conditions can be of length 1 or 2 only")
+		return nil, errKeyConditions
 	}
 	if err := checkConditions(l.keys); err != nil {
 		return nil, err
+	}
+	if len(l.keys) > maxKeyAttributes {
+		return nil, errKeyConditions
 	}
 	b := expr.NewBuilder(expr.KeyConditionKind)
 	nodes := make([]expr.Node, len(l.keys))

@@ -231,8 +231,18 @@ func (b *binder) attributeType(n *Node) error {
 // appendTopLevel appends the top-level attribute names of paths, each once, in
 // the order of their first use.
 func appendTopLevel(names []string, paths []item.Path) []string {
+	if len(paths) < indexThreshold {
+		for _, p := range paths {
+			if !slices.Contains(names, p[0].Name) {
+				names = append(names, p[0].Name)
+			}
+		}
+		return names
+	}
+	seen := make(map[string]bool, len(paths))
 	for _, p := range paths {
-		if !slices.Contains(names, p[0].Name) {
+		if !seen[p[0].Name] {
+			seen[p[0].Name] = true
 			names = append(names, p[0].Name)
 		}
 	}

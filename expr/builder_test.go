@@ -3,6 +3,7 @@ package expr_test
 import (
 	"testing"
 
+	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 )
@@ -78,5 +79,54 @@ func TestCache(t *testing.T) {
 	for range 2 {
 		_, err = c.Parse(expr.FilterKind, "a")
 		checkError(t, err, `Invalid FilterExpression: Syntax error; token: "<EOF>", near: "a"`)
+	}
+}
+
+// TestBuilderAlone: what only a built expression can say.
+func TestBuilderAlone(t *testing.T) {
+	path := func(b *expr.Builder, name string) expr.Node { return b.Path(item.Path{item.Name(name)}) }
+
+	b := expr.NewBuilder(expr.FilterKind)
+	operands := []expr.Node{path(b, "a")}
+	for i := range 2 * expr.MaxInOperands {
+		operands = append(operands, b.Literal(number(i)))
+	}
+	b.Where(b.Apply(expr.OpIn, operands...))
+	c, err := expr.BindCondition(b.Expression(), &expr.Scope{})
+	checkError(t, err, "")
+	if !c.Eval(decodeItem(t, `{"a": {"N": "199"}}`)) || c.Eval(decodeItem(t, `{"a": {"N": "200"}}`)) {
+		t.Error("a long IN does not look at all of its list")
+	}
+
+	mismatch := aws.Validation("not of that type")
+	b = expr.NewBuilder(expr.UpdateKind)
+	b.Distinct()
+	b.TypeMismatch(mismatch)
+	b.Add(path(b, "a"), b.Literal(number(1)))
+	u, err := expr.BindUpdate(b.Expression(), &expr.Scope{})
+	checkError(t, err, "")
+	_, err = u.Apply(nil, decodeItem(t, `{"a": {"S": "x"}}`))
+	checkError(t, err, mismatch.Message)
+
+	schema := expr.KeySchema{
+		Hash:  []expr.KeyAttribute{{Name: "pk", Type: item.TypeN}},
+		Range: []expr.KeyAttribute{{Name: "sk", Type: item.TypeN}},
+	}
+	for _, test := range []struct {
+		hash, rng expr.Op
+		want      string
+	}{
+		{expr.OpEQ, expr.OpLT, ""},
+		{expr.OpEQ, expr.OpNE, "Attempted conditional constraint is not an indexable operation"},
+		{expr.OpEQ, expr.OpContains, "Attempted conditional constraint is not an indexable operation"},
+		{expr.OpIn, expr.OpEQ, "Query key condition not supported"},
+	} {
+		b := expr.NewBuilder(expr.KeyConditionKind)
+		b.Where(b.Apply(expr.OpAnd,
+			b.Apply(test.hash, path(b, "pk"), b.Literal(number(1))), b.Apply(test.rng, path(b, "sk"), b.Literal(number(2)))))
+		k, err := expr.BindKeyCondition(b.Expression(), &expr.Scope{})
+		checkError(t, err, "")
+		_, err = k.Lower(schema)
+		checkError(t, err, test.want)
 	}
 }
