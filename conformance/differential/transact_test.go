@@ -118,7 +118,10 @@ func foldReasons(local, ours *answer) (why string) {
 	case local.kind == "ValidationException" && strings.Contains(ours.message, "must satisfy") || strings.Contains(ours.message, "Member must"):
 		return "constraints of the model come first"
 	}
-	if !local.ok() && !ours.ok() && (local.message == sameItem || ours.message == sameItem) {
+	switch {
+	case local.ok() && ours.message == sameItem:
+		return "one key in two spellings of its number is one item"
+	case !ours.ok() && (local.message == sameItem || ours.message == sameItem):
 		return "two faults, of which each tells one"
 	}
 	if strings.Contains(string(text), "Type mismatch for Index Key") {
