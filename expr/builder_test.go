@@ -1,6 +1,7 @@
 package expr_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/hortusdb/hortus/aws"
@@ -128,5 +129,26 @@ func TestBuilderAlone(t *testing.T) {
 		checkError(t, err, "")
 		_, err = k.Lower(schema)
 		checkError(t, err, test.want)
+	}
+}
+
+// TestBuilderProjection: many attributes are chosen as few are.
+func TestBuilderProjection(t *testing.T) {
+	it := decodeItem(t, `{"a7": {"N": "7"}, "b": {"S": "x"}, "a99": {"L": []}, "a": {"NULL": true}}`)
+	for _, n := range []int{8, 100} {
+		b := expr.NewBuilder(expr.ProjectionKind)
+		b.Distinct()
+		for i := range n {
+			b.Project(b.Path(item.Path{item.Name("a" + strconv.Itoa(i))}))
+		}
+		p, err := expr.BindProjection(b.Expression(), &expr.Scope{})
+		checkError(t, err, "")
+		want := `{"a7":{"N":"7"}}`
+		if n == 100 {
+			want = `{"a7":{"N":"7"},"a99":{"L":[]}}`
+		}
+		if got := string(item.AppendItemJSON(nil, p.Project(nil, it))); got != want {
+			t.Errorf("%d attributes: got %s, want %s", n, got, want)
+		}
 	}
 }
