@@ -147,6 +147,8 @@ type Retention struct {
 	Keep     time.Duration // Entries younger than this stay, whoever has read them.
 	MaxAge   time.Duration // A reader that has not read an older entry is cut off.
 	MaxBytes int64         // A reader with a longer backlog than this is cut off.
+
+	Spare map[string]bool // Readers that are behind but moving are not cut off.
 }
 
 // trimStep bounds the entries that one Trim looks at.
@@ -162,7 +164,7 @@ func (l Log) Trim(ctx context.Context, now time.Time, r Retention) (lost []strin
 		return nil, false, err
 	}
 	low, slowest := lowest(readers)
-	if slowest >= 0 {
+	if slowest >= 0 && !r.Spare[readers[slowest].Name] {
 		over, err := l.overLimit(ctx, low, now, r)
 		if err != nil {
 			return nil, false, err

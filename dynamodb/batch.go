@@ -45,31 +45,6 @@ type batchWrite struct {
 	putGiven bool // PutRequest has an Item, or DeleteRequest a Key.
 }
 
-// array reads a JSON array and calls fn before each element.
-func (r *request) array(fn func() error) error {
-	switch r.scan.Peek() {
-	case jsonscan.Array:
-	case jsonscan.Object:
-		return aws.Serialization("Start of structure or map found where not expected")
-	case jsonscan.Invalid, jsonscan.End:
-		return aws.Serialization("")
-	default:
-		return aws.Serialization("Unexpected field type")
-	}
-	if r.scan.BeginArray() != nil {
-		return aws.Serialization("")
-	}
-	for {
-		more, err := r.scan.NextElem()
-		if err != nil || !more {
-			return serialization(err)
-		}
-		if err := fn(); err != nil {
-			return err
-		}
-	}
-}
-
 func (a *API) decodeBatchGetItem(c *api.Call) error {
 	r := a.get(c)
 	given := false

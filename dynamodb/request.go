@@ -1,9 +1,7 @@
 package dynamodb
 
 import (
-	"math"
 	"slices"
-	"strconv"
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
@@ -41,6 +39,9 @@ type request struct {
 	actions     []action
 	transaction table.Transaction
 	token       text
+
+	statements []statement // Of PartiQL.
+	next       text        // NextToken.
 }
 
 // single is what a request, or one action of a transaction, says of one item.
@@ -117,44 +118,6 @@ func (a *API) Release(c *api.Call) {
 		c.Input = nil
 		a.put(r)
 	}
-}
-
-// members reads the object that the body is, and gives each member to fn, which
-// reads exactly one value.
-func (r *request) members(fn func(name []byte) error) error {
-	if kind := r.scan.Peek(); kind != jsonscan.Object {
-		return aws.Serialization("")
-	}
-	if err := r.scan.BeginObject(); err != nil {
-		return aws.Serialization("")
-	}
-	for {
-		name, more, err := r.scan.NextKey()
-		if err != nil {
-			return aws.Serialization("")
-		}
-		if !more {
-			if r.scan.Finish() != nil {
-				return aws.Serialization("")
-			}
-			return nil
-		}
-		if r.scan.Peek() == jsonscan.Null {
-			err = serialization(r.scan.Null())
-		} else {
-			err = fn(name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func serialization(err error) error {
-	if err != nil {
-		return aws.Serialization("")
-	}
-	return nil
 }
 
 // decode reads all members of a single-table operation. Attribute values that
@@ -237,75 +200,6 @@ func (r *request) option(name []byte) error {
 	return serialization(r.scan.Skip())
 }
 
-// text reads a string member.
-func (r *request) text(t *text) error {
-	switch r.scan.Peek() {
-	case jsonscan.String:
-		b, err := r.scan.String(nil)
-		t.s, t.ok = string(b), true
-		return serialization(err)
-	case jsonscan.Number:
-		return aws.Serialization("NUMBER_VALUE cannot be converted to String")
-	case jsonscan.True:
-		return aws.Serialization("TRUE_VALUE cannot be converted to String")
-	case jsonscan.False:
-		return aws.Serialization("FALSE_VALUE cannot be converted to String")
-	}
-	return r.container()
-}
-
-// container words an object or a list where a scalar belongs.
-func (r *request) container() error {
-	switch r.scan.Peek() {
-	case jsonscan.Object:
-		return aws.Serialization("Start of structure or map found where not expected")
-	case jsonscan.Array:
-		return aws.Serialization("Unrecognized collection type class java.lang.String")
-	}
-	return aws.Serialization("")
-}
-
-// bool reads a boolean member. A string is taken for one too (recorded).
-func (r *request) bool(v *bool) error {
-	switch r.scan.Peek() {
-	case jsonscan.True, jsonscan.False:
-		var err error
-		*v, err = r.scan.Bool()
-		return serialization(err)
-	case jsonscan.String:
-		b, err := r.scan.Text()
-		*v = string(b) == "true"
-		return serialization(err)
-	case jsonscan.Number:
-		return aws.Serialization("NUMBER_VALUE cannot be converted to Boolean")
-	}
-	return r.container()
-}
-
-// number reads an integer member; one out of range becomes the nearest.
-func (r *request) number(v *number) error {
-	switch r.scan.Peek() {
-	case jsonscan.Number:
-		b, err := r.scan.Number()
-		if err != nil {
-			return aws.Serialization("")
-		}
-		f, err := strconv.ParseFloat(string(b), 64)
-		if err != nil {
-			f = math.MaxInt32
-		}
-		v.n, v.ok = int64(max(math.MinInt32, min(math.MaxInt32, f))), true
-		return nil
-	case jsonscan.String:
-		return aws.Serialization("STRING_VALUE cannot be converted to Integer")
-	case jsonscan.True:
-		return aws.Serialization("TRUE_VALUE cannot be converted to Integer")
-	case jsonscan.False:
-		return aws.Serialization("FALSE_VALUE cannot be converted to Integer")
-	}
-	return r.container()
-}
-
 // attributes reads a map of attribute values.
 func (r *request) attributes(into *item.Item) error {
 	start := len(r.buf)
@@ -329,45 +223,6 @@ func (r *request) note(err error) error {
 		r.invalid = e
 	}
 	return nil
-}
-
-// object reads a JSON object and gives each member to fn; a null one is left
-// out.
-func (r *request) object(fn func(name string) error) error {
-	return r.entries(func(name string) error {
-		if r.scan.Peek() == jsonscan.Null {
-			return serialization(r.scan.Null())
-		}
-		return fn(name)
-	})
-}
-
-// entries reads a JSON object and gives each member to fn.
-func (r *request) entries(fn func(name string) error) error {
-	switch r.scan.Peek() {
-	case jsonscan.Object:
-	case jsonscan.Array:
-		return aws.Serialization("Unrecognized collection type java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>")
-	case jsonscan.Invalid, jsonscan.End:
-		return aws.Serialization("")
-	default:
-		return aws.Serialization("Unexpected value type in payload")
-	}
-	if r.scan.BeginObject() != nil {
-		return aws.Serialization("")
-	}
-	for {
-		name, more, err := r.scan.NextKey()
-		if err != nil {
-			return aws.Serialization("")
-		}
-		if !more {
-			return nil
-		}
-		if err := fn(string(name)); err != nil {
-			return err
-		}
-	}
 }
 
 // names reads ExpressionAttributeNames.

@@ -1,0 +1,118 @@
+package replication
+
+import (
+	"context"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// trim gives up the part of the log that no reader needs, and cuts off members
+// that are too far behind. Whoever moved since the last time is spared: after a
+// time in which nothing ran, as of a machine that slept, all are behind.
+func (k *keeper) trim(ctx context.Context, t *table.Table, now time.Time) error {
+	first := k.trimAt.IsZero() || now.Sub(k.trimAt) > 2*trimEvery
+	k.trimAt = now
+	moved, err := k.r.persistAcks(ctx, t, k.acked)
+	if err != nil || first {
+		return err
+	}
+	r := changelog.Retention{MaxAge: retentionLimit, MaxBytes: MaxBacklog, Spare: moved}
+	if t.Def.Stream != nil {
+		r.Keep = retentionLimit
+	}
+	lost, _, err := t.Log.Trim(ctx, now, r)
+	for _, name := range lost {
+		k.r.logger.Error("a member is too far behind and must be seeded again", "table", k.table, "member", name)
+	}
+	return err
+}
+
+// persistAcks keeps what every member has acknowledged, and names those that
+// have acknowledged more than is in last, which it brings up to date.
+func (r *Replicator) persistAcks(ctx context.Context, t *table.Table, last map[aws.Cell]kv.Position) (map[string]bool, error) {
+	moved := map[string]bool{}
+	for _, l := range r.sorted() {
+		s, ok := l.work.(*sender)
+		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
+			continue
+		}
+		l.mu.Lock()
+		started, acked := s.started, s.acked
+		l.mu.Unlock()
+		if !started {
+			continue
+		}
+		if acked > last[s.peer] {
+			last[s.peer] = acked
+			moved[s.peer.String()] = true
+		}
+		if err := t.Log.Advance(ctx, s.peer.String(), acked); err != nil {
+			return nil, err
+		}
+	}
+	return moved, nil
+}
+
+// progress tells every member how far this cell has applied every member's
+// versions, and drops the tombstones that all members are past.
+func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error {
+	low, at, err := k.r.engine.LowWater(ctx, t)
+	if err != nil {
+		return err
+	}
+	mine := append(k.r.reached(k.table, k.group), Mark{k.r.cell, low})
+	for _, m := range t.Def.Group.Members {
+		if m.Cell != k.r.cell {
+			to := k.shipped(m.Cell, at)
+			k.r.send(t.Def.Group, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: mine, Wants: wants})
+		}
+	}
+	stable, ok := k.stable(t.Def.Group, mine)
+	if !ok {
+		return nil
+	}
+	_, err = k.r.engine.Sweep(ctx, t, stable)
+	return err
+}
+
+// stable is the time up to which every member has applied all that every member
+// stamped; false while some member's progress is unknown.
+func (k *keeper) stable(g *table.Group, mine []Mark) (clock.Timestamp, bool) {
+	for c := range k.applied {
+		if g.Member(c) == nil {
+			delete(k.applied, c) // What it says when it is back begins anew.
+		}
+	}
+	var least clock.Timestamp
+	first := true
+	for _, m := range g.Members {
+		marks := k.applied[m.Cell]
+		if m.Cell == k.r.cell {
+			marks = mine
+		}
+		for _, origin := range g.Members {
+			at := markOf(marks, origin.Cell)
+			if at.IsZero() {
+				return at, false
+			}
+			if first || at.Compare(least) < 0 {
+				least, first = at, false
+			}
+		}
+	}
+	return least, !first
+}
+
+func markOf(marks []Mark, c aws.Cell) clock.Timestamp {
+	for _, m := range marks {
+		if m.Cell == c {
+			return m.Time
+		}
+	}
+	return clock.Timestamp{}
+}

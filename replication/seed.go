@@ -1,0 +1,192 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// seed is how far the seeding of a table has come. It is kept in the store, so
+// that it goes on where it was after a restart.
+type seed struct {
+	Source aws.Cell `json:"source"`
+	Key    []byte   `json:"key,omitempty"`
+	Begun  bool     `json:"begun"`
+	Done   bool     `json:"done"`
+}
+
+// seedPrefix begins the keys of seeds; see docs/formats/replication.md.
+const seedPrefix = 's'
+
+func seedKey(name string) []byte { return append([]byte{seedPrefix}, name...) }
+
+// load reads where an unfinished seeding stands.
+func (k *keeper) load(ctx context.Context, t *table.Table) error {
+	k.applied, k.acked = map[aws.Cell][]Mark{}, map[aws.Cell]kv.Position{}
+	if t.Def.Status == table.Creating {
+		s := seed{Source: t.Def.Group.Member(k.r.cell).Source}
+		b, _, err := k.r.engine.Store().Get(ctx, seedKey(k.table), nil)
+		if err == nil {
+			err = json.Unmarshal(b, &s)
+		} else if errors.Is(err, kv.ErrNotFound) {
+			err = nil
+		}
+		if err != nil {
+			return fmt.Errorf("replication: seed of %s: %w", k.table, err)
+		}
+		k.seed, k.seedBegan = &s, k.r.clock.Now()
+	}
+	k.loaded = true
+	return nil
+}
+
+// ask requests the next page, or where to begin.
+func (k *keeper) ask(t *table.Table, now time.Time) {
+	k.asked = now
+	k.r.send(t.Def.Group, k.seed.Source, &Message{Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: k.seed.Key})
+}
+
+// answer sends a newcomer a page of rows, or where to begin: the position of
+// this table's log and this cell's own cursors on the other members. What the
+// pages hold is at least as new as that, so that the newcomer who tails every
+// member from there misses nothing.
+func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
+	if d := decide(t.Def.Group.Kind, t.ARN, t.Policy, readData, []aws.Cell{k.r.cell, m.from}, t.Def.Name); !d.Allowed() || !belongs(t, k.group, m.from) {
+		return nil
+	}
+	if t.Def.Status == table.Creating {
+		return nil // It is being seeded itself, after it left and joined again.
+	}
+	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: m.Begin, Key: m.Key}
+	if m.Begin {
+		out.To = k.r.engine.Store().Durable()
+		var err error
+		if out.Cursors, err = k.r.cursors(ctx, t); err != nil {
+			return err
+		}
+	} else {
+		size := 0
+		next, err := k.r.engine.Snapshot(ctx, t, m.Key, func(row table.Row) bool {
+			out.Rows = append(out.Rows, append(table.Row(nil), row...))
+			size += len(row)
+			return size < maxPageBytes && len(out.Rows) < maxPageRows
+		})
+		if err != nil {
+			return err
+		}
+		out.Next = append([]byte(nil), next...)
+	}
+	k.r.send(t.Def.Group, m.from, out)
+	return nil
+}
+
+// plant takes in an answer to ask, and asks for what follows.
+func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time.Time) error {
+	s := k.seed
+	if s == nil || s.Done || m.from != s.Source || m.Begin == s.Begun || string(m.Key) != string(s.Key) {
+		return nil // An answer to a question of before.
+	}
+	if !k.leave.allows(k.r, t, writeData, s.Source, now) {
+		return nil
+	}
+	next := *s
+	var states []conflict.State
+	var cursors []Cursor
+	if m.Begin {
+		next.Begun = true
+		for _, c := range m.Cursors {
+			if c.Cell != k.r.cell && c.Cell != s.Source {
+				cursors = append(cursors, c)
+			}
+		}
+		cursors = append(cursors, Cursor{s.Source, m.To})
+	} else {
+		for _, row := range m.Rows {
+			state, err := k.r.engine.State(row)
+			if err != nil {
+				return fmt.Errorf("replication: seed of %s: %w", k.table, err)
+			}
+			states = append(states, state)
+		}
+		next.Key, next.Done = m.Next, len(m.Next) == 0
+	}
+	b, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	links, cursors := k.hold(cursors)
+	_, err = k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
+		w.Set(seedKey(k.table), b)
+		for _, c := range cursors {
+			w.Set(cursorKey(t, c.Cell), cursorValue(c.Position))
+		}
+	})
+	for i, l := range links {
+		if v, ok := l.work.(*receiver); ok && err == nil {
+			v.cursor, v.known, v.loaded = cursors[i].Position, true, true
+		}
+		l.mu.Unlock()
+	}
+	if err != nil {
+		return err
+	}
+	*s = next
+	k.seedRows += int64(len(states))
+	if s.Done {
+		return k.finish(ctx, now)
+	}
+	k.ask(t, now)
+	return nil
+}
+
+// hold locks the receivers that cursors are for, and returns both. A member
+// that joined while this one was being made may have been heard already, so that
+// its cursor is further on.
+func (k *keeper) hold(cursors []Cursor) ([]*link, []Cursor) {
+	var links []*link
+	var out []Cursor
+	for _, c := range cursors {
+		l := k.r.linkOf(linkKey{k.table, k.group, c.Cell, receiving})
+		if l == nil {
+			continue // It has left.
+		}
+		l.mu.Lock()
+		if v, ok := l.work.(*receiver); ok && v.known {
+			c.Position = max(c.Position, v.cursor)
+		}
+		links, out = append(links, l), append(out, c)
+	}
+	return links, out
+}
+
+// finish makes the table ready for use and tells the others.
+func (k *keeper) finish(ctx context.Context, now time.Time) error {
+	k.seedTook = now.Sub(k.seedBegan)
+	t, err := k.r.engine.Alter(ctx, k.table, func(d *table.Definition) error {
+		d.Status = table.Active
+		for i := range d.Group.Members {
+			if d.Group.Members[i].Cell == k.r.cell {
+				d.Group.Members[i].Status = table.Active
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	cursors, err := k.r.cursors(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, c := range cursors {
+		k.r.send(t.Def.Group, c.Cell, &Message{Kind: Ack, Table: k.table, Group: k.group, To: c.Position, Active: true})
+	}
+	return nil
+}
