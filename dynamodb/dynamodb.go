@@ -15,6 +15,7 @@ import (
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/partiql"
 	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/shape"
 	"github.com/hortusdb/hortus/table"
@@ -34,6 +35,7 @@ type Service struct {
 type API struct {
 	model       *shape.Model
 	expressions *expr.Cache
+	statements  *partiql.Cache
 	requests    sync.Pool // *request
 	inputs      inputs
 }
@@ -46,7 +48,7 @@ const TargetPrefix = "DynamoDB_20120810."
 
 // New returns the API.
 func New() *API {
-	a := &API{model: shape.DynamoDB(), expressions: expr.NewCache(expressionCache)}
+	a := &API{model: shape.DynamoDB(), expressions: expr.NewCache(expressionCache), statements: partiql.NewCache(statementCache)}
 	a.requests.New = func() any { return new(request) }
 	a.inputs = newInputs(a.model)
 	return a
@@ -69,6 +71,7 @@ func (a *API) Operations() []*Operation {
 		{Name: "TransactWriteItems", CrossAccount: true, Decode: a.decodeTransactWriteItems, Run: a.transactWriteItems},
 		{Name: "TransactGetItems", CrossAccount: true, Decode: a.decodeTransactGetItems, Run: a.transactGetItems},
 	}
+	ops = append(ops, a.partiqlOperations()...)
 	ops = append(ops, a.controlPlane()...)
 	for _, o := range ops {
 		o.Action = "dynamodb:" + o.Name

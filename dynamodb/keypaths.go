@@ -51,7 +51,7 @@ func checkProjected(r *request, p *page) error {
 	}
 	if p.condition != nil && p.Filter != nil {
 		if missing := notHeld(held, p.Filter.AttributeNames()); missing != "" {
-			return aws.InvalidParameter("Secondary index %s does not project one or more filter attributes: [%s]", p.Index.Name, missing)
+			return errFilterProjection(p.Index, missing)
 		}
 	}
 	if r.choice.s == "ALL_ATTRIBUTES" && !p.Index.Local {
@@ -63,6 +63,11 @@ func checkProjected(r *request, p *page) error {
 		}
 	}
 	return nil
+}
+
+// errFilterProjection refuses a Query that filters by what its index lacks.
+func errFilterProjection(x *table.Index, missing string) error {
+	return aws.InvalidParameter("Secondary index %s does not project one or more filter attributes: [%s]", x.Name, missing)
 }
 
 func notHeld(held map[string]bool, names []string) string {

@@ -350,6 +350,8 @@ func canceled(tx *table.Transaction) error {
 				list = append(list, `"Item":`...)
 				list = append(item.AppendItemJSON(list, w.Old), ',')
 			}
+		case e == errDuplicateItem:
+			codes[i] = "DuplicateItem"
 		default:
 			codes[i] = "ValidationError"
 		}

@@ -1,0 +1,70 @@
+package partiql
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hortusdb/hortus/aws"
+)
+
+// errMalformed is a statement that the grammar does not know.
+func errMalformed(text string) error {
+	return aws.Validation("Statement wasn't well formed, can't be processed: %s", text)
+}
+
+// errNoStatement is a text that begins like no statement (recorded).
+var errNoStatement = aws.Validation("Statement wasn't well formed, can't be processed: Expected data manipulation")
+
+var (
+	errAlias      = aws.Validation("Aliasing is not supported")
+	errSource     = aws.Validation("Unexpected from source")
+	errOneSource  = aws.Validation("Only select from a single table or index is supported.")
+	errProjection = aws.Validation("Select projection doesn't support value or pivot keywords")
+	errEmptyName  = aws.Validation("Path component cannot be an empty string")
+	errInsertInto = aws.Validation("FROM clause may only contain a single table name in data manipulation statements")
+	errOnIndex    = aws.Validation("This operation is not supported on an index")
+	errTableName  = aws.Validation("Table name should be within the length [3, 255] and only contain 'a-z', 'A-Z', '0-9', '-', '_', '.'.")
+	errBoolean    = aws.Validation("WHERE clause must contain an expression that resolves to a boolean")
+	errArguments  = aws.Validation("The arguments to AND/OR must be Expressions")
+	errMissing    = aws.Validation("MISSING must be compared using IS operator")
+	errIn         = aws.Validation("IN operator must have a left hand argument of type Variable Reference and right hand argument of type Seq with at least one member")
+	errIs         = aws.Validation("The left hand side argument to IS must be a Variable Reference, Literal, or Path")
+	errNesting    = aws.Validation("Nesting Levels have exceeded supported limits")
+
+	errOrderWhere = aws.Validation("Must have WHERE clause in the statement when using ORDER BY clause.")
+	errOrderHash  = aws.Validation("Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause.")
+
+	errParameters  = aws.Validation("Number of parameters in request and statement don't match.")
+	errKeyOperand  = aws.InvalidParameter("Condition parameter type does not match schema type")
+	errDuplicates  = aws.Validation("Input collection contains duplicates")
+	errReturning   = aws.Validation("Expected '*' after ( MODIFIED | ALL ) ( NEW | OLD ) in RETURNING clause")
+	errInsertThere = aws.Validation("RETURNING is not supported in INSERT")
+)
+
+// errAt is an error at a place of the text.
+func errAt(at position, format string, args ...any) error {
+	return aws.Validation("%s at %d:%d:%d", fmt.Sprintf(format, args...), at.line, at.column, at.length)
+}
+
+// errKeyType is a key attribute that is compared with, or is, a value of
+// another type than the key's schema says.
+func errKeyType(name string) error {
+	return aws.Validation("Key attribute's data type should match its data type in table's schema: Key %s", name)
+}
+
+// plain takes the name of a parameter that statements do not have off an error
+// of package expr.
+func plain(err error) error {
+	e, ok := err.(*aws.Error) //nolint:errorlint // Binding returns nothing else, and wraps nothing.
+	if !ok {
+		return err
+	}
+	rest, ok := strings.CutPrefix(e.Message, "Invalid ")
+	if !ok {
+		return err
+	}
+	if name, message, ok := strings.Cut(rest, ": "); ok && strings.HasSuffix(name, "Expression") {
+		return aws.Validation("%s", message)
+	}
+	return err
+}

@@ -1,0 +1,302 @@
+package partiql
+
+import (
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+)
+
+// lowering makes an expression of package expr.
+type lowering struct {
+	binding
+	builder *expr.Builder
+	schema  expr.KeySchema // Whose attributes have types.
+}
+
+// condition lowers the conjunction of conditions; nil when there are none.
+func (b *binding) condition(kind expr.Kind, schema expr.KeySchema, exists string, list []*node) (*expr.Condition, error) {
+	l := lowering{*b, expr.NewBuilder(kind), schema}
+	var nodes []expr.Node
+	if exists != "" {
+		nodes = append(nodes, l.builder.Apply(expr.OpAttributeExists, l.path(item.Path{item.Name(exists)})))
+	}
+	for _, n := range list {
+		if !n.isCondition() {
+			if n != b.s.where {
+				return nil, errArguments
+			}
+			return nil, errBoolean
+		}
+		lowered, err := l.node(n)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, lowered)
+	}
+	switch len(nodes) {
+	case 0:
+		return nil, nil
+	case 1:
+		l.builder.Where(nodes[0])
+	default:
+		l.builder.Where(l.builder.Apply(expr.OpAnd, nodes...))
+	}
+	c, err := expr.BindCondition(l.builder.Expression(), &expr.Scope{})
+	return c, plain(err)
+}
+
+func (l *lowering) path(p item.Path) expr.Node { return l.builder.Path(p) }
+
+// node lowers a condition.
+func (l *lowering) node(n *node) (expr.Node, error) {
+	if n.form == formCall {
+		return l.call(n)
+	}
+	switch n.op {
+	case 0:
+		return expr.Node{}, errOperator(n)
+	case expr.OpAnd, expr.OpOr, expr.OpNot:
+		args := make([]expr.Node, len(n.args))
+		for i, a := range n.args {
+			if !a.isCondition() {
+				return expr.Node{}, errArguments
+			}
+			var err error
+			if args[i], err = l.node(a); err != nil {
+				return expr.Node{}, err
+			}
+		}
+		return l.builder.Apply(n.op, args...), nil
+	case expr.OpAttributeExists, expr.OpAttributeNotExists:
+		if n.args[0].form != formPath {
+			return expr.Node{}, errIs
+		}
+	case expr.OpIn:
+		if len(n.args)-1 > expr.MaxInOperands {
+			return expr.Node{}, aws.Validation("The IN operator is provided with too many operands; number of operands: %d", len(n.args)-1)
+		}
+	default:
+	}
+	if err := l.checkKeyTypes(n); err != nil {
+		return expr.Node{}, err
+	}
+	args, err := l.operands(n.args)
+	if err != nil {
+		return expr.Node{}, err
+	}
+	return l.builder.Apply(n.op, args...), nil
+}
+
+func (l *lowering) call(n *node) (expr.Node, error) {
+	f := functions[n.text]
+	if f.update {
+		return expr.Node{}, aws.Validation("The function is not allowed in a condition expression; function: %s", n.text)
+	}
+	if err := l.checkKeyTypes(n); err != nil {
+		return expr.Node{}, err
+	}
+	args, err := l.operands(n.args)
+	if err != nil {
+		return expr.Node{}, err
+	}
+	return l.builder.Apply(f.op, args...), nil
+}
+
+func (l *lowering) operands(list []*node) ([]expr.Node, error) {
+	out := make([]expr.Node, len(list))
+	for i, n := range list {
+		var err error
+		if out[i], err = l.operand(n); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// operand lowers an operand of a condition.
+func (l *lowering) operand(n *node) (expr.Node, error) {
+	switch n.form {
+	case formPath:
+		return l.path(n.path), nil
+	case formMissing:
+		return expr.Node{}, errMissing
+	case formCall:
+		if functions[n.text].op == expr.OpSize {
+			return l.call(n)
+		}
+		return expr.Node{}, aws.Validation("The function is not allowed to be used this way in an expression; function: %s", n.text)
+	case formOperator:
+		return expr.Node{}, errOperator(n)
+	default:
+		v, err := l.value(n, "root")
+		if err != nil {
+			return expr.Node{}, err
+		}
+		return l.builder.Literal(v), nil
+	}
+}
+
+func errOperator(n *node) error {
+	return aws.Validation("Unsupported operator in Condition Expression. Operator: %s", n.name())
+}
+
+// checkKeyTypes refuses to compare a key attribute with a value of another type
+// than it has.
+func (l *lowering) checkKeyTypes(n *node) error {
+	if n.form == formCall && functions[n.text].op != expr.OpBeginsWith {
+		return nil
+	}
+	for _, a := range n.args {
+		typ, ok := l.keyType(a)
+		if !ok {
+			continue
+		}
+		for _, o := range n.args {
+			if !o.isValue() {
+				continue
+			}
+			v, err := l.value(o, "root")
+			if err != nil {
+				return err
+			}
+			if v.Type() != typ && (n.form != formCall || v.Type() == item.TypeS || v.Type() == item.TypeB) {
+				return errKeyOperand
+			}
+		}
+	}
+	return nil
+}
+
+func (l *lowering) keyType(n *node) (item.Type, bool) {
+	if n.form != formPath || len(n.path) > 1 {
+		return 0, false
+	}
+	for _, list := range [2][]expr.KeyAttribute{l.schema.Hash, l.schema.Range} {
+		for _, a := range list {
+			if a.Name == n.path[0].Name {
+				return a.Type, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// Update lowers the assignments of an UPDATE.
+func (s *Statement) Update(parameters []item.Value) (*expr.Update, error) {
+	b, err := s.bind(parameters)
+	if err != nil {
+		return nil, err
+	}
+	l := lowering{b, expr.NewBuilder(expr.UpdateKind), expr.KeySchema{}}
+	for i := range s.actions {
+		if err := l.action(&s.actions[i]); err != nil {
+			return nil, err
+		}
+	}
+	u, err := expr.BindUpdate(l.builder.Expression(), &expr.Scope{})
+	return u, plain(err)
+}
+
+func (l *lowering) action(a *action) error {
+	path := l.path(a.path)
+	switch {
+	case a.value == nil:
+		l.builder.Remove(path)
+		return nil
+	case a.value.form == formCall && (a.value.text == "set_add" || a.value.text == "set_delete"):
+		set, err := l.setOperand(a)
+		if err != nil {
+			return err
+		}
+		if a.value.text == "set_add" {
+			l.builder.Add(path, set)
+		} else {
+			l.builder.Delete(path, set)
+		}
+		return nil
+	}
+	value, err := l.assigned(a.value)
+	if err == nil {
+		l.builder.Set(path, value)
+	}
+	return err
+}
+
+// setOperand lowers the second argument of set_add or set_delete.
+func (l *lowering) setOperand(a *action) (expr.Node, error) {
+	n := a.value
+	name := map[string]string{"set_add": "SET_ADD", "set_delete": "SET_DELETE"}[n.text]
+	if len(n.args) != 2 {
+		return expr.Node{}, aws.Validation("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.text, len(n.args))
+	}
+	if n.args[0].form != formPath || n.args[0].path.String() != a.path.String() {
+		return expr.Node{}, aws.Validation("The first argument to %s must equal the assignment value", name)
+	}
+	bad := errAt(n.at, "The second argument to %s must be a value with type SET", name)
+	if !n.args[1].isValue() {
+		return expr.Node{}, bad
+	}
+	v, err := l.value(n.args[1], "root")
+	if err != nil {
+		return expr.Node{}, err
+	}
+	if !v.Type().IsSet() {
+		return expr.Node{}, bad
+	}
+	return l.builder.Literal(v), nil
+}
+
+// assigned lowers what a SET assigns.
+func (l *lowering) assigned(n *node) (expr.Node, error) {
+	switch n.form {
+	case formPath:
+		return l.path(n.path), nil
+	case formMissing:
+		return expr.Node{}, errMissing
+	case formCall:
+		f := functions[n.text]
+		if f.op != expr.OpIfNotExists && f.op != expr.OpListAppend {
+			return expr.Node{}, errFunction(n)
+		}
+		return l.assignedArgs(f.op, n.args)
+	case formOperator:
+		if n.op != expr.OpPlus && n.op != expr.OpMinus {
+			return expr.Node{}, aws.Validation("Unsupported operator in Update Expression. Operator: %s", n.name())
+		}
+		if len(n.args) != 2 {
+			return expr.Node{}, aws.Validation("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
+		}
+		return l.assignedArgs(n.op, n.args)
+	default:
+		v, err := l.value(n, "root")
+		if err != nil {
+			return expr.Node{}, err
+		}
+		return l.builder.Literal(v), nil
+	}
+}
+
+func (l *lowering) assignedArgs(op expr.Op, list []*node) (expr.Node, error) {
+	args := make([]expr.Node, len(list))
+	for i, n := range list {
+		var err error
+		if args[i], err = l.assigned(n); err != nil {
+			return expr.Node{}, err
+		}
+	}
+	return l.builder.Apply(op, args...), nil
+}
+
+// Projection lowers the list of a SELECT; nil for all attributes.
+func (s *Statement) Projection() (*expr.Projection, error) {
+	if s.Columns == nil {
+		return nil, nil
+	}
+	b := expr.NewBuilder(expr.ProjectionKind)
+	for i := range s.Columns {
+		// From the last, so that errors name the paths in this order.
+		b.Project(b.Path(s.Columns[len(s.Columns)-1-i].Path))
+	}
+	p, err := expr.BindProjection(b.Expression(), &expr.Scope{})
+	return p, plain(err)
+}

@@ -1,0 +1,435 @@
+package partiql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
+)
+
+// The grammar of expressions, from the loosest to the tightest: OR, AND, NOT,
+// comparisons, sums, products, signs, and what stands alone. What DynamoDB does
+// not take is read all the same, so that the error can say what it is.
+
+func (p *parser) expression() (*node, error) { return p.chain(expr.OpOr, "OR", p.conjunction) }
+
+func (p *parser) conjunction() (*node, error) { return p.chain(expr.OpAnd, "AND", p.negation) }
+
+// chain reads operands that one word joins.
+func (p *parser) chain(op expr.Op, word string, operand func() (*node, error)) (*node, error) {
+	first, err := operand()
+	if err != nil || !p.now().is(word) {
+		return first, err
+	}
+	n := &node{form: formOperator, op: op, args: []*node{first}, at: p.now().at}
+	for p.take(word) {
+		next, err := operand()
+		if err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, next)
+	}
+	return n, nil
+}
+
+func (p *parser) negation() (*node, error) {
+	at := p.now().at
+	if !p.take("NOT") {
+		return p.comparison()
+	}
+	n, err := p.negation()
+	return not(n, at), err
+}
+
+func not(n *node, at position) *node {
+	return &node{form: formOperator, op: expr.OpNot, args: []*node{n}, at: at}
+}
+
+func comparator(t *token) expr.Op {
+	if t.kind != kindSymbol {
+		return 0
+	}
+	switch t.text {
+	case "=":
+		return expr.OpEQ
+	case "<>", "!=":
+		return expr.OpNE
+	case "<":
+		return expr.OpLT
+	case "<=":
+		return expr.OpLE
+	case ">":
+		return expr.OpGT
+	case ">=":
+		return expr.OpGE
+	}
+	return 0
+}
+
+func (p *parser) comparison() (*node, error) {
+	left, err := p.sum()
+	for err == nil {
+		t := p.now()
+		if op := comparator(t); op != 0 {
+			p.at++
+			var right *node
+			right, err = p.sum()
+			left = &node{form: formOperator, op: op, args: []*node{left, right}, at: t.at}
+			continue
+		}
+		negated := t.is("NOT") && (p.peek(1).is("BETWEEN") || p.peek(1).is("IN") || p.peek(1).is("LIKE"))
+		if negated {
+			p.at++
+		}
+		var n *node
+		switch {
+		case p.take("BETWEEN"):
+			n, err = p.between(left)
+		case p.take("IN"):
+			n, err = p.in(left)
+		case p.take("IS"):
+			n, err = p.isType(left)
+		case p.take("LIKE"):
+			n, err = p.sum()
+			n = &node{form: formOperator, text: "like", args: []*node{left, n}}
+		default:
+			return left, nil
+		}
+		if n == nil || err != nil {
+			return nil, err
+		}
+		n.at = t.at
+		if left = n; negated {
+			left = not(n, t.at)
+		}
+	}
+	return nil, err
+}
+
+func (p *parser) between(left *node) (*node, error) {
+	low, err := p.sum()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.need("AND"); err != nil {
+		return nil, err
+	}
+	high, err := p.sum()
+	return &node{form: formOperator, op: expr.OpBetween, args: []*node{left, low, high}}, err
+}
+
+// in reads the list of an IN, in brackets of any kind.
+func (p *parser) in(left *node) (*node, error) {
+	n := &node{form: formOperator, op: expr.OpIn, args: []*node{left}}
+	closing := ""
+	for _, pair := range [...][2]string{{"(", ")"}, {"[", "]"}, {"<<", ">>"}} {
+		if p.take(pair[0]) {
+			closing = pair[1]
+			break
+		}
+	}
+	if closing == "" {
+		_, err := p.sum()
+		if err == nil {
+			err = errIn
+		}
+		return nil, err
+	}
+	if p.take(closing) {
+		return nil, errIn
+	}
+	args, err := p.list(closing)
+	n.args = append(n.args, args...)
+	return n, err
+}
+
+// isType reads what follows IS.
+func (p *parser) isType(left *node) (*node, error) {
+	at := p.now().at
+	negated := p.take("NOT")
+	if left.form != formPath && left.form != formLiteral && left.form != formParameter {
+		return nil, errIs
+	}
+	switch {
+	case p.take("MISSING"):
+		n := &node{form: formOperator, op: expr.OpAttributeNotExists, args: []*node{left}}
+		if negated {
+			n.op = expr.OpAttributeExists
+		}
+		return n, nil
+	case p.take("NULL"):
+		n := &node{form: formOperator, op: expr.OpEQ, args: []*node{left, {value: item.AppendNull(nil), at: at}}}
+		if negated {
+			n.op = expr.OpNE
+		}
+		return n, nil
+	}
+	return nil, p.malformed()
+}
+
+func (p *parser) sum() (*node, error) { return p.infix(p.product, "+", "-", "||") }
+
+func (p *parser) product() (*node, error) { return p.infix(p.sign, "*", "/", "%") }
+
+// infix reads operands that operators of one precedence join.
+func (p *parser) infix(operand func() (*node, error), operators ...string) (*node, error) {
+	left, err := operand()
+next:
+	for err == nil {
+		for _, o := range operators {
+			at := p.now().at
+			if !p.take(o) {
+				continue
+			}
+			var right *node
+			right, err = operand()
+			left = &node{form: formOperator, text: o, args: []*node{left, right}, at: at}
+			switch o {
+			case "+":
+				left.op = expr.OpPlus
+			case "-":
+				left.op = expr.OpMinus
+			}
+			continue next
+		}
+		return left, nil
+	}
+	return nil, err
+}
+
+// sign reads a number with a sign, or what stands alone.
+func (p *parser) sign() (*node, error) {
+	t := p.now()
+	if !t.is("-") && !t.is("+") {
+		return p.operand()
+	}
+	p.at++
+	if next := p.now(); next.kind == kindNumber {
+		p.at++
+		return number(t.text+next.text, t.at)
+	}
+	n, err := p.sign()
+	if err != nil {
+		return nil, err
+	}
+	op := expr.OpMinus
+	if t.text == "+" {
+		op = expr.OpPlus
+	}
+	return &node{form: formOperator, op: op, text: t.text, args: []*node{n}, at: t.at}, nil
+}
+
+func number(text string, at position) (*node, error) {
+	v, err := item.N(text)
+	return &node{value: v, at: at}, err
+}
+
+// operand reads what stands alone.
+func (p *parser) operand() (*node, error) {
+	switch t := p.now(); t.kind {
+	case kindName:
+		if _, ok := functions[strings.ToLower(t.text)]; ok || p.peek(1).is("(") {
+			return p.call()
+		}
+		path, err := p.path()
+		return &node{form: formPath, path: path, at: t.at}, err
+	case kindQuoted:
+		path, err := p.path()
+		return &node{form: formPath, path: path, at: t.at}, err
+	case kindString:
+		p.at++
+		return &node{value: item.S(t.text), at: t.at}, nil
+	case kindNumber:
+		p.at++
+		return number(t.text, t.at)
+	case kindParameter:
+		p.at++
+		p.parameters++
+		return &node{form: formParameter, parameter: p.parameters - 1, at: t.at}, nil
+	case kindIon:
+		p.at++
+		return &node{form: formIon, at: t.at}, nil
+	case kindKeyword:
+		return p.keyword()
+	case kindSymbol:
+		return p.bracket()
+	default:
+		return nil, p.malformed()
+	}
+}
+
+// keyword reads an operand that is a reserved word.
+func (p *parser) keyword() (*node, error) {
+	t := p.read()
+	switch t.text {
+	case "TRUE", "FALSE":
+		return &node{value: item.AppendBool(nil, t.text == "TRUE"), at: t.at}, nil
+	case "NULL":
+		return &node{value: item.AppendNull(nil), at: t.at}, nil
+	case "MISSING":
+		return &node{form: formMissing, at: t.at}, nil
+	case "CASE", "CAST", "SELECT", "EXISTS":
+		return nil, errAt(t.at, "Unsupported token in expression: %s", t.text)
+	}
+	if !p.now().is("(") {
+		return nil, p.malformed()
+	}
+	p.at--
+	return p.call()
+}
+
+// bracket reads what brackets enclose.
+func (p *parser) bracket() (*node, error) {
+	t := p.read()
+	n := &node{at: t.at}
+	closing := ""
+	switch t.text {
+	case "(":
+		inner, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		if p.take(",") { // A list in other words.
+			rest, err := p.list(")")
+			n.form, n.args = formList, append([]*node{inner}, rest...)
+			return n, err
+		}
+		return inner, p.need(")")
+	case "[":
+		n.form, closing = formList, "]"
+	case "<<":
+		n.form, closing = formBag, ">>"
+	case "{":
+		n.form, closing = formTuple, "}"
+	default:
+		return nil, p.malformed()
+	}
+	if p.depth++; p.depth > item.MaxDepth {
+		return nil, errNesting
+	}
+	defer func() { p.depth-- }()
+	if p.take(closing) {
+		return n, nil
+	}
+	var err error
+	if n.form == formTuple {
+		n.args, err = p.entries()
+	} else {
+		n.args, err = p.list(closing)
+	}
+	return n, err
+}
+
+// list reads expressions up to the closing bracket.
+func (p *parser) list(closing string) ([]*node, error) {
+	var out []*node
+	for {
+		n, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, n); p.take(",") {
+			continue
+		}
+		return out, p.need(closing)
+	}
+}
+
+// entries reads the names and values of a tuple.
+func (p *parser) entries() ([]*node, error) {
+	var out []*node
+	for {
+		name, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.need(":"); err != nil {
+			return nil, err
+		}
+		value, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, name, value); p.take(",") {
+			continue
+		}
+		return out, p.need("}")
+	}
+}
+
+// call reads the call of a function.
+func (p *parser) call() (*node, error) {
+	t := p.read()
+	if !p.take("(") { // A name that is a function's elsewhere.
+		p.at--
+		path, err := p.path()
+		return &node{form: formPath, path: path, at: t.at}, err
+	}
+	n := &node{form: formCall, text: strings.ToLower(t.text), at: t.at}
+	if _, ok := functions[n.text]; !ok {
+		return nil, aws.Validation("Unrecognized function: %s", n.text)
+	}
+	if p.take(")") {
+		return n, nil
+	}
+	var err error
+	n.args, err = p.list(")")
+	return n, err
+}
+
+// path reads a document path.
+func (p *parser) path() (item.Path, error) {
+	t := p.read()
+	if t.kind != kindName && t.kind != kindQuoted {
+		return nil, p.malformed()
+	}
+	path := item.Path{item.Name(t.text)}
+	for {
+		if path[len(path)-1] == item.Name("") {
+			return nil, errEmptyName
+		}
+		switch {
+		case p.take("."):
+			t := p.read()
+			if t.is("*") {
+				return nil, aws.Validation("Changing item's hierarchy while reading isn't supported")
+			}
+			if t.kind != kindName && t.kind != kindQuoted {
+				return nil, p.malformed()
+			}
+			path = append(path, item.Name(t.text))
+		case p.take("["):
+			step, err := p.step()
+			if err != nil {
+				return nil, err
+			}
+			if path = append(path, step); !p.take("]") {
+				return nil, p.malformed()
+			}
+		default:
+			return path, nil
+		}
+	}
+}
+
+// step reads what stands in the brackets of a path.
+func (p *parser) step() (item.Step, error) {
+	switch t := p.read(); {
+	case t.kind == kindString:
+		return item.Name(t.text), nil
+	case t.is("-") && p.now().kind == kindNumber:
+		return item.Step{}, errAt(p.now().at, "List index is not within the allowable range; index: [-%s]", p.now().text)
+	case t.kind == kindNumber:
+		i, err := strconv.Atoi(t.text)
+		if err != nil || i > expr.MaxListIndex {
+			return item.Step{}, errAt(t.at, "List index is not within the allowable range; index: [%s]", t.text)
+		}
+		return item.Index(i), nil
+	case t.is("*"), t.is("]"), t.kind == kindEnd:
+		return item.Step{}, p.malformed()
+	default:
+		return item.Step{}, errAt(t.at, "Unexpected path component")
+	}
+}
