@@ -78,10 +78,12 @@ func (c *Call) Need(action, table, index string) {
 const maxTableName = 255
 
 // Table reads a TableName parameter, which may be an ARN, and returns the
-// table's name. An ARN makes its cell the owner of the call.
+// table's name. An ARN makes its cell the owner of the call, a name the caller's
+// own (documented).
 func (c *Call) Table(parameter string) (string, error) {
 	name, ok := strings.CutPrefix(parameter, "arn:")
 	if !ok {
+		c.Owner = c.Home
 		return parameter, CheckTableName(parameter)
 	}
 	cell, table, _, err := ParseTableARN("arn:" + name)

@@ -203,9 +203,6 @@ func (x *action) need(c *api.Call, i int, iam string) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(x.table.s, "arn:") {
-		c.Owner = c.Home
-	}
 	if i > 0 && c.Owner != owner {
 		return errTransactionOwners
 	}
