@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"
@@ -68,6 +69,34 @@ func (c *Cell) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.running.Go(func() { c.Replication.Run(ctx) })
+	c.running.Go(func() { c.keepUp(ctx) })
+}
+
+// keepUp runs the tables' background work until ctx ends.
+func (c *Cell) keepUp(ctx context.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.Break(v)
+		}
+	}()
+	last := ""
+	for ctx.Err() == nil {
+		next, err := c.Engine.Step(ctx)
+		switch {
+		case err == nil:
+			last = ""
+		case ctx.Err() == nil && err.Error() != last: // Once, however often it is tried again.
+			last = err.Error()
+			c.logger.Error("upkeep of tables", "cell", c.ID.String(), "error", err)
+		}
+		wait := time.Duration(-1)
+		if !next.IsZero() {
+			wait = max(0, next.Sub(c.Engine.Clock().Now()))
+		}
+		if !clock.Wait(ctx, c.Engine.Wake(), wait) {
+			return
+		}
+	}
 }
 
 // Close ends the background work, waits for it, and closes the store.

@@ -54,6 +54,9 @@ func (s *Service) status(t *table.Table) types.TableStatus {
 			}
 		}
 	}
+	if t.Def.Status == table.Active && t.Def.Changing() != nil {
+		return types.TableStatusUpdating
+	}
 	return types.TableStatus(t.Def.Status)
 }
 
@@ -73,13 +76,14 @@ func answerTable(c *api.Call, d *types.TableDescription, out smithy.Serializable
 }
 
 // describe tells what a client sees of a table that has the given status. The
-// counters are periodic on AWS too, and stay 0 for now.
+// figures are those of the last count, as on AWS.
 func (s *Service) describe(t *table.Table, status types.TableStatus) *types.TableDescription {
 	def := &t.Def
 	creating := status == types.TableStatusCreating
+	figures := s.Engine.Figures(t)
 	d := &types.TableDescription{
 		TableName: &def.Name, TableArn: &t.ARN, TableId: &def.ID, TableStatus: status,
-		ItemCount: sdkaws.Int64(0), TableSizeBytes: sdkaws.Int64(0),
+		ItemCount: &figures.Table.Items, TableSizeBytes: &figures.Table.Bytes,
 		ProvisionedThroughput:     describeThroughput(def.Throughput),
 		OnDemandThroughput:        describeMaxima(def.OnDemandMax),
 		DeletionProtectionEnabled: sdkaws.Bool(def.DeletionProtection),
@@ -112,7 +116,7 @@ func (s *Service) describe(t *table.Table, status types.TableStatus) *types.Tabl
 		w := warm(def.OnDemand, def.Throughput)
 		d.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
 	}
-	describeIndexes(d, t, creating)
+	describeIndexes(d, t, &figures, creating)
 	d.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	if def.Group != nil {
 		d.GlobalTableVersion = sdkaws.String(globalTableVersion)
@@ -177,25 +181,34 @@ func describeBilling(def *table.Definition, creating bool) *types.BillingModeSum
 	return b
 }
 
-func describeIndexes(d *types.TableDescription, t *table.Table, creating bool) {
+func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.Figures, creating bool) {
 	for i := range t.Def.Indexes {
 		x := &t.Def.Indexes[i]
 		arn := sdkaws.String(t.ARN + "/index/" + x.Name)
 		projection := &types.Projection{ProjectionType: types.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}
+		f := figures.Indexes[x.Number]
 		if x.Local {
 			d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, types.LocalSecondaryIndexDescription{
 				IndexName: &x.Name, IndexArn: arn, KeySchema: describeKey(x.Hash, x.Range), Projection: projection,
-				IndexSizeBytes: sdkaws.Int64(0), ItemCount: sdkaws.Int64(0),
+				IndexSizeBytes: &f.Bytes, ItemCount: &f.Items,
 			})
 			continue
 		}
 		g := types.GlobalSecondaryIndexDescription{
 			IndexName: &x.Name, IndexArn: arn, KeySchema: describeKey(x.Hash, x.Range), Projection: projection,
-			IndexSizeBytes: sdkaws.Int64(0), ItemCount: sdkaws.Int64(0), IndexStatus: types.IndexStatusCreating,
+			IndexSizeBytes: &f.Bytes, ItemCount: &f.Items,
 			ProvisionedThroughput: describeThroughput(x.Throughput), OnDemandThroughput: describeMaxima(x.OnDemand),
 		}
-		if !creating {
+		switch {
+		case creating:
+			g.IndexStatus = types.IndexStatusCreating
+		case x.Active():
 			g.IndexStatus, g.WarmThroughput = types.IndexStatusActive, warmIndex(&t.Def, x)
+		default:
+			g.IndexStatus = types.IndexStatus(x.Status)
+			if x.Status == table.Creating {
+				g.Backfilling = &x.Backfilling
+			}
 		}
 		d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
 	}

@@ -160,8 +160,12 @@ func regionOf(u *types.ReplicationGroupUpdate) string {
 	return *u.Create.RegionName
 }
 
-// checkSettled refuses changes of replicas while one is being added.
+// checkSettled refuses changes of replicas while one is being added, or an index
+// is being created or deleted.
 func checkSettled(t *table.Table) error {
+	if t.Def.Changing() != nil {
+		return errUpdating(t)
+	}
 	if t.Def.Group == nil {
 		return nil
 	}

@@ -23,6 +23,10 @@ type inputs struct {
 	putResourcePolicy    *shape.Input[sdk.PutResourcePolicyInput]
 	getResourcePolicy    *shape.Input[sdk.GetResourcePolicyInput]
 	deleteResourcePolicy *shape.Input[sdk.DeleteResourcePolicyInput]
+	updateTimeToLive     *shape.Input[sdk.UpdateTimeToLiveInput]
+	describeTimeToLive   *shape.Input[sdk.DescribeTimeToLiveInput]
+
+	describeContinuousBackups *shape.Input[sdk.DescribeContinuousBackupsInput]
 }
 
 func newInputs(m *shape.Model) inputs {
@@ -40,6 +44,10 @@ func newInputs(m *shape.Model) inputs {
 		putResourcePolicy:    shape.NewInput[sdk.PutResourcePolicyInput](m, schemas.PutResourcePolicyInput),
 		getResourcePolicy:    shape.NewInput[sdk.GetResourcePolicyInput](m, schemas.GetResourcePolicyInput),
 		deleteResourcePolicy: shape.NewInput[sdk.DeleteResourcePolicyInput](m, schemas.DeleteResourcePolicyInput),
+		updateTimeToLive:     shape.NewInput[sdk.UpdateTimeToLiveInput](m, schemas.UpdateTimeToLiveInput),
+		describeTimeToLive:   shape.NewInput[sdk.DescribeTimeToLiveInput](m, schemas.DescribeTimeToLiveInput),
+
+		describeContinuousBackups: shape.NewInput[sdk.DescribeContinuousBackupsInput](m, schemas.DescribeContinuousBackupsInput),
 	}
 }
 
@@ -60,6 +68,9 @@ func (a *API) controlPlane() []*Operation {
 		{Name: "PutResourcePolicy", Decode: a.decodePutResourcePolicy, Run: putResourcePolicy},
 		{Name: "GetResourcePolicy", Decode: a.decodeGetResourcePolicy, Run: getResourcePolicy},
 		{Name: "DeleteResourcePolicy", Decode: a.decodeDeleteResourcePolicy, Run: deleteResourcePolicy},
+		{Name: "UpdateTimeToLive", Decode: a.decodeUpdateTimeToLive, Run: updateTimeToLive},
+		{Name: "DescribeTimeToLive", Decode: a.decodeDescribeTimeToLive, Run: describeTimeToLive},
+		{Name: "DescribeContinuousBackups", Decode: a.decodeDescribeContinuousBackups, Run: describeContinuousBackups},
 	}
 }
 

@@ -206,6 +206,9 @@ func deleteTable(ctx context.Context, s *Service, c *api.Call) error {
 	if err := checkInUse(t); err != nil {
 		return err
 	}
+	if t.Def.Changing() != nil {
+		return errUpdating(t)
+	}
 	if err := s.Replication.CheckDelete(t); err != nil {
 		return err
 	}
@@ -277,10 +280,13 @@ func updateTable(ctx context.Context, s *Service, c *api.Call) error {
 // The answer is as AWS's: it shows the table as it was, UPDATING, but for
 // settings that hold at once.
 func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
+	if err := checkUpdating(t, in); err != nil {
+		return nil, err
+	}
 	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 	if t.Def.Group != nil && synchronized {
 		next := &table.Table{Def: t.Def}
-		next.Def.Indexes = slices.Clone(t.Def.Indexes)
+		next.Def.Indexes, next.Def.Attributes = slices.Clone(t.Def.Indexes), slices.Clone(t.Def.Attributes)
 		if err := s.apply(in, &next.Def); err != nil {
 			return nil, err
 		}
@@ -304,6 +310,8 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	case in.GlobalTableSettingsReplicationMode != "", in.DeletionProtectionEnabled != nil && t.Def.Group == nil:
 		return s.describe(after, s.status(after)), nil
 	case in.StreamSpecification != nil:
+		return s.describe(after, types.TableStatusUpdating), nil
+	case after.Def.Changing() != nil:
 		return s.describe(after, types.TableStatusUpdating), nil
 	case in.SSESpecification != nil:
 		d := s.describe(after, types.TableStatusUpdating)
@@ -451,51 +459,6 @@ func unchanged(of string, t table.Throughput) error {
 		"Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. "+
 		"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
 		of, kind, t.Read, t.Read, kind, t.Write, t.Write)
-}
-
-// applyIndexes changes the throughput of global indexes. It comes after the
-// table's billing mode: a table that becomes provisioned needs it for each.
-func applyIndexes(in *sdk.UpdateTableInput, d *table.Definition) error {
-	for _, g := range in.GlobalSecondaryIndexUpdates {
-		if err := applyIndex(g.Update, d); err != nil {
-			return err
-		}
-	}
-	for i := range d.Indexes {
-		if x := &d.Indexes[i]; !d.OnDemand && !x.Local && x.Throughput == (table.Throughput{}) {
-			return aws.InvalidParameter("ProvisionedThroughput must be specified for index: %s", x.Name)
-		}
-	}
-	return nil
-}
-
-func applyIndex(u *types.UpdateGlobalSecondaryIndexAction, d *table.Definition) error {
-	x := d.Index(*u.IndexName)
-	switch {
-	case x == nil:
-		return aws.Errorf("ResourceNotFoundException", "Requested resource not found: Index %s for table %s", *u.IndexName, d.Name)
-	case x.Local:
-		return aws.Validation("Cannot update an index that is not a GlobalSecondaryIndex: %s", x.Name)
-	case d.OnDemand && u.ProvisionedThroughput != nil:
-		return aws.InvalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: %s when BillingMode is PAY_PER_REQUEST", x.Name)
-	case d.OnDemand && u.WarmThroughput == nil && (u.OnDemandThroughput == nil || *u.OnDemandThroughput == (types.OnDemandThroughput{})):
-		return aws.InvalidParameter("The only Updates for index: %s when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, WarmThroughput", x.Name)
-	case !d.OnDemand && u.ProvisionedThroughput == nil && u.OnDemandThroughput == nil && u.WarmThroughput == nil:
-		return aws.InvalidParameter("Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: %s", x.Name)
-	}
-	if u.ProvisionedThroughput != nil {
-		next, err := throughput(u.ProvisionedThroughput)
-		if err != nil {
-			return err
-		}
-		if next == x.Throughput {
-			return unchanged("index "+x.Name, next)
-		}
-		x.Throughput = next
-	}
-	var err error
-	x.OnDemand, err = maxima(u.OnDemandThroughput, d.OnDemand, x.Name, x.OnDemand, false)
-	return err
 }
 
 func checkWarmUpdate(w *types.WarmThroughput, d *table.Definition) error {

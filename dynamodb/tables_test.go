@@ -59,6 +59,15 @@ func TestControlPlane(t *testing.T) {
 				}
 				w.now = w.now.Add(by)
 				return ""
+			case "upkeep":
+				rounds, err := strconv.Atoi(d.CmdArgs[0].Key)
+				if err != nil {
+					d.Fatalf(t, "%v", err)
+				}
+				for range rounds {
+					w.upkeep(t)
+				}
+				return ""
 			case "step":
 				rounds, err := strconv.Atoi(d.CmdArgs[0].Key)
 				if err != nil {
@@ -147,6 +156,15 @@ func (w *controlWorld) cell(t testing.TB, c aws.Cell) *dynamodb.Service {
 	w.cells[c] = s
 	w.order = append(w.order, c)
 	return s
+}
+
+// upkeep gives every cell one turn of its background work.
+func (w *controlWorld) upkeep(t testing.TB) {
+	for _, c := range w.order {
+		if _, err := w.cell(t, c).Engine.Step(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (w *controlWorld) step(t testing.TB) {

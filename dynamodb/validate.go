@@ -331,21 +331,8 @@ func setGlobalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
 		if err := checkDefined(d, x.KeySchema); err != nil {
 			return err
 		}
-		index := table.Index{Name: *x.IndexName}
-		var err error
-		if index.Hash, index.Range, err = globalKey(x.KeySchema); err != nil {
-			return err
-		}
-		switch {
-		case d.OnDemand && x.ProvisionedThroughput != nil:
-			return aws.InvalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", index.Name)
-		case !d.OnDemand && x.ProvisionedThroughput == nil:
-			return aws.InvalidParameter("ProvisionedThroughput is not specified for index: %s", index.Name)
-		}
-		if index.Throughput, err = throughput(x.ProvisionedThroughput); err != nil {
-			return err
-		}
-		if index.OnDemand, err = maxima(x.OnDemandThroughput, d.OnDemand, index.Name, nil, true); err != nil {
+		index, err := globalIndex(d, *x.IndexName, x.KeySchema, x.ProvisionedThroughput, x.OnDemandThroughput)
+		if err != nil {
 			return err
 		}
 		if err := addIndex(d, index, x.Projection); err != nil {
@@ -355,8 +342,37 @@ func setGlobalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
 	return nil
 }
 
+// globalIndex reads a new global index, its projection aside.
+func globalIndex(d *table.Definition, name string, schema []types.KeySchemaElement, units *types.ProvisionedThroughput, most *types.OnDemandThroughput) (table.Index, error) {
+	x := table.Index{Name: name}
+	var err error
+	if x.Hash, x.Range, err = globalKey(schema); err != nil {
+		return x, err
+	}
+	switch {
+	case d.OnDemand && units != nil:
+		return x, aws.InvalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", name)
+	case !d.OnDemand && units == nil:
+		return x, aws.InvalidParameter("ProvisionedThroughput is not specified for index: %s", name)
+	}
+	if x.Throughput, err = throughput(units); err != nil {
+		return x, err
+	}
+	x.OnDemand, err = maxima(most, d.OnDemand, name, nil, true)
+	return x, err
+}
+
 // addIndex checks an index's projection and name, and adds it.
 func addIndex(d *table.Definition, x table.Index, p *types.Projection) error {
+	err := project(d, &x, p)
+	if err == nil {
+		d.Indexes = append(d.Indexes, x)
+	}
+	return err
+}
+
+// project checks the projection and the name of an index that is to be added.
+func project(d *table.Definition, x *table.Index, p *types.Projection) error {
 	if p == nil || p.ProjectionType == "" {
 		return aws.InvalidParameter("Unknown ProjectionType: null")
 	}
@@ -381,7 +397,6 @@ func addIndex(d *table.Definition, x table.Index, p *types.Projection) error {
 	if projected > MaxProjectedNonKey {
 		return aws.InvalidParameter("Number of NonKeyAttributes of all indexes together exceeds the per-table limit of %d", MaxProjectedNonKey)
 	}
-	d.Indexes = append(d.Indexes, x)
 	return nil
 }
 
@@ -391,6 +406,15 @@ func checkAttributes(d *table.Definition, in *sdk.CreateTableInput) error {
 	if len(d.Indexes) == 0 && len(d.Attributes) != len(in.KeySchema) {
 		return aws.InvalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
 	}
+	if err := checkUsed(d, attributeNames(d)); err != nil {
+		return err
+	}
+	slices.SortFunc(d.Attributes, func(a, b table.Attribute) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// checkUsed refuses attributes that are no key of a table or its indexes.
+func checkUsed(d *table.Definition, given []string) error {
 	var used []string
 	use := func(names ...string) {
 		for _, n := range names {
@@ -404,11 +428,12 @@ func checkAttributes(d *table.Definition, in *sdk.CreateTableInput) error {
 		use(d.Indexes[i].Hash...)
 		use(d.Indexes[i].Range...)
 	}
-	if len(used) < len(d.Attributes) {
-		return aws.InvalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
-			strings.Join(attributeNames(d), ", "), strings.Join(used, ", "))
+	for _, n := range given {
+		if !slices.Contains(used, n) {
+			return aws.InvalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
+				strings.Join(given, ", "), strings.Join(used, ", "))
+		}
 	}
-	slices.SortFunc(d.Attributes, func(a, b table.Attribute) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
@@ -536,7 +561,7 @@ func nothingToUpdate(in *sdk.UpdateTableInput) error {
 
 func checkIndexUpdates(updates []types.GlobalSecondaryIndexUpdate) error {
 	var seen []string
-	change := false
+	changes := 0
 	for _, g := range updates {
 		var names []string
 		if g.Create != nil {
@@ -557,10 +582,12 @@ func checkIndexUpdates(updates []types.GlobalSecondaryIndexUpdate) error {
 			return aws.InvalidParameter("Only one global secondary index update per index is allowed simultaneously. Index: %s", names[0])
 		}
 		seen = append(seen, names[0])
-		change = change || g.Update == nil
+		if g.Update == nil {
+			changes++
+		}
 	}
-	if change {
-		return aws.Validation("Adding an index to an existing table, or deleting one from it, is not supported yet; global secondary indexes are made by CreateTable")
+	if changes > 1 {
+		return errOneIndex
 	}
 	return nil
 }

@@ -121,6 +121,7 @@ func (r *Replicator) inherit(def, source *table.Definition, g *table.Group) {
 	def.Attributes, def.Hash, def.Range = source.Attributes, source.Hash, source.Range
 	def.Indexes = append([]table.Index(nil), source.Indexes...)
 	def.OnDemand, def.Throughput, def.OnDemandMax = source.OnDemand, source.Throughput, source.OnDemandMax
+	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
 	if def.OnDemand {
 		def.OnDemandSince = def.CreatedAt
 	}

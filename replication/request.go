@@ -129,7 +129,7 @@ func (r *Replicator) inspect(q *Request) (*Response, error) {
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status != table.Active {
+	if t.Def.Status != table.Active || t.Def.Changing() != nil {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	return &Response{Definition: t.Def}, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -130,7 +132,8 @@ func (r *Replicator) CheckDelete(t *table.Table) error {
 }
 
 // Settle brings the settings that all members keep in step to the other
-// members: capacity mode, throughput and the stream's view.
+// members: capacity mode, throughput, time to live, and an index that t's
+// definition is about to create or to delete.
 func (r *Replicator) Settle(ctx context.Context, t *table.Table) error {
 	for _, dry := range []bool{true, false} {
 		for _, m := range t.Def.Group.Members {
@@ -167,14 +170,20 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		return nil, err
 	}
 	if q.DryRun {
-		return &Response{}, nil
+		next := t.Def
+		next.Indexes, next.Attributes = slices.Clone(next.Indexes), slices.Clone(next.Attributes)
+		return &Response{}, settleIndex(&next, q.Definition)
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		s := q.Definition
+		if err := settleIndex(d, s); err != nil {
+			return err
+		}
 		if s.OnDemand && !d.OnDemand {
 			d.OnDemandSince = r.clock.Now().UnixMicro()
 		}
 		d.OnDemand, d.Throughput, d.OnDemandMax = s.OnDemand, s.Throughput, s.OnDemandMax
+		d.TimeToLive, d.TimeToLiveSince = s.TimeToLive, s.TimeToLiveSince
 		for i := range d.Indexes {
 			if x := s.Index(d.Indexes[i].Name); x != nil {
 				d.Indexes[i].Throughput, d.Indexes[i].OnDemand = x.Throughput, x.OnDemand
@@ -183,4 +192,30 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		return nil
 	})
 	return &Response{}, err
+}
+
+// settleIndex begins what another member is about to begin with an index. Each
+// member fills its own. A member that has done it already, when it was asked
+// before and the asking failed half-way, has nothing to do.
+func settleIndex(d, s *table.Definition) error {
+	x := s.Changing()
+	if x == nil {
+		return nil
+	}
+	mine, busy := d.Index(x.Name), d.Changing()
+	switch {
+	case busy != nil && busy != mine, mine != nil && mine.Status == table.Deleting && x.Status == table.Creating:
+		return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+	case x.Status == table.Creating && mine == nil:
+		for _, a := range s.Attributes {
+			if _, ok := d.Type(a.Name); !ok {
+				d.Attributes = append(d.Attributes, a)
+			}
+		}
+		slices.SortFunc(d.Attributes, func(a, b table.Attribute) int { return strings.Compare(a.Name, b.Name) })
+		d.AddIndex(*x)
+	case x.Status == table.Deleting && mine != nil:
+		mine.Status, mine.Backfilling = table.Deleting, false
+	}
+	return nil
 }

@@ -115,6 +115,7 @@ func (e *Engine) install(name string, t *Table) {
 		next[name] = t
 	}
 	e.tables.Store(&next)
+	e.upkeep.rouse()
 }
 
 // Alter changes a table's definition: fn changes the copy that it is given, or
@@ -183,7 +184,7 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 		return err
 	}
 	number := binary.BigEndian.AppendUint32(nil, t.Def.Number)
-	for _, p := range [][]byte{append([]byte{rowPrefix}, number...), append([]byte{tombstonePrefix}, number...), t.Log.ReaderKey("")} {
+	for _, p := range [][]byte{append([]byte{rowPrefix}, number...), append([]byte{tombstonePrefix}, number...), t.Log.ReaderKey(""), appendBackfillKey(nil, t.Def.Number), figuresKey(t.Def.Number)} {
 		if err := e.store.DropRange(ctx, kv.Range{Low: p, High: changelog.Successor(p)}); err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"slices"
+
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/item"
 )
@@ -50,6 +52,8 @@ type Definition struct {
 	Policy             *Policy     `json:"policy,omitempty"`
 	SettingsMode       string      `json:"settings_mode,omitempty"` // GlobalTableSettingsReplicationMode.
 	Group              *Group      `json:"group,omitempty"`         // Nil for a regional table.
+	TimeToLive         *TimeToLive `json:"time_to_live,omitempty"`  // Nil while it is disabled.
+	TimeToLiveSince    int64       `json:"time_to_live_since,omitempty"`
 }
 
 // Attribute is a key attribute of the table or of an index.
@@ -80,6 +84,20 @@ type Index struct {
 	NonKey     []string    `json:"non_key,omitempty"`
 	Throughput Throughput  `json:"throughput"`
 	OnDemand   *Throughput `json:"on_demand_max,omitempty"`
+
+	// Status is Creating while the items that were there first get their
+	// entries, Deleting while the entries go, and empty when the index is in use.
+	// At most one index of a table has one.
+	Status      Status `json:"status,omitempty"`
+	Backfilling bool   `json:"backfilling,omitempty"` // Set while Creating, once that has begun.
+}
+
+// Active reports whether the index can be read.
+func (x *Index) Active() bool { return x.Status == "" }
+
+// TimeToLive is an enabled time to live.
+type TimeToLive struct {
+	Attribute string `json:"attribute"`
 }
 
 // Throughput is in capacity units a second.
@@ -167,6 +185,38 @@ func (d *Definition) Index(name string) *Index {
 		}
 	}
 	return nil
+}
+
+// Changing returns the index that is being created or deleted, nil when there is
+// none.
+func (d *Definition) Changing() *Index {
+	for i := range d.Indexes {
+		if !d.Indexes[i].Active() {
+			return &d.Indexes[i]
+		}
+	}
+	return nil
+}
+
+// AddIndex adds an index to a table that may hold items: Step gives them their
+// entries. Its key attributes are added before.
+func (d *Definition) AddIndex(x Index) {
+	d.NextIndex++
+	x.Number, x.Status, x.Backfilling = d.NextIndex, Creating, false
+	d.Indexes = append(d.Indexes, x)
+}
+
+// removeIndex takes an index out, and the attributes that only it had for keys.
+func (d *Definition) removeIndex(number uint16) {
+	d.Indexes = slices.DeleteFunc(d.Indexes, func(x Index) bool { return x.Number == number })
+	d.Attributes = slices.DeleteFunc(d.Attributes, func(a Attribute) bool {
+		used := a.Name == d.Hash || a.Name == d.Range
+		for i := range d.Indexes {
+			x := &d.Indexes[i]
+			used = used || slices.Contains(x.Hash, a.Name) || slices.Contains(x.Range, a.Name)
+		}
+		return !used
+	})
 }
 
 // Tag returns the value of a tag.

@@ -41,6 +41,7 @@ type Engine struct {
 	tokens       atomic.Uint64 // How many idempotency tokens came.
 	sweeping     sync.Mutex    // Guards swept.
 	swept        int64         // Tokens of before this time are gone; in microseconds since 1970.
+	upkeep       upkeep
 }
 
 // Options are what an engine needs from outside.
@@ -57,12 +58,16 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		hybrid:  clock.NewHybrid(o.Clock),
 		decoder: conflict.NewDecoder(o.Cell),
 	}
+	e.upkeep.wake = make(chan struct{}, 1)
 	e.scratch.New = func() any { return new(writeScratch) }
 	e.transactions.New = func() any { return new(transactScratch) }
 	if err := e.restoreClock(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.loadCatalog(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.loadFigures(ctx); err != nil {
 		return nil, err
 	}
 	return e, nil

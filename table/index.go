@@ -57,34 +57,76 @@ func newIndex(d *Definition, x *Index) (index, error) {
 
 // CheckIndexKeys returns AWS's error for an item whose attributes cannot be the
 // keys of the table's indexes: of another type, empty, or too long.
-func (t *Table) CheckIndexKeys(it item.Item) error {
+func (t *Table) CheckIndexKeys(it item.Item) error { return t.checkIndexKeys(it, nil) }
+
+// checkIndexKeys does so for what differs from the image before: an item that
+// was there before the index, and does not fit it, may still be updated (ours).
+func (t *Table) checkIndexKeys(it, before item.Item) error {
 	for i := range t.indexes {
 		x := &t.indexes[i]
-		for n, a := range slices.Concat(x.hash, x.rng) {
+		for n := range len(x.hash) + len(x.rng) {
+			a, limit := x.key(n)
 			v, ok := it.Get(a.name)
 			if !ok {
 				continue
 			}
-			if v.Type() != a.typ {
-				return aws.InvalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.name, a.typ, v.Type(), x.def.Name)
-			}
-			if a.typ != item.TypeN && len(v.Bytes()) == 0 {
-				kind := "string"
-				if a.typ == item.TypeB {
-					kind = "binary"
-				}
-				return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, x.def.Name, a.name)
-			}
-			limit := MaxHashKey
-			if n >= len(x.hash) {
-				limit = MaxRangeKey
-			}
-			if a.typ != item.TypeN && len(v.Bytes()) > limit { // The text is known from the live service.
-				return aws.InvalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d bytes IndexName: %s", a.name, len(v.Bytes()), limit, x.def.Name)
+			if err := x.checkKey(a, v, limit); err != nil && !had(before, a.name, v) {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// had reports whether an image, nil for none, has that attribute.
+func had(it item.Item, name string, v item.Value) bool {
+	if it == nil {
+		return false
+	}
+	was, ok := it.Get(name)
+	return ok && string(was) == string(v)
+}
+
+// key returns the n-th key attribute, and how long its values may be.
+func (x *index) key(n int) (*keyAttribute, int) {
+	if n < len(x.hash) {
+		return &x.hash[n], MaxHashKey
+	}
+	return &x.rng[n-len(x.hash)], MaxRangeKey
+}
+
+// fits reports whether a value can be indexed.
+func (a *keyAttribute) fits(v item.Value, limit int) bool {
+	return v.Type() == a.typ && (a.typ == item.TypeN || len(v.Bytes()) > 0 && len(v.Bytes()) <= limit)
+}
+
+func (x *index) checkKey(a *keyAttribute, v item.Value, limit int) error {
+	switch {
+	case v.Type() != a.typ:
+		return aws.InvalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.name, a.typ, v.Type(), x.def.Name)
+	case a.typ == item.TypeN:
+		return nil
+	case len(v.Bytes()) == 0:
+		kind := "string"
+		if a.typ == item.TypeB {
+			kind = "binary"
+		}
+		return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, x.def.Name, a.name)
+	case len(v.Bytes()) > limit: // The text is known from the live service.
+		return aws.InvalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d bytes IndexName: %s", a.name, len(v.Bytes()), limit, x.def.Name)
+	}
+	return nil
+}
+
+// covers reports whether an item has an entry.
+func (x *index) covers(it item.Item) bool {
+	for n := range len(x.hash) + len(x.rng) {
+		a, limit := x.key(n)
+		if v, ok := it.Get(a.name); !ok || !a.fits(v, limit) {
+			return false
+		}
+	}
+	return true
 }
 
 // appendEntryKey appends the key of the item's entry. It returns false when the
@@ -92,14 +134,13 @@ func (t *Table) CheckIndexKeys(it item.Item) error {
 func (x *index) appendEntryKey(dst []byte, it item.Item, rowKey []byte) ([]byte, bool) {
 	var scratch [8]item.Value
 	values := scratch[:0]
-	for _, attrs := range [2][]keyAttribute{x.hash, x.rng} {
-		for i := range attrs {
-			v, ok := it.Get(attrs[i].name)
-			if !ok || v.Type() != attrs[i].typ || attrs[i].checkEmpty(v) != nil {
-				return dst, false
-			}
-			values = append(values, v)
+	for n := range len(x.hash) + len(x.rng) {
+		a, limit := x.key(n)
+		v, ok := it.Get(a.name)
+		if !ok || !a.fits(v, limit) {
+			return dst, false
 		}
+		values = append(values, v)
 	}
 	dst = appendPrefix(dst, x.table.Number, x.def.Number)
 	dst = appendKeyHash(dst, values[:len(x.hash)]...)

@@ -18,6 +18,8 @@ const (
 	clockKey        = "t" // A reading that the hybrid clock has passed.
 	tokenPrefix     = 'i' // The idempotency tokens of transactions, by account and token.
 	expiryPrefix    = 'j' // The same by time, for the sweep.
+	backfillPrefix  = 'b' // How far the backfill of an index has come, by table and index.
+	figuresPrefix   = 'f' // A table's figures, as of its last count.
 )
 
 const (
@@ -86,4 +88,18 @@ func appendSort(dst []byte, values ...item.Value) []byte {
 func appendTombstoneKey(dst []byte, table uint32, v clock.Timestamp, rowKey []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(append(dst, tombstonePrefix), table)
 	return append(clock.AppendTimestamp(dst, v), rowKey...)
+}
+
+// appendBackfillKey appends the key of an index's backfill; without the index,
+// the prefix of those of a table.
+func appendBackfillKey(dst []byte, table uint32, index ...uint16) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, backfillPrefix), table)
+	for _, n := range index {
+		dst = binary.BigEndian.AppendUint16(dst, n)
+	}
+	return dst
+}
+
+func figuresKey(table uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{figuresPrefix}, table)
 }

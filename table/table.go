@@ -62,6 +62,9 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 		t.rangeKey.name = def.Range
 	}
 	for i := range def.Indexes {
+		if def.Indexes[i].Status == Deleting {
+			continue // Its entries are no longer kept.
+		}
 		x, err := newIndex(&t.Def, &def.Indexes[i])
 		if err != nil {
 			return nil, err

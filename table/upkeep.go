@@ -1,0 +1,80 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// upkeep is the state of the tables' own background work.
+type upkeep struct {
+	wake    chan struct{}
+	mu      sync.Mutex        // Held by Step.
+	rounds  map[uint32]*round // By table number.
+	reading sync.Mutex        // Guards figures.
+	figures map[uint32]*Figures
+}
+
+// rouse makes Wake's channel ready.
+func (u *upkeep) rouse() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Wake is ready when Step has work that it did not know of when it last
+// returned: the catalog changed.
+func (e *Engine) Wake() <-chan struct{} { return e.upkeep.wake }
+
+// stepAgain is when a step that failed is tried again.
+const stepAgain = time.Second
+
+// Step does a bounded piece of the background work of every table: it creates
+// and deletes indexes, deletes expired items, and counts. It returns when it is
+// to be called again, the zero time for not before Wake. An error of one table
+// does not keep the others from their turn.
+func (e *Engine) Step(ctx context.Context) (time.Time, error) {
+	e.upkeep.mu.Lock()
+	defer e.upkeep.mu.Unlock()
+	now := e.wall.Now()
+	var next time.Time
+	var errs error
+	due := map[uint32]*round{}
+	for _, t := range e.Tables() {
+		if ctx.Err() != nil {
+			return next, ctx.Err()
+		}
+		r := e.upkeep.rounds[t.Def.Number]
+		if r == nil {
+			r = new(round)
+		}
+		due[t.Def.Number] = r
+		at, err := e.stepTable(ctx, t, r, now)
+		if errors.Is(err, errRetired) {
+			at, err = now, nil // The table changed meanwhile.
+		}
+		if err != nil {
+			errs = errors.Join(errs, err)
+			at = now.Add(stepAgain)
+		}
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	e.upkeep.rounds = due
+	e.forgetFigures(due)
+	return next, errs
+}
+
+// stepTable does a piece of work for one table. Indexes come first.
+func (e *Engine) stepTable(ctx context.Context, t *Table, r *round, now time.Time) (time.Time, error) {
+	if t.Def.Status == Deleting {
+		return now.Add(roundRest), nil
+	}
+	if x := t.Def.Changing(); x != nil {
+		return now, e.stepIndex(ctx, t, x)
+	}
+	return e.stepRound(ctx, t, r, now)
+}
