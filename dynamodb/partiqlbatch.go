@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/hortusdb/hortus/api"
@@ -139,7 +140,8 @@ func (a *API) batchExecuteStatement(ctx context.Context, s *Service, c *api.Call
 	}
 	c.Out = append(c.Out, ']')
 	if r.wantsCapacity() {
-		c.Out = appendUsages(c.Out, usages.list, r.returnConsumed.s)
+		used := slices.DeleteFunc(usages.list, func(u usage) bool { return u.units == 0 })
+		c.Out = appendUsages(c.Out, used, r.returnConsumed.s)
 	}
 	c.Out = append(c.Out, '}')
 	return nil

@@ -36,11 +36,14 @@ func spell(list []token) string {
 		t := &list[i]
 		switch t.kind {
 		case kindEnd:
-			return strings.TrimSuffix(b.String(), " ; ")
+			text := strings.TrimSuffix(b.String(), " ")
+			return strings.TrimSuffix(text, " ;")
 		case kindString:
 			b.WriteString("'" + strings.ReplaceAll(t.text, "'", "''") + "'")
-		case kindName, kindQuoted:
+		case kindQuoted:
 			b.WriteString(`"` + strings.ReplaceAll(t.text, `"`, `""`) + `"`)
+		case kindIon:
+			b.WriteString("`" + t.text + "`")
 		default:
 			b.WriteString(t.text)
 		}

@@ -1,0 +1,81 @@
+package dynamodb_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// TestPartiQL runs statements whole, without HTTP. A command is an operation's
+// name, its body the input; it prints the answer, or the error with all its
+// members. Arguments are those of TestTransactions.
+//
+//	run
+//	  ExecuteStatement for each line, which is a statement, or with members
+//	  behind it: STATEMENT | "Limit":1
+//	next
+//	  The same with the NextToken that the last page ended with.
+//	batch, transact
+//	  BatchExecuteStatement and ExecuteTransaction with the lines as statements. A
+//	  line that begins with "+" is a further member of the request.
+//
+// What NextTokens say is printed as TOKEN.
+func TestPartiQL(t *testing.T) {
+	datadriven.Walk(t, "testdata/partiql", func(t *testing.T, path string) {
+		w := newControlWorld()
+		token := ""
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var out strings.Builder
+			switch d.Cmd {
+			case "run", "next":
+				for line := range strings.SplitSeq(d.Input, "\n") {
+					if d.Cmd == "next" {
+						line += ` | "NextToken":"` + token + `"`
+					}
+					out.WriteString(w.transact(t, d, "ExecuteStatement", statementText(t, line)))
+				}
+			case "batch":
+				out.WriteString(w.transact(t, d, "BatchExecuteStatement", statementsText(t, d.Input, "Statements")))
+			case "transact":
+				out.WriteString(w.transact(t, d, "ExecuteTransaction", statementsText(t, d.Input, "TransactStatements")))
+			default:
+				out.WriteString(w.transact(t, d, d.Cmd, d.Input))
+			}
+			return nextToken.ReplaceAllStringFunc(out.String(), func(s string) string {
+				token = nextToken.FindStringSubmatch(s)[1]
+				return `"NextToken": "TOKEN"`
+			})
+		})
+	})
+}
+
+var nextToken = regexp.MustCompile(`"NextToken": ?"([^"]*)"`)
+
+// statementText makes a request, or a part of one, out of a line.
+func statementText(t *testing.T, line string) string {
+	t.Helper()
+	parts := strings.Split(line, " | ")
+	text, err := json.Marshal(parts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"Statement":%s}`, strings.Join(append([]string{string(text)}, parts[1:]...), ","))
+}
+
+func statementsText(t *testing.T, lines, member string) string {
+	t.Helper()
+	var list, more []string
+	for line := range strings.SplitSeq(lines, "\n") {
+		if rest, ok := strings.CutPrefix(line, "+"); ok {
+			more = append(more, rest)
+		} else if line != "" {
+			list = append(list, statementText(t, line))
+		}
+	}
+	more = append(more, `"`+member+`":[`+strings.Join(list, ",")+"]")
+	return "{" + strings.Join(more, ",") + "}"
+}
