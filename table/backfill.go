@@ -115,7 +115,7 @@ func (e *Engine) unindexed(ctx context.Context, t *Table, x *index, after []byte
 	rows, size, full := 0, 0, false
 	var entry []byte
 	_, err = e.store.Scan(ctx, rowsAfter(t, after), func(key, value []byte) bool {
-		if full = len(keys) >= MaxApply || rows >= stepRows || size >= stepBytes; full {
+		if full = len(keys) >= MaxApply || rows >= e.upkeep.rows || size >= stepBytes; full {
 			return false
 		}
 		rows++

@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		hybrid:  clock.NewHybrid(o.Clock),
 		decoder: conflict.NewDecoder(o.Cell),
 	}
-	e.upkeep.wake = make(chan struct{}, 1)
+	e.upkeep.wake, e.upkeep.rows = make(chan struct{}, 1), stepRows
 	e.scratch.New = func() any { return new(writeScratch) }
 	e.transactions.New = func() any { return new(transactScratch) }
 	if err := e.restoreClock(ctx); err != nil {

@@ -104,7 +104,7 @@ func (e *Engine) count(ctx context.Context, t *Table, r *round, now int64) (gone
 	rows, size := 0, 0
 	var scratch []byte
 	_, err = e.store.Scan(ctx, rowsAfter(t, r.after), func(key, value []byte) bool {
-		if more = len(gone) >= MaxApply || rows >= stepRows || size >= stepBytes; more {
+		if more = len(gone) >= MaxApply || rows >= e.upkeep.rows || size >= stepBytes; more {
 			return false
 		}
 		rows++

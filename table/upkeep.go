@@ -14,6 +14,7 @@ type upkeep struct {
 	rounds  map[uint32]*round // By table number.
 	reading sync.Mutex        // Guards figures.
 	figures map[uint32]*Figures
+	rows    int // How many rows one piece of work looks at.
 }
 
 // rouse makes Wake's channel ready.

@@ -1,0 +1,4 @@
+package table
+
+// LimitSteps makes the pieces of Step so small that a few items need several.
+func (e *Engine) LimitSteps(rows int) { e.upkeep.rows = rows }
