@@ -249,9 +249,11 @@ func (s *Service) describeReplica(def *table.Definition, r *types.ReplicaDescrip
 	r.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	for i := range def.Indexes {
 		if x := &def.Indexes[i]; !x.Local {
-			r.GlobalSecondaryIndexes = append(r.GlobalSecondaryIndexes, types.ReplicaGlobalSecondaryIndexDescription{
-				IndexName: &x.Name, WarmThroughput: warmIndex(def, x),
-			})
+			g := types.ReplicaGlobalSecondaryIndexDescription{IndexName: &x.Name}
+			if x.Active() {
+				g.WarmThroughput = warmIndex(def, x)
+			}
+			r.GlobalSecondaryIndexes = append(r.GlobalSecondaryIndexes, g)
 		}
 	}
 }

@@ -38,6 +38,8 @@ import (
 //	advance DURATION
 //	step ROUNDS
 //	  Lets every cell's replication run.
+//	upkeep ROUNDS
+//	  Lets every cell do its background work on tables.
 func TestControlPlane(t *testing.T) {
 	datadriven.Walk(t, "testdata/controlplane", func(t *testing.T, path string) {
 		w := newControlWorld()

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -42,6 +43,10 @@ func updateTimeToLive(ctx context.Context, s *Service, c *api.Call) error {
 	spec := in.TimeToLiveSpecification
 	if t.Def.Group != nil {
 		next := &table.Table{Def: t.Def}
+		next.Def.Indexes = slices.Clone(t.Def.Indexes)
+		if x := next.Def.Changing(); x != nil {
+			x.Status, x.Backfilling = "", false // That the members know already.
+		}
 		if err := s.applyTimeToLive(spec, &next.Def); err != nil {
 			return err
 		}
