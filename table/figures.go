@@ -21,6 +21,7 @@ import (
 // left out.
 const (
 	roundRest    = 2 * time.Second
+	roundPause   = 20 * time.Millisecond  // Between the pieces of a round.
 	roundRestMax = 6 * time.Hour          // How often AWS counts (documented).
 	restPerRow   = 100 * time.Microsecond // Some hundred times what a row costs.
 	restPerMB    = 100 * time.Millisecond
@@ -86,7 +87,8 @@ func (e *Engine) stepRound(ctx context.Context, t *Table, r *round, now time.Tim
 		return now, err
 	}
 	if more {
-		return now, nil
+		r.due = now.Add(roundPause)
+		return r.due, nil
 	}
 	r.going = false
 	if err := e.keepFigures(ctx, t, r.count); err != nil {
