@@ -45,6 +45,9 @@ func checkProjected(r *request, p *page) error {
 	if p.Index == nil {
 		return nil
 	}
+	if err := checkReadable(p.Index); err != nil {
+		return err
+	}
 	held := p.Table.Projected(p.Index)
 	if held == nil {
 		return nil

@@ -21,7 +21,8 @@ import (
 // left out.
 const (
 	roundRest    = 2 * time.Second
-	roundPause   = 20 * time.Millisecond  // Between the pieces of a round.
+	roundPause   = 20 * time.Millisecond  // Between the pieces of a round, at least.
+	roundShare   = 20                     // A piece that takes a while is followed by so many times that.
 	roundRestMax = 6 * time.Hour          // How often AWS counts (documented).
 	restPerRow   = 100 * time.Microsecond // Some hundred times what a row costs.
 	restPerMB    = 100 * time.Millisecond
@@ -67,6 +68,11 @@ type round struct {
 
 // stepRound does the next piece of a round, when there is one to do.
 func (e *Engine) stepRound(ctx context.Context, t *Table, r *round, now time.Time) (time.Time, error) {
+	if r.table == nil {
+		if f := e.Figures(t); f.Table.Items > 0 { // Counted before the cell was opened.
+			r.table, r.due = t, now.Add(rest(f.Table.Items, f.Table.Bytes))
+		}
+	}
 	if now.Before(r.due) && r.table == t {
 		return r.due, nil
 	}
@@ -87,16 +93,22 @@ func (e *Engine) stepRound(ctx context.Context, t *Table, r *round, now time.Tim
 		return now, err
 	}
 	if more {
-		r.due = now.Add(roundPause)
+		done := e.wall.Now()
+		r.due = done.Add(max(roundPause, roundShare*done.Sub(now)))
 		return r.due, nil
 	}
 	r.going = false
 	if err := e.keepFigures(ctx, t, r.count); err != nil {
 		return now, err
 	}
-	rest := time.Duration(r.rows)*restPerRow + time.Duration(r.bytes>>20)*restPerMB
-	r.due = now.Add(min(max(rest, roundRest), roundRestMax))
+	r.due = now.Add(rest(r.rows, r.bytes))
 	return r.due, nil
+}
+
+// rest is how long a table that was counted is left alone.
+func rest(rows, bytes int64) time.Duration {
+	d := time.Duration(rows)*restPerRow + time.Duration(bytes>>20)*restPerMB
+	return min(max(d, roundRest), roundRestMax)
 }
 
 // count looks at the next rows of a round. It returns the keys of those that are
@@ -160,7 +172,8 @@ const figuresFormat = 1
 
 const figuresHead = 1 + 16
 
-func (f *Figures) append(dst []byte) []byte {
+func (f *Figures) encode() []byte {
+	var dst []byte
 	pair := func(g Figure) {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(g.Items))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(g.Bytes))
@@ -215,7 +228,7 @@ func (e *Engine) keepFigures(ctx context.Context, t *Table, f Figures) error {
 		if t.retired.Load() {
 			return errRetired // It may be gone, and its figures with it.
 		}
-		w.Set(key, f.append(nil))
+		w.Set(key, f.encode())
 		return nil
 	})
 	if err != nil {
