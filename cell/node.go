@@ -29,9 +29,11 @@ const (
 
 	openAtOnce = 16 // Stores that are opened side by side.
 
-	blockCache   = 256 << 20 // Bytes of the block cache that the cells share.
 	reserveBytes = 512 << 20 // Free disk space below which writes are refused.
 )
+
+// DefaultCache is the block cache of a node that names none, in bytes.
+const DefaultCache = 256 << 20
 
 // Shared is all that the cells of a node have in common.
 type Shared struct {
@@ -44,6 +46,7 @@ type Shared struct {
 // NodeOptions are those of a node.
 type NodeOptions struct {
 	Dir      string        // Where the cells' data is; "" keeps nothing.
+	Cache    int64         // Bytes of the block cache that the cells share, taken as it fills; zero is DefaultCache.
 	Interval time.Duration // Zero syncs each write before it is acknowledged; see pebblekv.Options.
 	Clock    clock.Clock
 	Rand     *rand.Rand
@@ -67,12 +70,15 @@ type Node struct {
 
 // OpenNode opens every cell that has data.
 func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
+	if o.Cache == 0 {
+		o.Cache = DefaultCache
+	}
 	if o.ReserveBytes == 0 {
 		o.ReserveBytes = reserveBytes
 	}
 	n := &Node{options: o}
 	n.shared = Shared{
-		Cache:   pebblekv.NewSharedCache(blockCache),
+		Cache:   pebblekv.NewSharedCache(o.Cache),
 		Network: replication.NewNetwork(o.Clock, rand.New(rand.NewPCG(o.Rand.Uint64(), o.Rand.Uint64()))),
 		Clock:   o.Clock,
 		Logger:  o.Logger,

@@ -29,6 +29,7 @@ type devCommand struct {
 	Data        string `placeholder:"DIR" xor:"store" help:"Keep data in this directory."`
 	Memory      bool   `xor:"store" help:"Keep no data."`
 	Durability  string `default:"sync" help:"sync: acknowledged means on disk. interval:10ms: acknowledged at once, on disk within the interval."`
+	Cache       string `placeholder:"SIZE" help:"The block cache that the cells share, as in 512MiB; taken as it fills. Without it an eighth of the machine's memory, at most 4GiB."`
 	Credentials string `placeholder:"FILE" help:"JSON list of {id, secret, account}: signatures of these keys are verified."`
 	Auth        string `default:"open" help:"open: the caller is the root user of the account that its key names. strict: not built yet."`
 	Region      string `default:"us-east-1" help:"The Region that the health answer names."`
@@ -56,6 +57,10 @@ func (d *devCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cache, err := cacheSize(d.Cache)
+	if err != nil {
+		return err
+	}
 	if !d.Memory && d.Data == "" {
 		if d.Data, err = defaultData(); err != nil {
 			return err
@@ -67,7 +72,7 @@ func (d *devCommand) Run(ctx context.Context) error {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	node, err := cell.OpenNode(ctx, cell.NodeOptions{
-		Dir: d.Data, Interval: interval, Clock: clock.Wall{}, Rand: newRand(), Logger: logger,
+		Dir: d.Data, Cache: cache, Interval: interval, Clock: clock.Wall{}, Rand: newRand(), Logger: logger,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
