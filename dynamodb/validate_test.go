@@ -13,9 +13,10 @@ import (
 )
 
 // FuzzControlPlane: whatever the body of an operation is, the answer is JSON or
-// an error of the contract, and a table that was made can be described.
+// an error of the contract, and a table that was made can be described, also once
+// what was begun on it is done.
 func FuzzControlPlane(f *testing.F) {
-	operations := []string{"CreateTable", "UpdateTable", "TagResource", "PutResourcePolicy", "ListTables", "DeleteTable", "UntagResource"}
+	operations := []string{"CreateTable", "UpdateTable", "TagResource", "PutResourcePolicy", "ListTables", "DeleteTable", "UntagResource", "UpdateTimeToLive"}
 	base := overBase(f, `{"LocalSecondaryIndexes":[{"IndexName":"lll","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"Projection":{}}],"Tags":[{"Key":"a","Value":"b"}]}`)
 	for i := range operations {
 		f.Add(byte(i), base)
@@ -28,6 +29,9 @@ func FuzzControlPlane(f *testing.F) {
 	f.Add(byte(2), `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:111111111111:table/base","Tags":[{"Key":"a","Value":"b"}]}`)
 	f.Add(byte(3), `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:111111111111:table/base","Policy":"{}"}`)
 	f.Add(byte(6), `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:111111111111:table/base","TagKeys":["a"]}`)
+	f.Add(byte(1), `{"TableName":"base","AttributeDefinitions":[{"AttributeName":"g","AttributeType":"S"}],"GlobalSecondaryIndexUpdates":[{"Create":{"IndexName":"ggg","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"}}}]}`)
+	f.Add(byte(1), `{"TableName":"base","GlobalSecondaryIndexUpdates":[{"Delete":{"IndexName":"ggg"}}]}`)
+	f.Add(byte(7), `{"TableName":"base","TimeToLiveSpecification":{"AttributeName":"x","Enabled":true}}`)
 	home := aws.Cell{Account: "111111111111", Region: "eu-west-1"}
 	caller, err := policy.ParsePrincipal(home.Account.Root())
 	if err != nil {
@@ -42,7 +46,13 @@ func FuzzControlPlane(f *testing.F) {
 			}
 			checkAnswer(t, name, c, w.run(t, name, c))
 		}
+		for range 3 {
+			w.upkeep(t)
+		}
 		for _, table := range w.cell(t, home).Engine.Tables() {
+			if table.Def.Changing() != nil {
+				t.Fatalf("%s: an index does not get done", table.Def.Name)
+			}
 			body, err := json.Marshal(map[string]string{"TableName": table.Def.Name})
 			if err != nil {
 				t.Fatal(err)
