@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/expr"
@@ -99,4 +100,60 @@ func BenchmarkQuery20(b *testing.B) {
 			b.Fatal(p.Count, err)
 		}
 	}
+}
+
+// BenchmarkBackfill is what an index costs for each item that was there before.
+func BenchmarkBackfill(b *testing.B) {
+	e, _, items := benchEngine(b)
+	change := func(fn func(d *table.Definition)) {
+		if _, err := e.Alter(b.Context(), "T", func(d *table.Definition) error { fn(d); return nil }); err != nil {
+			b.Fatal(err)
+		}
+		for e.Table("T").Def.Changing() != nil {
+			if _, err := e.Step(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for b.Loop() {
+		change(func(d *table.Definition) {
+			d.AddIndex(table.Index{Name: "X", Hash: []string{"a"}, Projection: table.KeysOnly})
+		})
+		b.StopTimer()
+		change(func(d *table.Definition) { d.Index("X").Status = table.Deleting })
+		change(func(d *table.Definition) { d.Attributes = attributes })
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(items)), "ns/item")
+}
+
+// BenchmarkRound is what counting costs for each item.
+func BenchmarkRound(b *testing.B) {
+	store, err := pebblekv.Open(pebblekv.Options{Memory: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { store.Close() })
+	c := &wallClock{time.Unix(1000, 0)}
+	e := openEngine(b, store, c)
+	tab := create(b, e, table.Definition{
+		Name: "T", Attributes: attributes, Hash: "pk", Range: "sk", TimeToLive: &table.TimeToLive{Attribute: "n"},
+		Indexes: []table.Index{{Name: "X", Hash: []string{"a"}, Projection: table.KeysOnly}},
+	})
+	const items = 2000
+	for i := range items {
+		put(b, e, tab, benchItem(b, i, "x"))
+	}
+	for n := 0; b.Loop(); n++ {
+		put(b, e, tab, benchItem(b, 0, "xy"[n%2:][:1])) // Or the round is left out.
+		for rest := time.Duration(0); rest < time.Second; {
+			next, err := e.Step(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			rest = next.Sub(c.now)
+			c.now = next
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*items), "ns/item")
 }

@@ -217,12 +217,16 @@ func (e *Engine) loadFigures(ctx context.Context) error {
 	return err
 }
 
-// keepFigures publishes and stores figures that are not those of before.
+// keepFigures publishes and stores figures that are not those of before. On a
+// full disk they are right until the next start, which counts again.
 func (e *Engine) keepFigures(ctx context.Context, t *Table, f Figures) error {
 	was := e.Figures(t)
 	if was.Table == f.Table && maps.Equal(was.Indexes, f.Indexes) {
 		return nil
 	}
+	e.upkeep.reading.Lock()
+	e.upkeep.figures[t.Def.Number] = &f
+	e.upkeep.reading.Unlock()
 	key := figuresKey(t.Def.Number)
 	_, err := e.store.Update(ctx, kv.Plan{Guard: t.guard, Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
 		if t.retired.Load() {
@@ -231,13 +235,7 @@ func (e *Engine) keepFigures(ctx context.Context, t *Table, f Figures) error {
 		w.Set(key, f.encode())
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	e.upkeep.reading.Lock()
-	e.upkeep.figures[t.Def.Number] = &f
-	e.upkeep.reading.Unlock()
-	return nil
+	return err
 }
 
 // forgetFigures drops the figures of tables that are gone.
