@@ -69,8 +69,8 @@ type RegionInput struct {
 type Empty struct{}
 
 func region(r aws.Region) error {
-	if !r.Known() {
-		return aws.Validation("%q is not a Region", string(r))
+	if err := aws.CheckRegion(r); err != nil {
+		return aws.Validation("%v", err)
 	}
 	return nil
 }

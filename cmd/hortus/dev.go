@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/cell"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/router"
@@ -32,7 +33,7 @@ type devCommand struct {
 	Cache       string `placeholder:"SIZE" help:"The block cache that the cells share, as in 512MiB; taken as it fills. Without it an eighth of the machine's memory, at most 4GiB."`
 	Credentials string `placeholder:"FILE" help:"JSON list of {id, secret, account}: signatures of these keys are verified."`
 	Auth        string `default:"open" help:"open: the caller is the root user of the account that its key names. strict: not built yet."`
-	Region      string `default:"us-east-1" help:"The Region that the health answer names."`
+	Region      string `default:"us-east-1" help:"The Region that the health answer names, as in eu-west-1."`
 	Quiet       bool   `help:"Print only that the server listens."`
 	Profile     string `placeholder:"FILE" hidden:"" help:"Write a CPU profile."`
 }
@@ -91,6 +92,9 @@ func (d *devCommand) Run(ctx context.Context) error {
 }
 
 func (d *devCommand) check() error {
+	if err := aws.CheckRegion(aws.Region(d.Region)); err != nil {
+		return fmt.Errorf("--region: %w", err)
+	}
 	switch d.Auth {
 	case "open":
 		return nil
@@ -104,7 +108,7 @@ func (d *devCommand) check() error {
 func newServer(node *cell.Node, credentials []router.Credential, logger *slog.Logger, region string) *wire.Server {
 	return wire.New(wire.Options{
 		Handler: router.New(router.Options{Node: node, Clock: clock.Wall{}, Logger: logger, Credentials: credentials}),
-		Region:  awsRegion(region),
+		Region:  aws.Region(region),
 		Logger:  logger,
 		Rand:    newRand(),
 	})

@@ -31,18 +31,29 @@ type commands struct {
 }
 
 func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run runs a command line and returns its exit code. Without a command it prints
+// which there are.
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var c commands
-	k := kong.Parse(&c,
+	parser := kong.Must(&c,
 		kong.Name("hortus"),
 		kong.Description("A database that speaks DynamoDB's protocol and replicates tables across accounts and Regions."),
 		kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
+	k, err := parser.Parse(args)
+	parser.FatalIfErrorf(err)
 	if err := k.Run(); err != nil {
-		stop()
 		fmt.Fprintf(os.Stderr, "hortus: %v\n", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
-
-	"github.com/hortusdb/hortus/aws"
 )
 
 // profile writes a CPU profile to a file until the function that it returns is
@@ -28,5 +26,3 @@ func profile(file string) (stop func(), err error) {
 		}
 	}, nil
 }
-
-func awsRegion(s string) aws.Region { return aws.Region(s) }

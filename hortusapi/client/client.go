@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/clock"
@@ -92,7 +93,8 @@ func (c *Client) sign(req *http.Request, host, operation string, body []byte) {
 	}
 }
 
-// refusal is the error that a server answered with.
+// refusal is the error that a server answered with, its code without the
+// namespace that it has on the wire.
 func refusal(status string, body []byte) error {
 	var e struct {
 		Type    string `json:"__type"`
@@ -101,5 +103,9 @@ func refusal(status string, body []byte) error {
 	if json.Unmarshal(body, &e) != nil || e.Type == "" {
 		return fmt.Errorf("%s: %s", status, body)
 	}
-	return fmt.Errorf("%s: %s", e.Type, e.Message)
+	code := e.Type[strings.LastIndexByte(e.Type, '#')+1:]
+	if e.Message == "" {
+		return errors.New(code)
+	}
+	return fmt.Errorf("%s: %s", code, e.Message)
 }

@@ -41,7 +41,11 @@ func TestCallErrors(t *testing.T) {
 	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".SetLink") {
-			w.Write([]byte(`{"__type":"ValidationException","message":"no such Region"}`))
+			w.Write([]byte(`{"__type":"com.amazon.coral.validate#ValidationException","message":"no such Region"}`))
+			return
+		}
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".HealRegion") {
+			w.Write([]byte(`{"__type":"com.amazon.coral.service#UnknownOperationException"}`))
 			return
 		}
 		w.Write([]byte("what?"))
@@ -55,12 +59,13 @@ func TestCallErrors(t *testing.T) {
 		text                string
 	}{
 		{answers.URL, "SetLink", nil, "ValidationException: no such Region"},
+		{answers.URL, "HealRegion", nil, "UnknownOperationException"},
 		{answers.URL, "DescribeLinks", nil, "400 Bad Request: what?"},
 		{gone.URL, "DescribeLinks", client.ErrNoAnswer, gone.URL},
 		{"localhost", "DescribeLinks", client.ErrEndpoint, "localhost"},
 	} {
 		err := newClient(c.endpoint).Call(context.Background(), c.operation, hortusapi.Empty{}, &hortusapi.Empty{})
-		if err == nil || (c.is != nil && !errors.Is(err, c.is)) || !strings.Contains(err.Error(), c.text) {
+		if err == nil || (c.is != nil && !errors.Is(err, c.is)) || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "#") {
 			t.Errorf("%s at %s: error %v, want %v with %q", c.operation, c.endpoint, err, c.is, c.text)
 		}
 	}
