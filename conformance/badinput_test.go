@@ -339,6 +339,7 @@ func TestStartRefused(t *testing.T) {
 		{[]string{"--memory", "--port", "70000"}, "port"},
 		{[]string{"--memory", "--data", dir}, "--data"},
 		{[]string{"--nonsense"}, "--nonsense"},
+		{[]string{"--memory", "--port", "0", "--region", "eu-west1"}, "near it are eu-west-1,"},
 		{[]string{"--memory", "--port", "0", "--credentials", filepath.Join(dir, "none.json")}, "no such file"},
 		{[]string{"--memory", "--port", "0", "--credentials", file("a.json", "{")}, "want a list"},
 		{[]string{"--memory", "--port", "0", "--credentials", file("b.json", `{"id":"x"}`)}, "want a list"},

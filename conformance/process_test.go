@@ -64,12 +64,17 @@ func residentSet(t *testing.T, s *server) int64 {
 	return 0
 }
 
-// TestStart reports how long it takes from the start of the process to its first
-// answer, with no data, and with three cells after a stop and after a kill. The
-// times are for people to read: nothing is asserted of them.
+// maxStart bounds the best start of several. The aim is a tenth of it; the rest
+// is for a machine that has other things to do.
+const maxStart = time.Second
+
+// TestStart measures how long it takes from the start of the process to its first
+// answer, with no data, and with three cells after a stop and after a kill. Only
+// the best of the starts without data is held to a bound, and a loose one.
 func TestStart(t *testing.T) {
 	ctx := deadline(t)
 	data := t.TempDir()
+	best := time.Duration(1 << 62)
 	measure := func(what string, flags ...string) *server {
 		begun := time.Now()
 		s := launch(t, flags...)
@@ -80,10 +85,15 @@ func TestStart(t *testing.T) {
 		}
 		_ = r.Body.Close()
 		t.Logf("%s: %.0f ms to the first answer", what, float64(took.Microseconds())/1000)
+		best = min(best, took)
 		return s
 	}
 	for range 3 {
 		measure("in memory", "--memory").stop(syscall.SIGTERM)
+	}
+	t.Logf("best start: %.0f ms", float64(best.Microseconds())/1000)
+	if best > maxStart {
+		t.Errorf("the best of the starts took %v, over %v", best, maxStart)
 	}
 	s := measure("on disk, new", "--data", data)
 	clients := globalTable(ctx, t, s, simple("Orders", true), threePlaces)
@@ -140,12 +150,19 @@ func TestWelcome(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(out, "hortus ") {
 		t.Errorf("hortus version: exit code %d: %s", code, out)
 	}
-	out, code = hortus(t, "--help")
-	if code != 0 || !strings.Contains(out, "dev") || !strings.Contains(out, "demo") {
-		t.Errorf("hortus --help: exit code %d: %s", code, out)
+	for _, args := range [][]string{nil, {"--help"}} {
+		out, code = hortus(t, args...)
+		if code != 0 || !strings.Contains(out, "dev") || !strings.Contains(out, "demo") {
+			t.Errorf("hortus %v: exit code %d: %s", args, code, out)
+		}
 	}
 	out, code = hortus(t, "replication", "status", "--endpoint", "http://127.0.0.1:1")
 	if code == 0 || !strings.Contains(out, "hortus dev") {
 		t.Errorf("a command without a server: exit code %d: %s", code, out)
+	}
+	s := inMemory(t)
+	out, code = hortus(t, "region", "isolate", "eu-west1", "--endpoint", s.URL)
+	if want := "hortus: ValidationException: \"eu-west1\" is not a Region; near it are eu-west-1,"; code != 1 || !strings.HasPrefix(out, want) {
+		t.Errorf("an unknown Region: exit code %d: %s\nwant %s", code, out, want)
 	}
 }
