@@ -6,6 +6,7 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/partiql"
@@ -34,7 +35,10 @@ type statement struct {
 	parsed *partiql.Statement
 	err    error  // What is wrong with it.
 	table  string // Its name.
-	write  table.Write
+
+	projection *expr.Projection // Of a SELECT; nil for all attributes.
+	fault      error            // What is wrong with its item alone.
+	write      table.Write
 }
 
 // statementMember reads a member of a statement.
@@ -159,7 +163,7 @@ func (a *API) executeStatement(ctx context.Context, s *Service, c *api.Call) err
 		return err
 	}
 	c.Out = append(c.Out, `{"Items":[`...)
-	if it, ok := st.returned(); ok {
+	if it := st.returned(); it != nil {
 		c.Out = item.AppendItemJSON(c.Out, it)
 	}
 	c.Out = append(c.Out, ']')
@@ -172,28 +176,69 @@ func (a *API) executeStatement(ctx context.Context, s *Service, c *api.Call) err
 	return nil
 }
 
-// lower turns a statement that writes, or an EXISTS, into a write.
-func (s *Service) lower(r *request, st *statement) error {
+// bind works out what a statement says by itself, without its table: that is
+// checked before all else (as DynamoDB Local does).
+func (st *statement) bind() (err error) {
+	switch st.parsed.Kind {
+	case partiql.Select:
+		st.projection, err = st.parsed.Projection()
+	case partiql.Insert:
+		st.write.Item, err = st.parsed.Item(st.parameters)
+	case partiql.Update:
+		if st.write.Update, err = st.parsed.Update(st.parameters); err != nil {
+			err = st.checked(err)
+		}
+	case partiql.Delete, partiql.Exists:
+	}
+	return err
+}
+
+// checked returns what is wrong with the statement's conditions by themselves, if
+// anything, and else err.
+func (st *statement) checked(err error) error {
+	if own := st.parsed.Check(st.parameters); own != nil {
+		return own
+	}
+	return err
+}
+
+// aim finds the table and the item of a statement, and its condition. What is
+// wrong with the key alone is st.fault.
+func (s *Service) aim(st *statement) (*table.Table, *partiql.Target, error) {
 	t, err := s.table(st.table)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
+	target, err := st.parsed.Target(t.KeySchema(nil), st.parameters)
+	if err != nil {
+		return nil, nil, err
+	}
+	if st.fault = target.Fault; st.fault == nil {
+		st.write.Key, st.fault = t.RequestKey(target.Key)
+	}
+	return t, target, nil
+}
+
+// lower turns a bound statement that writes, or an EXISTS, into a write. The
+// error is of the statement; st.fault is what its item alone is the reason of.
+func (s *Service) lower(r *request, st *statement) error {
 	w, p := &st.write, st.parsed
-	schema := t.KeySchema(nil)
-	w.Table, w.KeepIndexes = t, r.wantsCapacity()
+	w.KeepIndexes = r.wantsCapacity()
 	w.KeepOldOnFailure = st.returnOnFailure.s == "ALL_OLD"
 	w.KeepOld = p.Returning == partiql.ReturnAllOld || p.Returning == partiql.ReturnModifiedOld
 	if p.Kind == partiql.Insert {
-		return s.lowerInsert(st, t)
+		t, err := s.table(st.table)
+		if err != nil {
+			return err
+		}
+		st.fault = insert(w, t)
+		return nil
 	}
-	target, err := p.Target(schema, st.parameters)
+	t, target, err := s.aim(st)
 	if err != nil {
 		return err
 	}
-	if w.Key, err = t.RequestKey(target.Key); err != nil {
-		return err
-	}
-	w.Condition = target.Condition
+	w.Table, w.Condition = t, target.Condition
 	if w.Condition != nil {
 		if err := checkScalars(t, w.Condition.Paths()); err != nil {
 			return err
@@ -202,44 +247,49 @@ func (s *Service) lower(r *request, st *statement) error {
 	switch p.Kind {
 	case partiql.Delete:
 		w.Kind = table.Delete
-		return nil
 	case partiql.Exists:
 		w.Kind = table.Check
 		if !target.More {
 			return partiql.ErrNoKey
 		}
-		return nil
+	default:
+		w.Kind = table.Update
+		if err := checkScalars(t, w.Update.Paths()); err != nil {
+			return err
+		}
+		if st.fault == nil {
+			st.fault = w.Update.CheckNoKeys(t.KeySchema(nil))
+		}
 	}
-	w.Kind = table.Update
-	if w.Update, err = p.Update(st.parameters); err != nil {
-		return err
-	}
-	if err := w.Update.CheckNoKeys(schema); err != nil {
-		return err
-	}
-	return checkScalars(t, w.Update.Paths())
+	return nil
 }
 
-// lowerInsert turns an INSERT into a put where nothing is.
-func (s *Service) lowerInsert(st *statement, t *table.Table) error {
-	w := &st.write
-	it, err := st.parsed.Item(st.parameters)
-	if err != nil {
+// insert makes the write of an INSERT: a put where nothing is.
+func insert(w *table.Write, t *table.Table) (err error) {
+	w.Table, w.Kind = t, table.Put
+	if err := partiql.CheckItem(w.Item, t.KeySchema(nil)); err != nil {
 		return err
 	}
-	if it.Size() > table.MaxItemSize {
+	if w.Item.Size() > table.MaxItemSize {
 		return errItemTooLarge
 	}
-	if err := partiql.CheckItem(it, t.KeySchema(nil)); err != nil {
-		return err
-	}
-	w.Kind, w.Item = table.Put, it
-	if w.Key, err = t.ItemKey(it); err != nil {
+	if w.Key, err = t.ItemKey(w.Item); err != nil {
 		return err
 	}
 	hash, _ := t.HashKey()
 	w.Condition = partiql.Absent(hash)
-	return t.CheckIndexKeys(it)
+	return t.CheckIndexKeys(w.Item)
+}
+
+// prepare binds and lowers a statement; whatever is wrong is the error.
+func (s *Service) prepare(r *request, st *statement) error {
+	if err := st.bind(); err != nil {
+		return err
+	}
+	if err := s.lower(r, st); err != nil {
+		return err
+	}
+	return st.fault
 }
 
 // runStatement runs one statement that writes.
@@ -247,7 +297,7 @@ func (s *Service) runStatement(ctx context.Context, r *request, st *statement) e
 	if st.parsed.Kind == partiql.Exists {
 		return errExistsAlone
 	}
-	if err := s.lower(r, st); err != nil {
+	if err := s.prepare(r, st); err != nil {
 		return err
 	}
 	return s.writeStatement(ctx, st)
@@ -273,13 +323,13 @@ func duplicate(w *table.Write) error {
 	return &e
 }
 
-// returned is what RETURNING asks for; false for nothing.
-func (st *statement) returned() (item.Item, bool) {
+// returned is what RETURNING asks for; nil for nothing.
+func (st *statement) returned() item.Item {
 	w := &st.write
 	it := w.New
 	switch st.parsed.Returning {
 	case partiql.ReturnNothing:
-		return nil, false
+		return nil
 	case partiql.ReturnAllOld:
 		it = w.Old
 	case partiql.ReturnModifiedOld:
@@ -288,7 +338,10 @@ func (st *statement) returned() (item.Item, bool) {
 	case partiql.ReturnModifiedNew:
 		it = item.Project(nil, w.New, w.Update.Touched())
 	}
-	return it, it.Len() > 0
+	if it.Len() == 0 {
+		return nil
+	}
+	return it
 }
 
 // statementList reads the statements of a batch or transaction, no more than may

@@ -57,26 +57,21 @@ func (r *request) mixed() bool {
 	return reads && writes
 }
 
-// lookup turns a SELECT of one whole key into a lookup.
+// lookup turns a bound SELECT of one whole key into a lookup.
 func (s *Service) lookup(st *statement) (table.Lookup, error) {
-	var l table.Lookup
-	t, err := s.table(st.table)
-	if err != nil {
-		return l, err
-	}
-	l.Table, l.Consistent = t, st.consistent
 	if st.parsed.Index != "" {
-		return l, partiql.ErrNoKey
+		return table.Lookup{}, st.checked(partiql.ErrNoKey)
 	}
-	target, err := st.parsed.Target(t.KeySchema(nil), st.parameters)
-	if err != nil {
-		return l, err
+	t, target, err := s.aim(st)
+	switch {
+	case err != nil:
+		return table.Lookup{}, err
+	case target.More:
+		return table.Lookup{}, partiql.ErrNoKey
+	case st.projection != nil:
+		err = checkScalars(t, st.projection.Paths())
 	}
-	if target.More {
-		return l, partiql.ErrNoKey
-	}
-	l.Key, err = t.RequestKey(target.Key)
-	return l, err
+	return table.Lookup{Table: t, Key: st.write.Key, Consistent: st.consistent}, err
 }
 
 // reading is a batch or transaction of SELECTs.
@@ -87,24 +82,15 @@ type reading struct {
 	answers    [][]byte // By statement.
 }
 
-// addLookup adds what a statement reads.
-func (rd *reading) addLookup(i int, st *statement, l table.Lookup) error {
-	sel := &selection{columns: st.parsed.Columns, used: usage{table: st.table}, simple: true}
-	var err error
-	if sel.projection, err = st.parsed.Projection(); err != nil {
-		return err
-	}
-	if sel.projection != nil {
-		if err := checkScalars(l.Table, sel.projection.Paths()); err != nil {
-			return err
-		}
-	}
+// add adds what a statement reads.
+func (rd *reading) add(i int, st *statement, l table.Lookup) {
+	sel := &selection{columns: st.parsed.Columns, simple: true}
+	sel.projection = st.projection
 	for _, c := range sel.columns {
 		sel.simple = sel.simple && len(c.Path) == 1
 	}
 	rd.lookups, rd.owner = append(rd.lookups, l), append(rd.owner, i)
 	rd.selections = append(rd.selections, sel)
-	return nil
 }
 
 func (a *API) batchExecuteStatement(ctx context.Context, s *Service, c *api.Call) error {
@@ -182,12 +168,16 @@ func (s *Service) batchSelect(ctx context.Context, r *request, answers [][]byte,
 		if st.err != nil {
 			continue
 		}
-		l, err := s.lookup(st)
+		var l table.Lookup
+		err := st.bind()
+		if err == nil {
+			l, err = s.lookup(st)
+		}
 		if errors.Is(err, partiql.ErrNoKey) {
 			err = errSingleSelect
 		}
 		if err == nil {
-			err = rd.addLookup(i, st, l)
+			err = st.fault
 		}
 		if err != nil {
 			if st.err = err; !isContract(err) {
@@ -200,6 +190,7 @@ func (s *Service) batchSelect(ctx context.Context, r *request, answers [][]byte,
 			return errBatchDuplicates
 		}
 		seen[key] = true
+		rd.add(i, st, l)
 	}
 	return s.Engine.GetMany(ctx, rd.lookups, func(n int, it item.Item) error {
 		i := rd.owner[n]
@@ -233,7 +224,7 @@ func (s *Service) batchStatements(ctx context.Context, r *request, answers [][]b
 		if st.err != nil {
 			continue
 		}
-		if st.err = s.lower(r, st); st.err != nil {
+		if st.err = s.prepare(r, st); st.err != nil {
 			if !isContract(st.err) {
 				return st.err
 			}
@@ -257,8 +248,7 @@ func (s *Service) batchStatements(ctx context.Context, r *request, answers [][]b
 			continue
 		}
 		usages.of(i).write(&st.write)
-		it, _ := st.returned()
-		answers[i] = appendResponse(nil, it, st.table)
+		answers[i] = appendResponse(nil, st.returned(), st.table)
 	}
 	return nil
 }
@@ -322,9 +312,21 @@ func (a *API) decodeExecuteTransaction(c *api.Call) error {
 	return nil
 }
 
-// errStatement says which statement of a transaction is not as it must be.
-func errStatement(i int, format string, args ...any) error {
-	e := aws.Validation(format, args...)
+// What statements of transactions must not be.
+var (
+	errExists    = aws.Validation("EXISTS() must contain a single item read with additional condition")
+	errReturning = aws.Validation("RETURNING clause is not supported in ExecuteTransaction.")
+	errSelectKey = aws.Validation("Select statements within ExecuteTransaction must specify the primary key in the where clause.")
+	errOfIndex   = aws.Validation("Reads on indices are not supported within transactions.")
+)
+
+// errStatement says which statement of a transaction is not as it must be. A
+// missing table is told as it is.
+func errStatement(i int, err error) error {
+	e, ok := errors.AsType[*aws.Error](err)
+	if !ok || e.Code != "ValidationException" {
+		return err
+	}
 	return aws.Validation("Validation failed in TransactStatements[%d]: %s", i, e.Message)
 }
 
@@ -342,13 +344,8 @@ func (r *request) checkTransaction() error {
 		if size += len(st.text.s); size > maxTransaction {
 			return aws.Validation("Transaction payload size cannot exceed 4MB. Payload Size: %d", size)
 		}
-		switch {
-		case st.parsed.Kind.Reads() && st.parsed.Index != "", st.parsed.Kind == partiql.Exists && st.parsed.Index != "":
-			return errStatement(i, "Reads on indices are not supported within transactions.")
-		case st.parsed.Returning != partiql.ReturnNothing:
-			return errStatement(i, "RETURNING clause is not supported in ExecuteTransaction.")
-		case len(st.parameters) < st.parsed.Parameters:
-			return errStatement(i, "Number of parameters in request and statement don't match.")
+		if st.parsed.Index != "" {
+			return errStatement(i, st.checked(errOfIndex))
 		}
 	}
 	return nil
@@ -369,16 +366,20 @@ func (a *API) executeTransaction(ctx context.Context, s *Service, c *api.Call) e
 	tx := &r.transaction
 	for i := range r.statements {
 		st := &r.statements[i]
-		err := s.lower(r, st)
-		switch {
-		case errors.Is(err, partiql.ErrNoKey) && st.parsed.Kind == partiql.Exists:
-			return errStatement(i, "EXISTS() must contain a single item read with additional condition")
-		case errors.Is(err, partiql.ErrNoKey):
-			return errStatement(i, "%s", partiql.ErrNoKey.Message)
-		case errors.Is(err, table.ErrNoTable), err != nil && !isContract(err):
-			return err
+		err := st.bind()
+		if err == nil {
+			err = s.lower(r, st)
 		}
-		tx.Writes, tx.Errors = append(tx.Writes, &st.write), append(tx.Errors, err)
+		if errors.Is(err, partiql.ErrNoKey) && st.parsed.Kind == partiql.Exists {
+			err = errExists
+		}
+		if err == nil && st.parsed.Returning != partiql.ReturnNothing {
+			err = errReturning
+		}
+		if err != nil {
+			return errStatement(i, err)
+		}
+		tx.Writes, tx.Errors = append(tx.Writes, &st.write), append(tx.Errors, st.fault)
 	}
 	if r.token.ok {
 		tx.Token = &table.Token{Account: c.Home.Account, Name: r.token.s, Payload: r.statementPayload()}
@@ -406,19 +407,21 @@ func (s *Service) transactSelect(ctx context.Context, c *api.Call, r *request) e
 	bad := false
 	for i := range r.statements {
 		st := &r.statements[i]
-		l, err := s.lookup(st)
+		var l table.Lookup
+		err := st.bind()
 		if err == nil {
-			l.Consistent = true
-			err = rd.addLookup(i, st, l)
+			l, err = s.lookup(st)
 		}
-		switch {
-		case errors.Is(err, partiql.ErrNoKey):
-			return errStatement(i, "Select statements within ExecuteTransaction must specify the primary key in the where clause.")
-		case errors.Is(err, table.ErrNoTable), err != nil && !isContract(err):
-			return err
+		if errors.Is(err, partiql.ErrNoKey) {
+			err = errSelectKey
 		}
-		bad = bad || err != nil
-		tx.Writes, tx.Errors = append(tx.Writes, &st.write), append(tx.Errors, err)
+		if err != nil {
+			return errStatement(i, err)
+		}
+		l.Consistent = true
+		rd.add(i, st, l)
+		bad = bad || st.fault != nil
+		tx.Writes, tx.Errors = append(tx.Writes, &st.write), append(tx.Errors, st.fault)
 	}
 	if bad {
 		return canceled(tx)

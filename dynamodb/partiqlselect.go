@@ -29,6 +29,9 @@ type selection struct {
 
 // selection plans a SELECT.
 func (s *Service) selection(r *request, st *statement) (*selection, error) {
+	if err := st.bind(); err != nil {
+		return nil, err
+	}
 	t, err := s.table(st.table)
 	if err != nil {
 		return nil, err
@@ -45,9 +48,7 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 	if sel.plan, err = st.parsed.Plan(schema, st.parameters); err != nil {
 		return nil, err
 	}
-	if p.projection, err = st.parsed.Projection(); err != nil {
-		return nil, err
-	}
+	p.projection = st.projection
 	p.Filter, p.Reverse = sel.plan.Filter, sel.plan.Reverse
 	if err := p.checkPaths(); err != nil {
 		return nil, err
@@ -68,7 +69,16 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 			return nil, errFilterProjection(p.Index, missing)
 		}
 	}
-	return sel, checkProjected(r, p)
+	if err := checkProjected(r, p); err != nil {
+		return nil, err
+	}
+	if p.Index != nil && p.Filter != nil && sel.plan.Ranges != nil {
+		held := t.Projected(p.Index)
+		if missing := notHeld(held, p.Filter.AttributeNames()); held != nil && missing != "" {
+			return nil, errFilterProjection(p.Index, missing)
+		}
+	}
+	return sel, nil
 }
 
 func (s *Service) runSelect(ctx context.Context, c *api.Call, r *request, st *statement) error {

@@ -33,15 +33,15 @@ func (s *Statement) Plan(schema expr.KeySchema, parameters []item.Value) (*Plan,
 	pl.used = make([]bool, len(pl.conjuncts))
 	p := &Plan{}
 	if err := pl.hash(p, schema.Hash); err != nil {
-		return nil, err
+		return nil, pl.first(err)
 	}
 	if err := pl.order(p, schema); err != nil {
-		return nil, err
+		return nil, pl.first(err)
 	}
 	whole := false
 	if p.Ranges != nil {
 		if whole, err = pl.sort(p, schema.Range); err != nil {
-			return nil, err
+			return nil, pl.first(err)
 		}
 	}
 	var rest []*node
@@ -53,6 +53,15 @@ func (s *Statement) Plan(schema expr.KeySchema, parameters []item.Value) (*Plan,
 	p.Whole = whole && rest == nil
 	p.Filter, err = b.condition(expr.FilterKind, schema, "", rest)
 	return p, err
+}
+
+// first returns what is wrong with the conditions by themselves, if anything, and
+// else err.
+func (pl *planner) first(err error) error {
+	if own := pl.s.Check(pl.parameters); own != nil {
+		return own
+	}
+	return err
 }
 
 // conjuncts appends the conditions that AND joins.
@@ -333,20 +342,23 @@ type Target struct {
 	Key       item.Item
 	Condition *expr.Condition // Nil where the statement has none.
 	More      bool            // The statement says more than the key.
+	Fault     error           // What is wrong with the key alone, by the table's schema; there is then no Key.
 }
 
 // ErrNoKey says that a statement does not name one whole key.
 var ErrNoKey = aws.Validation("Where clause does not contain a mandatory equality on all key attributes")
 
 // Target finds the item that a statement on a table of that key is about, and
-// the condition on it. That of an UPDATE and of an EXISTS has the item exist.
+// the condition on it. That of an UPDATE and of an EXISTS has the item exist. The
+// error is of what the statement says of other things than the key, or ErrNoKey.
 func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Target, error) {
 	b, err := s.bind(parameters)
 	if err != nil {
 		return nil, err
 	}
 	keys := slices.Concat(schema.Hash, schema.Range)
-	values := make([]item.Value, len(keys))
+	entries := make([]item.Entry, len(keys))
+	t := &Target{}
 	var rest []*node
 	for _, n := range conjuncts(nil, s.where) {
 		name, operand, ok := b.equality(n)
@@ -359,27 +371,29 @@ func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Tar
 		switch {
 		case err != nil:
 			return nil, err
+		case t.Fault != nil:
 		case v.Type() != keys[i].Type:
-			return nil, errKeyType(name)
-		case values[i] != nil && !bytes.Equal(values[i], v):
-			return nil, aws.Validation("Multiple conditions on same key %s. Only single item Update/Insert/Delete are supported", name)
+			t.Fault = errKeyType(name)
+		case entries[i].Value != nil && !bytes.Equal(entries[i].Value, v):
+			t.Fault = aws.Validation("Multiple conditions on same key %s. Only single item Update/Insert/Delete are supported", name)
 		}
-		values[i] = v
-	}
-	entries := make([]item.Entry, len(keys))
-	for i, v := range values {
-		if v == nil {
-			return nil, ErrNoKey
-		}
-		entries[i] = item.Entry{Name: keys[i].Name, Value: v}
+		entries[i] = item.Entry{Name: name, Value: v}
 	}
 	exists := ""
 	if s.Kind == Update || s.Kind == Exists {
 		exists = keys[0].Name
 	}
-	t := &Target{Key: item.BuildItem(nil, entries), More: rest != nil}
-	t.Condition, err = b.condition(expr.ConditionKind, schema, exists, rest)
-	return t, err
+	t.More = rest != nil
+	if t.Condition, err = b.condition(expr.ConditionKind, expr.KeySchema{}, exists, rest); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(entries, func(e item.Entry) bool { return e.Value == nil }) {
+		return nil, ErrNoKey
+	}
+	if t.Fault == nil {
+		t.Key = item.BuildItem(nil, entries)
+	}
+	return t, nil
 }
 
 // Absent is the condition of an INSERT: there is no item. hash is an attribute

@@ -1,6 +1,9 @@
 package partiql
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
@@ -13,8 +16,28 @@ type lowering struct {
 	schema  expr.KeySchema // Whose attributes have types.
 }
 
-// condition lowers the conjunction of conditions; nil when there are none.
+// Check returns what is wrong with the conditions of a statement by themselves.
+func (s *Statement) Check(parameters []item.Value) error {
+	b, err := s.bind(parameters)
+	if err == nil {
+		_, err = b.condition(expr.FilterKind, expr.KeySchema{}, "", conjuncts(nil, s.where))
+	}
+	return err
+}
+
+// condition lowers the conjunction of conditions; nil when there are none. That
+// key attributes are compared with other types comes after all other errors.
 func (b *binding) condition(kind expr.Kind, schema expr.KeySchema, exists string, list []*node) (*expr.Condition, error) {
+	c, err := b.conjunction(kind, schema, exists, list)
+	if errors.Is(err, errKeyOperand) {
+		if _, other := b.conjunction(kind, expr.KeySchema{}, exists, list); other != nil {
+			return nil, other
+		}
+	}
+	return c, err
+}
+
+func (b *binding) conjunction(kind expr.Kind, schema expr.KeySchema, exists string, list []*node) (*expr.Condition, error) {
 	l := lowering{*b, expr.NewBuilder(kind), schema}
 	var nodes []expr.Node
 	if exists != "" {
@@ -188,8 +211,10 @@ func (s *Statement) Update(parameters []item.Value) (*expr.Update, error) {
 		return nil, err
 	}
 	l := lowering{b, expr.NewBuilder(expr.UpdateKind), expr.KeySchema{}}
+	// From the last, so that errors come in DynamoDB Local's order. The item that
+	// comes of it is the same.
 	for i := range s.actions {
-		if err := l.action(&s.actions[i]); err != nil {
+		if err := l.action(&s.actions[len(s.actions)-1-i]); err != nil {
 			return nil, err
 		}
 	}
@@ -291,6 +316,11 @@ func (l *lowering) assignedArgs(op expr.Op, list []*node) (expr.Node, error) {
 func (s *Statement) Projection() (*expr.Projection, error) {
 	if s.Columns == nil {
 		return nil, nil
+	}
+	for i, c := range s.Columns {
+		if slices.ContainsFunc(s.Columns[:i], func(o Column) bool { return o.Name == c.Name }) {
+			return nil, aws.Validation("Duplicate identifiers in select clause: %s", c.Name)
+		}
 	}
 	b := expr.NewBuilder(expr.ProjectionKind)
 	for i := range s.Columns {

@@ -2,7 +2,6 @@ package partiql
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/hortusdb/hortus/aws"
@@ -208,11 +207,7 @@ func (p *parser) columns(s *Statement) error {
 		case t.is("+"), t.is("-"), t.is("/"), t.is("%"), t.is("||"), t.is("*"):
 			return errAt(t.at, "Unexpected path component")
 		}
-		c := Column{path, columnName(path)}
-		if slices.ContainsFunc(s.Columns, func(o Column) bool { return o.Name == c.Name }) {
-			return aws.Validation("Duplicate identifiers in select clause: %s", c.Name)
-		}
-		s.Columns = append(s.Columns, c)
+		s.Columns = append(s.Columns, Column{path, columnName(path)})
 		if !p.take(",") {
 			return nil
 		}

@@ -89,6 +89,9 @@ func (f *fixture) line(t *testing.T, d *datadriven.TestData, line string) (strin
 		if err != nil {
 			return "", err
 		}
+		if target.Fault != nil {
+			return "", target.Fault
+		}
 		out := string(item.AppendItemJSON(nil, target.Key))
 		if target.Condition != nil {
 			out += fmt.Sprintf(" absent:%v present:%v", target.Condition.Eval(nil), target.Condition.Eval(f.item))
