@@ -118,18 +118,24 @@ func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definit
 func (r *Replicator) inherit(def, source *table.Definition, g *table.Group) {
 	now := r.clock.Now()
 	def.ID, def.CreatedAt, def.Status, def.Group = r.newID(), now.UnixMicro(), table.Creating, g
-	def.Attributes, def.Hash, def.Range = source.Attributes, source.Hash, source.Range
-	def.Indexes = append([]table.Index(nil), source.Indexes...)
-	def.OnDemand, def.Throughput, def.OnDemandMax = source.OnDemand, source.Throughput, source.OnDemandMax
-	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
-	if def.OnDemand {
-		def.OnDemandSince = def.CreatedAt
-	}
+	common(def, source)
 	view := "NEW_AND_OLD_IMAGES"
 	if source.Stream != nil {
 		view = source.Stream.View
 	}
 	r.EnableStream(def, view)
+}
+
+// common takes over what all members have in common.
+func common(def, source *table.Definition) {
+	def.Attributes, def.Hash, def.Range = source.Attributes, source.Hash, source.Range
+	def.Indexes = append([]table.Index(nil), source.Indexes...)
+	def.OnDemand, def.Throughput, def.OnDemandMax = source.OnDemand, source.Throughput, source.OnDemandMax
+	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
+	def.OnDemandSince = 0
+	if def.OnDemand {
+		def.OnDemandSince = def.CreatedAt
+	}
 }
 
 // associate checks all members, then has them take the newcomer in, then makes
@@ -142,8 +148,12 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 			if m.Cell == self.Cell {
 				continue
 			}
-			if _, err := r.call(ctx, m.Cell, &q); err != nil {
+			a, err := r.call(ctx, m.Cell, &q)
+			if err != nil {
 				return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, dry))
+			}
+			if m.Cell == self.Source && !dry {
+				common(&def, &a.Definition) // It may have changed since it was inspected.
 			}
 		}
 	}
@@ -160,11 +170,17 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 	return t, nil
 }
 
+// undoWithin bounds the undoing of what was begun.
+const undoWithin = 30 * time.Second
+
 // dissociate asks every member to let a member go.
 func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table.Group, name string, nothing bool) error {
 	if nothing {
 		return nil
 	}
+	// What was begun is undone also when the caller has gone.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer stop()
 	var errs error
 	for _, m := range g.Members {
 		if m.Cell != self.Cell {
@@ -233,7 +249,7 @@ func (r *Replicator) drained(t *table.Table, last kv.Position, patient bool, par
 			continue
 		}
 		l.mu.Lock()
-		done := s.started && len(s.flight) == 0 && s.read >= last
+		done := s.lost || (s.started && len(s.flight) == 0 && s.read >= last)
 		done = done || (!patient && (s.denied || s.leave.reason() != ""))
 		l.mu.Unlock()
 		if !done {

@@ -39,7 +39,7 @@ type Request struct {
 
 // Response is the answer.
 type Response struct {
-	Definition table.Definition
+	Definition table.Definition // Of an Inspect, and of an Admit once the newcomer is taken in.
 }
 
 // Serve implements Peer.
@@ -68,9 +68,13 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Response, error) {
 	a, err := r.transport.Call(ctx, r.cell, to, q)
 	if errors.Is(err, ErrUnreachable) {
+		so := "it may have been changed elsewhere already; try again"
+		if q.DryRun || q.Kind == Inspect {
+			so = "nothing was changed; try again"
+		}
 		return nil, &aws.Error{
 			Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
-			Message: fmt.Sprintf("Region %s of account %s cannot be reached; nothing was changed. Try again.", to.Region, to.Account),
+			Message: fmt.Sprintf("Region %s of account %s cannot be reached; %s.", to.Region, to.Account, so),
 		}
 	}
 	return a, err
@@ -174,7 +178,15 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 			return nil, err
 		}
 	}
-	return &Response{}, r.takeIn(ctx, t, q)
+	if err := r.takeIn(ctx, t, q); err != nil {
+		return nil, err
+	}
+	// Whoever changes from now on what all members have in common asks the
+	// newcomer, too.
+	if t = r.engine.Table(q.Table); t == nil {
+		return nil, notFound(q.Table)
+	}
+	return &Response{Definition: t.Def}, nil
 }
 
 // followed refuses a newcomer whose source was cut off from this cell's log: its

@@ -34,8 +34,12 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 			continue
 		}
 		in := Request{Kind: Admit, Table: t.Def.Name, Caller: caller, Member: self, Group: g}
-		if _, err := r.callOrServe(ctx, m.Cell, &in); err != nil {
+		a, err := r.callOrServe(ctx, m.Cell, &in)
+		if err != nil {
 			return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
+		}
+		if m.Cell == r.cell {
+			q.Definition = &a.Definition // It may have changed since the call came.
 		}
 	}
 	q.DryRun = false
@@ -46,6 +50,8 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 }
 
 func (r *Replicator) undoAdd(ctx context.Context, self table.Member, g *table.Group, name string) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer stop()
 	var errs error
 	for _, m := range g.Members {
 		if m.Cell != self.Cell {
@@ -165,6 +171,10 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, from) {
 		return nil, notFound(q.Table)
+	}
+	if !sameMembers(t.Def.Group, q.Group, aws.Cell{}) {
+		// Somebody joins or leaves who is not asked.
+		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	if err := r.CheckSettle(t); err != nil {
 		return nil, err
