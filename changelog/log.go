@@ -99,6 +99,18 @@ func (l Log) Advance(ctx context.Context, name string, position kv.Position) err
 	return err
 }
 
+// Rewind sets a registered reader back, or marks it lost.
+func (l Log) Rewind(ctx context.Context, name string, position kv.Position, lost bool) error {
+	key := l.ReaderKey(name)
+	_, err := l.Store.Update(ctx, kv.Plan{Write: [][]byte{key}}, func(values [][]byte, w *kv.Writes) error {
+		if values[0] != nil {
+			w.Set(key, AppendReader(nil, position, lost))
+		}
+		return nil
+	})
+	return err
+}
+
 // Remove forgets a reader.
 func (l Log) Remove(ctx context.Context, name string) error {
 	key := l.ReaderKey(name)
@@ -153,6 +165,9 @@ type Retention struct {
 
 // trimStep bounds the entries that one Trim looks at.
 const trimStep = 50_000
+
+// sample is how many entries tell how large the entries of a backlog are.
+const sample = 1000
 
 // Trim gives up the entries that all readers are done with and that are older
 // than r.Keep. Readers that are behind by more than r allows are marked lost
@@ -236,13 +251,19 @@ func lowest(readers []Reader) (kv.Position, int) {
 
 // overLimit reports whether what lies after a position is older or longer than
 // r allows to a reader.
+//
+// The first entries tell the age, and how large an entry is. Only when as many
+// of them as there can be come near the limit is the whole backlog read.
 func (l Log) overLimit(ctx context.Context, after kv.Position, now time.Time, r Retention) (bool, error) {
 	oldest := now.Add(-r.MaxAge).UnixMicro()
-	over, bytes := false, int64(0)
+	over, bytes, n := false, int64(0), int64(0)
+	behind := int64(l.Store.Durable() - min(after, l.Store.Durable()))
 	_, err := l.Store.ReadLog(ctx, l.ID, after, func(e kv.Entry) bool {
 		bytes += int64(len(e.Record))
+		n++
 		over = e.Time < oldest || bytes > r.MaxBytes
-		return !over
+		far := n < sample || bytes/n*behind > r.MaxBytes/2
+		return !over && far
 	})
 	if errors.Is(err, kv.ErrTrimmed) {
 		return true, nil // What the reader needs is gone already.

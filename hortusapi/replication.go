@@ -26,7 +26,7 @@ type Replication struct {
 	Reason              string `json:",omitempty"`
 	LastContact         string `json:",omitempty"`
 
-	Pending        int64 // Commits of the source's cell that are not acknowledged.
+	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
 	ShippedBytes   int64
 	Written, Lost  int64 // Changes applied, and changes that were older than what was there.
 	LagP50, LagP99 float64

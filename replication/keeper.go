@@ -17,6 +17,7 @@ const (
 	progressEvery = time.Second     // While there are tombstones.
 	restEvery     = 10 * time.Second
 	trimEvery     = 30 * time.Second
+	trimAgain     = 50 * time.Millisecond
 	drainPoll     = 10 * time.Millisecond
 )
 
@@ -40,6 +41,8 @@ type keeper struct {
 
 	progressAt  time.Time
 	trimAt      time.Time
+	trimMore    bool                     // The last trim did not come to the end.
+	moved       map[string]bool          // Members that moved before trimAt.
 	acked       map[aws.Cell]kv.Position // What the members had acknowledged at trimAt.
 	confirmedAt time.Time
 	applied     map[aws.Cell][]Mark // What the other members have applied.
@@ -117,13 +120,16 @@ func (k *keeper) handle(ctx context.Context, t *table.Table, m *Message, now tim
 // housekeeping trims the log and, while there are tombstones, learns which may
 // go.
 func (k *keeper) housekeeping(ctx context.Context, t *table.Table, now time.Time) (time.Time, error) {
-	if now.Sub(k.trimAt) >= trimEvery {
+	if k.trimMore || now.Sub(k.trimAt) >= trimEvery {
 		if err := k.trim(ctx, t, now); err != nil {
 			return now.Add(restEvery), err
 		}
 	}
 	if err := k.confirmMembers(ctx, t, now); err != nil {
 		return now.Add(time.Second), err
+	}
+	if k.trimMore {
+		return now.Add(trimAgain), nil
 	}
 	if now.Sub(k.progressAt) < progressEvery {
 		return k.progressAt.Add(progressEvery), nil

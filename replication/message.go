@@ -47,6 +47,7 @@ type Message struct {
 	Refused  string // Of an Ack: why the destination does not apply what comes.
 	Denied   bool   // Of an Ack with Refused: by a policy, and not for the time being.
 	Active   bool   // Of an Ack: the destination is seeded and in use.
+	Life     string // Of an Ack: names the destination's run. Within one its cursor never goes back.
 
 	Begin   bool // Of a SeedAsk and its answer: where to begin.
 	Key     []byte

@@ -253,8 +253,7 @@ func (n *Network) Call(ctx context.Context, from, to aws.Cell, r *Request) (*Res
 	there, back := n.passes(Way{from.Region, to.Region}), n.passes(Way{to.Region, from.Region})
 	peer := n.peers[to]
 	n.mu.Unlock()
-	first := r.Kind == Inspect || r.Kind == Adopt // What a cell may be asked before anything was made in it.
-	if there.Cut || back.Cut || (peer == nil && (n.find == nil || !first)) {
+	if there.Cut || back.Cut || (peer == nil && n.find == nil) {
 		return nil, fmt.Errorf("%w: %v", ErrUnreachable, to)
 	}
 	if peer == nil {

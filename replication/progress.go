@@ -15,17 +15,20 @@ import (
 // that are too far behind. Whoever moved since the last time is spared: after a
 // time in which nothing ran, as of a machine that slept, all are behind.
 func (k *keeper) trim(ctx context.Context, t *table.Table, now time.Time) error {
-	first := k.trimAt.IsZero() || now.Sub(k.trimAt) > 2*trimEvery
-	k.trimAt = now
-	moved, err := k.r.persistAcks(ctx, t, k.acked)
-	if err != nil || first {
-		return err
+	if !k.trimMore {
+		first := k.trimAt.IsZero() || now.Sub(k.trimAt) > 2*trimEvery
+		k.trimAt = now
+		var err error
+		if k.moved, err = k.r.persistAcks(ctx, t, k.acked); err != nil || first {
+			return err
+		}
 	}
-	r := changelog.Retention{MaxAge: retentionLimit, MaxBytes: MaxBacklog, Spare: moved}
+	r := changelog.Retention{MaxAge: retentionLimit, MaxBytes: MaxBacklog, Spare: k.moved}
 	if t.Def.Stream != nil {
 		r.Keep = retentionLimit
 	}
-	lost, _, err := t.Log.Trim(ctx, now, r)
+	lost, more, err := t.Log.Trim(ctx, now, r)
+	k.trimMore = more
 	for _, name := range lost {
 		k.r.logger.Error("a member is too far behind and must be seeded again", "table", k.table, "member", name)
 	}

@@ -27,7 +27,11 @@ type receiver struct {
 
 	loaded  bool
 	known   bool        // The cursor is set: the table is seeded, or being seeded.
-	cursor  kv.Position // On the peer's log: all up to it is applied and durable.
+	cursor  kv.Position // On the peer's log: all up to it is applied.
+	durable kv.Position // The last cursor that a crash cannot take back; it alone is shown to others.
+	unsure  []pending   // Cursors between the two.
+	safe    bool        // There is a durable cursor.
+	life    string      // Names this run to the peer.
 	heardAt time.Time
 	leave   permission
 	ahead   bool // The last batch was refused: its times are too far in the future.
@@ -36,6 +40,13 @@ type receiver struct {
 
 	promised []promise // Low waters of the peer, not yet reached.
 	reached  clock.Timestamp
+}
+
+// pending is a cursor whose commit may not be durable yet: there are some where
+// writes are acknowledged before they are synced.
+type pending struct {
+	cursor kv.Position // On the peer's log.
+	commit kv.Position // In this cell's store.
 }
 
 // promise is a low water of the peer that holds once its log is applied up to a
@@ -56,30 +67,23 @@ func cursorValue(at kv.Position) []byte {
 	return binary.BigEndian.AppendUint64([]byte{1}, uint64(at))
 }
 
-// cursors reads this cell's cursors on the other members' logs. It shows none
+// cursors returns this cell's cursors on the other members' logs. It shows none
 // that a crash could take back: a newcomer would tail from there, past what this
 // cell then lacks.
-func (r *Replicator) cursors(ctx context.Context, t *table.Table) ([]Cursor, error) {
+func (r *Replicator) cursors(t *table.Table) []Cursor {
 	var out []Cursor
-	var last kv.Position
-	for _, m := range t.Def.Group.Members {
-		if m.Cell == r.cell {
+	for _, l := range r.sorted() {
+		v, ok := l.work.(*receiver)
+		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
 			continue
 		}
-		b, pos, err := r.engine.Store().Get(ctx, cursorKey(t, m.Cell), nil)
-		if errors.Is(err, kv.ErrNotFound) {
-			continue
+		l.mu.Lock()
+		if v.settle(); v.safe {
+			out = append(out, Cursor{v.peer, v.durable})
 		}
-		if err != nil {
-			return nil, err
-		}
-		at, err := decodeCursor(b)
-		if err != nil {
-			return nil, err
-		}
-		out, last = append(out, Cursor{m.Cell, at}), max(last, pos)
+		l.mu.Unlock()
 	}
-	return out, r.engine.Store().WaitDurable(ctx, last)
+	return out
 }
 
 func decodeCursor(b []byte) (kv.Position, error) {
@@ -91,18 +95,41 @@ func decodeCursor(b []byte) (kv.Position, error) {
 
 // load reads the cursor, if there is one.
 func (v *receiver) load(ctx context.Context, t *table.Table) error {
-	b, _, err := v.r.engine.Store().Get(ctx, cursorKey(t, v.peer), nil)
+	b, at, err := v.r.engine.Store().Get(ctx, cursorKey(t, v.peer), nil)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if v.cursor, err = decodeCursor(b); err == nil {
-		v.known, v.loaded = true, true
+	cursor, err := decodeCursor(b)
+	if err == nil {
+		v.stand(cursor, at)
 	}
 	return err
 }
+
+// stand puts the cursor where a commit of this cell put it.
+func (v *receiver) stand(cursor, commit kv.Position) {
+	v.cursor, v.known, v.loaded = cursor, true, true
+	v.unsure = append(v.unsure, pending{cursor, commit})
+	v.settle()
+}
+
+// settle moves on the durable cursor, and reports whether it moved.
+func (v *receiver) settle() bool {
+	moved := false
+	for safe := v.r.engine.Store().Durable(); len(v.unsure) > 0 && v.unsure[0].commit <= safe; v.unsure = v.unsure[1:] {
+		v.durable, v.safe, moved = v.unsure[0].cursor, true, true
+	}
+	if moved {
+		v.reach()
+	}
+	return moved
+}
+
+// settleEvery is how often a receiver looks whether what it applied is durable.
+const settleEvery = 5 * time.Millisecond
 
 // step applies what has come.
 func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
@@ -128,6 +155,12 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 		if err := v.receive(ctx, t, m, now); err != nil {
 			return now.Add(time.Second), err
 		}
+	}
+	if v.settle() {
+		v.ack(t, "")
+	}
+	if len(v.unsure) > 0 {
+		return now.Add(settleEvery), nil
 	}
 	return time.Time{}, nil
 }
@@ -161,7 +194,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message, now 
 	if err != nil {
 		return err
 	}
-	v.cursor = m.To
+	v.stand(m.To, done.Commit)
 	v.applied.Written += done.Written
 	v.applied.Lost += done.Lost
 	v.applied.Known += done.Known
@@ -169,7 +202,6 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message, now 
 	for _, e := range entries {
 		v.lag.Record(arrived - e.Time)
 	}
-	v.reach()
 	v.ack(t, "")
 	return nil
 }
@@ -197,9 +229,13 @@ func (v *receiver) states(entries []Entry) ([]conflict.State, error) {
 	return states, nil
 }
 
+// ack tells the source what is applied for good; nothing before there is any.
 func (v *receiver) ack(t *table.Table, refused string) {
+	if !v.safe {
+		return
+	}
 	v.r.send(t.Def.Group, v.peer, &Message{
-		Kind: Ack, Table: v.table, Group: v.group, To: v.cursor,
+		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: t.Def.Status == table.Active,
 	})
 }
@@ -220,7 +256,7 @@ func (v *receiver) promise(m *Message) {
 func (v *receiver) reach() {
 	left := v.promised[:0]
 	for _, p := range v.promised {
-		if !v.known || p.at > v.cursor {
+		if !v.known || p.at > v.durable {
 			left = append(left, p)
 			continue
 		}

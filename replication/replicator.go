@@ -3,6 +3,8 @@ package replication
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +83,7 @@ type link struct {
 	work stepper
 	box  *mailbox
 	due  time.Time // Zero when only a message wakes it.
+	made time.Time
 	stop context.CancelFunc
 
 	mu  sync.Mutex // Held while it steps, and by whoever looks at its numbers.
@@ -114,7 +117,7 @@ func (r *Replicator) Refresh() {
 			delete(r.links, k)
 		}
 	}
-	for k := range want {
+	for _, k := range slices.SortedFunc(maps.Keys(want), linkKey.compare) {
 		if r.links[k] == nil {
 			l := r.newLink(k)
 			r.links[k] = l
@@ -126,13 +129,14 @@ func (r *Replicator) Refresh() {
 }
 
 func (r *Replicator) newLink(k linkKey) *link {
-	l := &link{key: k, due: r.clock.Now()}
+	now := r.clock.Now()
+	l := &link{key: k, due: now, made: now}
 	switch k.side {
 	case sending:
 		s := &sender{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer}
 		l.work, l.box = s, &s.mailbox
 	case receiving:
-		v := &receiver{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer, lag: metrics.NewHistogram()}
+		v := &receiver{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer, life: r.newID(), lag: metrics.NewHistogram()}
 		l.work, l.box = v, &v.mailbox
 	case keeping:
 		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/table"
@@ -67,13 +68,10 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: m.Begin, Key: m.Key}
 	if m.Begin {
 		out.To = k.r.engine.Store().Durable()
-		var err error
-		if out.Cursors, err = k.r.cursors(ctx, t); err != nil {
-			return err
-		}
+		out.Cursors = k.r.cursors(t)
 	} else {
 		size := 0
-		next, err := k.r.engine.Snapshot(ctx, t, m.Key, func(row table.Row) bool {
+		next, at, err := k.r.engine.Snapshot(ctx, t, m.Key, func(row table.Row) bool {
 			out.Rows = append(out.Rows, append(table.Row(nil), row...))
 			size += len(row)
 			return size < maxPageBytes && len(out.Rows) < maxPageRows
@@ -82,9 +80,30 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 			return err
 		}
 		out.Next = append([]byte(nil), next...)
+		if !k.settled(ctx, at) {
+			return nil // It will be asked for again.
+		}
 	}
 	k.r.send(t.Def.Group, m.from, out)
 	return nil
+}
+
+// settleTries is how often settled looks.
+const settleTries = 200
+
+// settled waits until a position is really durable, not for long: where writes
+// are acknowledged before they are synced, a page must not show what this cell
+// may yet lose.
+func (k *keeper) settled(ctx context.Context, at kv.Position) bool {
+	for range settleTries {
+		if k.r.engine.Store().Durable() >= at {
+			return true
+		}
+		if !clock.Wait(ctx, nil, settleEvery) {
+			return false
+		}
+	}
+	return false
 }
 
 // plant takes in an answer to ask, and asks for what follows.
@@ -122,7 +141,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 		return err
 	}
 	links, cursors := k.hold(cursors)
-	_, err = k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
+	done, err := k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
 		w.Set(seedKey(k.table), b)
 		for _, c := range cursors {
 			w.Set(cursorKey(t, c.Cell), cursorValue(c.Position))
@@ -130,9 +149,10 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	})
 	for i, l := range links {
 		if v, ok := l.work.(*receiver); ok && err == nil {
-			v.cursor, v.known, v.loaded = cursors[i].Position, true, true
+			v.stand(cursors[i].Position, done.Commit)
 		}
 		l.mu.Unlock()
+		l.box.rouse()
 	}
 	if err != nil {
 		return err
@@ -181,12 +201,13 @@ func (k *keeper) finish(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	cursors, err := k.r.cursors(ctx, t)
-	if err != nil {
-		return err
-	}
-	for _, c := range cursors {
-		k.r.send(t.Def.Group, c.Cell, &Message{Kind: Ack, Table: k.table, Group: k.group, To: c.Position, Active: true})
+	for _, l := range k.r.sorted() {
+		if v, ok := l.work.(*receiver); ok && l.key.table == k.table && l.key.group == k.group {
+			l.mu.Lock()
+			v.settle()
+			v.ack(t, "")
+			l.mu.Unlock()
+		}
 	}
 	return nil
 }

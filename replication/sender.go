@@ -48,8 +48,11 @@ type sender struct {
 	silent   bool          // The peer let a batch go unanswered: one batch at a time tries it.
 	sentAt   time.Time     // When anything was last sent.
 	heardAt  time.Time
+	deniedAt time.Time   // When this side last had no leave to send.
 	persist  kv.Position // The position that is kept in the log's reader.
 	keptAt   time.Time
+	life     string // Of the peer, as it last acknowledged.
+	below    int    // Acknowledgements in a row, of one life, from before the log's start.
 	leave    permission
 	refused  string // Why the peer does not apply what comes, in its words.
 	denied   bool   // That it may not.
@@ -78,12 +81,14 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 	}
 	for _, m := range s.take() {
+		err := s.goBack(ctx, t, m)
 		s.acknowledge(m, now)
-		if err := s.activate(ctx, t, m); err != nil {
+		if err = errors.Join(err, s.activate(ctx, t, m)); err != nil {
 			return now.Add(time.Second), err
 		}
 	}
 	if !s.leave.allows(s.r, t, readData, s.peer, now) {
+		s.deniedAt = now
 		return now.Add(checkAgain), nil
 	}
 	s.overdue(now)
@@ -96,7 +101,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 			break
 		}
 	}
-	if len(s.flight) == 0 && now.Sub(s.sentAt) >= contactEvery {
+	if !s.lost && len(s.flight) == 0 && now.Sub(s.sentAt) >= contactEvery {
 		s.transmit(t, now, max(s.sent, s.passed), nil)
 	}
 	return s.next(now), s.keep(ctx, t, now)
@@ -212,7 +217,43 @@ func (s *sender) overdue(now time.Time) {
 
 func (s *sender) rewind() {
 	s.flight, s.bytes = nil, 0
-	s.sent, s.read = s.acked, s.acked
+	s.sent, s.read, s.passed = s.acked, s.acked, s.acked
+}
+
+// belowAtMost is how often a peer has to say that it stands before the log's
+// start until it is believed: one such message may be an old one.
+const belowAtMost = 3
+
+// goBack follows a peer that began a new life with less than it had before: it
+// was restored from an earlier state. What it lacks is sent again, unless the
+// log has it no more.
+func (s *sender) goBack(ctx context.Context, t *table.Table, m *Message) error {
+	if m.Life == s.life && s.below == 0 {
+		return nil
+	}
+	known := s.life != ""
+	s.life = m.Life
+	if m.To >= s.acked || (!known && m.To >= s.persist) {
+		s.below = 0
+		return nil
+	}
+	start, err := t.Log.Start(ctx)
+	if err != nil {
+		return err
+	}
+	if m.To < start {
+		if s.below++; s.below < belowAtMost {
+			return nil
+		}
+		s.lost = true
+		return t.Log.Rewind(ctx, s.peer.String(), s.persist, true)
+	}
+	if err := t.Log.Rewind(ctx, s.peer.String(), m.To, false); err != nil {
+		return err
+	}
+	s.below, s.acked, s.persist = 0, m.To, m.To
+	s.rewind()
+	return nil
 }
 
 // send reads the next piece of the log and ships what is local in it. It

@@ -10,10 +10,13 @@ import (
 func (r *Replicator) sorted() []*link {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.SortedFunc(maps.Values(r.links), func(a, b *link) int {
-		return cmp.Or(
-			cmp.Compare(a.key.table, b.key.table), cmp.Compare(a.key.group, b.key.group),
-			a.key.peer.Compare(b.key.peer), cmp.Compare(a.key.side, b.key.side),
-		)
-	})
+	return slices.SortedFunc(maps.Values(r.links), func(a, b *link) int { return a.key.compare(b.key) })
+}
+
+// compare orders links by table, group, peer and side.
+func (k linkKey) compare(l linkKey) int {
+	return cmp.Or(
+		cmp.Compare(k.table, l.table), cmp.Compare(k.group, l.group),
+		k.peer.Compare(l.peer), cmp.Compare(k.side, l.side),
+	)
 }

@@ -1,9 +1,12 @@
 package replication
 
 import (
+	"context"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/metrics"
 )
 
@@ -17,6 +20,7 @@ const (
 	NotAuthorized LinkState = "NOT_AUTHORIZED"
 	NoContact     LinkState = "NO_CONTACT"
 	Refused       LinkState = "REFUSED" // The destination does not apply what comes.
+	Failing       LinkState = "FAILING" // The last turn of one of its ends ended in an error.
 	CutOff        LinkState = "CUT_OFF" // Behind the source's log; must be seeded again.
 )
 
@@ -32,7 +36,7 @@ type LinkStatus struct {
 	Reason      string // Why it does not flow, to the statement; "" when it does.
 	LastContact time.Time
 
-	Pending int64            // As its source sees it: commits of the cell not yet acknowledged.
+	Pending int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
 	Shipped int64            // As its source sees it: bytes of records sent.
 	Written int64            // As its destination sees it: changes applied.
 	Lost    int64            // As its destination sees it: changes that were older than what was there.
@@ -53,17 +57,24 @@ func (r *Replicator) Status() []LinkStatus {
 	}
 	for _, l := range r.sorted() {
 		l.mu.Lock()
+		var s LinkStatus
 		switch w := l.work.(type) {
 		case *sender:
-			out = append(out, w.status(now))
+			s = w.status(now, l.made)
 		case *receiver:
-			s := w.status(now)
-			l.mu.Unlock()
-			r.seedStatus(&s, seeds[l.key.table])
-			out = append(out, s)
-			continue
+			s = w.status(now, l.made)
+		}
+		if l.err != nil && s.State == Flowing {
+			s.State, s.Reason = Failing, l.err.Error()
 		}
 		l.mu.Unlock()
+		if l.key.side == keeping {
+			continue
+		}
+		if l.key.side == receiving {
+			r.seedStatus(&s, seeds[l.key.table])
+		}
+		out = append(out, s)
 	}
 	return out
 }
@@ -82,8 +93,11 @@ func (r *Replicator) seedStatus(s *LinkStatus, k *keeper) {
 		return
 	}
 	s.Seed, s.Seeded = k.seedTook, k.seedRows
-	if !k.seed.Done {
+	if !k.seed.Done && s.State != NotAuthorized {
 		s.State = Seeding
+		if l.err != nil {
+			s.Reason = l.err.Error()
+		}
 	}
 }
 
@@ -93,14 +107,36 @@ func (r *Replicator) linkOf(k linkKey) *link {
 	return r.links[k]
 }
 
-func (s *sender) status(now time.Time) LinkStatus {
+// maxPending is how far pending changes are counted.
+const maxPending = 10_000
+
+// pending counts the changes of this cell that the peer has not acknowledged, up
+// to maxPending.
+func (s *sender) pending() int64 {
+	t := s.r.engine.Table(s.table)
+	if t == nil || !s.started || s.lost {
+		return 0
+	}
+	n := int64(0)
+	_, err := s.r.engine.Store().ReadLog(context.Background(), t.Log.ID, s.acked, func(e kv.Entry) bool {
+		rec, err := changelog.Decode(e.Record, s.r.engine.Decoder())
+		if err == nil && s.r.engine.Local(rec.Version) && rec.Cause != changelog.Replica {
+			n++
+		}
+		return err == nil && n < maxPending
+	})
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (s *sender) status(now, made time.Time) LinkStatus {
 	st := LinkStatus{
 		Table: s.table, Source: s.r.cell, Destination: s.peer, State: Flowing,
 		LastContact: s.heardAt, Shipped: s.shipped,
 	}
-	if len(s.flight) > 0 || s.read < s.r.engine.Store().Durable() {
-		st.Pending = int64(s.r.engine.Store().Durable() - min(s.acked, s.r.engine.Store().Durable()))
-	}
+	st.Pending = s.pending()
 	switch {
 	case s.lost:
 		st.State, st.Reason = CutOff, "the destination fell behind the source's log and must be seeded again"
@@ -108,7 +144,7 @@ func (s *sender) status(now time.Time) LinkStatus {
 		st.State, st.Reason = NotAuthorized, s.leave.reason()
 	case s.refused != "":
 		st.State, st.Reason = Refused, s.refused
-	case s.started && now.Sub(later(s.heardAt, s.keptAt)) > noContactAfter:
+	case now.Sub(later(s.heardAt, later(made, s.deniedAt))) > noContactAfter:
 		st.State, st.Reason = NoContact, "nothing has come from the destination for "+noContactAfter.String()
 	}
 	return st
@@ -121,7 +157,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (v *receiver) status(now time.Time) LinkStatus {
+func (v *receiver) status(now, made time.Time) LinkStatus {
 	st := LinkStatus{
 		Table: v.table, Source: v.peer, Destination: v.r.cell, State: Flowing,
 		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost),
@@ -132,7 +168,7 @@ func (v *receiver) status(now time.Time) LinkStatus {
 		st.State, st.Reason = NotAuthorized, v.leave.reason()
 	case v.ahead:
 		st.State, st.Reason = Refused, "the source's clock is too far ahead of this cell's"
-	case !v.heardAt.IsZero() && now.Sub(v.heardAt) > noContactAfter:
+	case now.Sub(later(v.heardAt, made)) > noContactAfter:
 		st.State, st.Reason = NoContact, "nothing has come from the source for "+noContactAfter.String()
 	}
 	return st

@@ -177,7 +177,7 @@ func (m *member) dump(t *testing.T) string {
 func (m *member) rows(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	_, err := m.engine.Snapshot(t.Context(), m.table(), nil, func(r table.Row) bool {
+	_, _, err := m.engine.Snapshot(t.Context(), m.table(), nil, func(r table.Row) bool {
 		s, err := m.engine.State(r)
 		if err != nil {
 			t.Fatal(err)

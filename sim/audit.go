@@ -161,7 +161,7 @@ func (a *audit) acknowledged(c *cell, before kv.Position, key string, q *write) 
 func (w *world) states(c *cell) map[string]written {
 	t := c.table()
 	out := map[string]written{}
-	_, err := c.engine.Snapshot(w.ctx, t, nil, func(r table.Row) bool {
+	_, _, err := c.engine.Snapshot(w.ctx, t, nil, func(r table.Row) bool {
 		s, err := c.engine.State(slices.Clone(r))
 		if err != nil {
 			w.fail("%v: %w", c, err)

@@ -19,6 +19,8 @@ type Applied struct {
 	Written int // Won against what was here.
 	Lost    int // Older than what was here.
 	Known   int // Here already.
+
+	Commit kv.Position // Of the last commit: all is applied for good once it is durable.
 }
 
 // Apply merges states of other replicas into a table, in order, at most
@@ -58,6 +60,7 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 		sum.Written += some.Written
 		sum.Lost += some.Lost
 		sum.Known += some.Known
+		sum.Commit = max(sum.Commit, some.Commit)
 		states = states[len(keys):]
 		done = len(states) == 0
 	}
@@ -100,7 +103,7 @@ func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, k
 	s := e.scratch.Get().(*writeScratch)
 	defer e.scratch.Put(s)
 	var sum Applied
-	_, err := e.store.Update(ctx, plan, func(values [][]byte, w *kv.Writes) error {
+	at, err := e.store.Update(ctx, plan, func(values [][]byte, w *kv.Writes) error {
 		sum = Applied{}
 		if t.retired.Load() {
 			return errRetired
@@ -115,6 +118,7 @@ func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, k
 		}
 		return nil
 	})
+	sum.Commit = at
 	return sum, err
 }
 
@@ -167,8 +171,9 @@ func (e *Engine) State(r Row) (conflict.State, error) {
 // Snapshot calls fn with the stored states of a table, tombstones included, in
 // the order of their keys from after on, until fn returns false. It returns the
 // key to go on from, nil at the end. States may be newer than those of an
-// earlier call: whoever copies a table reads its log from before the first.
-func (e *Engine) Snapshot(ctx context.Context, t *Table, after []byte, fn func(r Row) bool) ([]byte, error) {
+// earlier call: whoever copies a table reads its log from before the first. They
+// are there for good once the position is durable.
+func (e *Engine) Snapshot(ctx context.Context, t *Table, after []byte, fn func(r Row) bool) ([]byte, kv.Position, error) {
 	prefix := appendPrefix(nil, t.Def.Number, baseRows)
 	r := kv.Range{Low: prefix, High: changelog.Successor(prefix)}
 	if after != nil {
@@ -190,7 +195,7 @@ func (e *Engine) Snapshot(ctx context.Context, t *Table, after []byte, fn func(r
 	if !stopped {
 		last = nil
 	}
-	return last, err
+	return last, at, err
 }
 
 // Local reports whether a version was made in this cell.

@@ -41,6 +41,9 @@ import (
 // A put, update or delete can have an "if" line before it, and "values".
 func TestHistories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		if strings.Contains(path, "rapid") {
+			return // What a property test left behind when it failed.
+		}
 		h := newHistory(t)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			h.t, h.clock.now = t, h.clock.now.Add(time.Second)
@@ -379,7 +382,7 @@ func (h *history) log(t *table.Table) (string, error) {
 
 func (h *history) rows(t *table.Table) (string, error) {
 	var b strings.Builder
-	_, err := h.engine.Snapshot(h.t.Context(), t, nil, func(r table.Row) bool {
+	_, _, err := h.engine.Snapshot(h.t.Context(), t, nil, func(r table.Row) bool {
 		s, err := h.engine.State(r)
 		if err != nil {
 			h.t.Fatal(err)

@@ -3,8 +3,12 @@ package table
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
+
+	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
 )
 
 // upkeep is the state of the tables' own background work.
@@ -14,7 +18,8 @@ type upkeep struct {
 	rounds  map[uint32]*round // By table number.
 	reading sync.Mutex        // Guards figures.
 	figures map[uint32]*Figures
-	rows    int // How many rows one piece of work looks at.
+	rows    int                  // How many rows one piece of work looks at.
+	logs    map[uint32]time.Time // When a regional table's log is looked at next.
 }
 
 // rouse makes Wake's channel ready.
@@ -77,5 +82,43 @@ func (e *Engine) stepTable(ctx context.Context, t *Table, r *round, now time.Tim
 	if x := t.Def.Changing(); x != nil {
 		return now, e.stepIndex(ctx, t, x)
 	}
-	return e.stepRound(ctx, t, r, now)
+	at, err := e.stepRound(ctx, t, r, now)
+	log, logErr := e.stepLog(ctx, t, now)
+	if !log.IsZero() && log.Before(at) {
+		at = log
+	}
+	return at, errors.Join(err, logErr)
+}
+
+// How often the log of a regional table is looked at, and how long its entries
+// are kept for its stream (documented: 24 hours).
+const (
+	logEvery   = 30 * time.Second
+	streamKeep = 24 * time.Hour
+)
+
+// stepLog does for a regional table what replication does for a member of a
+// global one: it gives up the log that its stream needs no more, and the
+// tombstones of a time when it was a member. It returns the zero time for a
+// table that never had a log.
+func (e *Engine) stepLog(ctx context.Context, t *Table, now time.Time) (time.Time, error) {
+	if t.replicated || t.Def.LastStreamLabel == "" {
+		return time.Time{}, nil
+	}
+	if due := e.upkeep.logs[t.Def.Number]; now.Before(due) {
+		return due, nil
+	}
+	if e.upkeep.logs == nil {
+		e.upkeep.logs = map[uint32]time.Time{}
+	}
+	e.upkeep.logs[t.Def.Number] = now.Add(logEvery)
+	_, more, err := t.Log.Trim(ctx, now, changelog.Retention{Keep: streamKeep, MaxAge: math.MaxInt64, MaxBytes: math.MaxInt64})
+	if err != nil {
+		return now.Add(logEvery), err
+	}
+	swept, err := e.Sweep(ctx, t, clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32})
+	if more || swept > 0 {
+		e.upkeep.logs[t.Def.Number] = now.Add(roundPause)
+	}
+	return e.upkeep.logs[t.Def.Number], err
 }
