@@ -34,6 +34,7 @@ type Cell struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	broken  atomic.Pointer[error]
+	tenure  tenure
 }
 
 // Config is what a cell is made of.

@@ -63,9 +63,9 @@ type Node struct {
 	lock    io.Closer
 
 	cells  atomic.Pointer[map[aws.Cell]*Cell]
-	mu     sync.Mutex // Held while a cell is opened, and by Close.
+	mu     sync.Mutex // Held while a cell is opened or dropped.
+	closed bool       // By mu: no cell is opened or dropped any more.
 	random sync.Mutex // Guards options.Rand.
-	closed bool
 }
 
 // OpenNode opens every cell that has data.
@@ -94,6 +94,9 @@ func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
 	var err error
 	if n.lock, err = pebblekv.LockDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("cell: data directory %s: %w", o.Dir, err)
+	}
+	if err := n.removeDropped(); err != nil {
+		return nil, errors.Join(err, n.Close())
 	}
 	found, err := n.stored()
 	if err != nil {
@@ -133,7 +136,8 @@ func (n *Node) openAll(ctx context.Context, ids []aws.Cell) error {
 		return err
 	}
 	for _, c := range cells {
-		n.shared.Network.Attach(c.ID, c.Replication)
+		c.tenure.kept = true
+		n.shared.Network.Attach(c.ID, peer{n, c})
 	}
 	for _, c := range cells {
 		c.Start()
@@ -156,6 +160,11 @@ func (n *Node) open(ctx context.Context, id aws.Cell) (*Cell, error) {
 
 // root is the directory under which each cell has its own.
 func (n *Node) root() string { return filepath.Join(n.options.Dir, "cells") }
+
+// dir is the directory of a cell.
+func (n *Node) dir(c aws.Cell) string {
+	return filepath.Join(n.root(), string(c.Account), string(c.Region))
+}
 
 // stored lists the cells that have a directory.
 func (n *Node) stored() ([]aws.Cell, error) {
@@ -231,7 +240,7 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 	next := maps.Clone(*n.cells.Load())
 	next[id] = c
 	n.cells.Store(&next)
-	n.shared.Network.Attach(id, c.Replication)
+	n.shared.Network.Attach(id, peer{n, c})
 	c.Start()
 	return c, nil
 }
@@ -252,7 +261,7 @@ func (n *Node) openStore(id aws.Cell) (kv.Store, error) {
 		Memory:   n.options.Dir == "",
 	}
 	if !o.Memory {
-		o.Dir = filepath.Join(n.root(), string(id.Account), string(id.Region))
+		o.Dir = n.dir(id)
 		o.ReserveBytes, o.FreeBytes = n.options.ReserveBytes, n.options.FreeBytes
 		if err := os.MkdirAll(filepath.Dir(o.Dir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("cell: %v: %w", id, err)
@@ -275,11 +284,10 @@ func (n *Node) Empty(ctx context.Context, id aws.Cell) (*Cell, error) {
 // find returns the replicator of a cell that another cell calls and that nobody
 // has called before.
 func (n *Node) find(ctx context.Context, id aws.Cell, create bool) (replication.Peer, error) {
-	open := n.Empty
 	if create {
-		open = n.Make
+		return founder{n, id}, nil
 	}
-	c, err := open(ctx, id)
+	c, err := n.Empty(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -299,8 +307,8 @@ func (n *Node) newID() string {
 // Close closes the network, then every cell, then lets the directory go.
 func (n *Node) Close() error {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.closed = true
+	n.mu.Unlock() // What runs in a cell may wait for it, and is waited for below.
 	n.shared.Network.Close()
 	var errs error
 	for _, c := range n.Cells() {

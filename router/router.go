@@ -131,7 +131,7 @@ func (r *Router) serve(ctx context.Context, way *route, c *call) error {
 	if c.Owner.Account != c.Home.Account && !way.crossAccount {
 		return aws.Validation("This action is only supported by accounts that match the resource owner's account.")
 	}
-	owner, err := r.cell(ctx, c.Owner, false)
+	owner, err := r.cell(ctx, c.Owner)
 	if err != nil {
 		return err
 	}
@@ -139,19 +139,30 @@ func (r *Router) serve(ctx context.Context, way *route, c *call) error {
 		return err
 	}
 	if way.creates {
-		if owner, err = r.cell(ctx, c.Owner, true); err != nil {
-			return err
-		}
-	}
-	if err := owner.Broken(); err != nil {
-		return err
+		return r.create(ctx, way, c)
 	}
 	return r.run(ctx, way, owner, c)
+}
+
+// create runs a call that may make something in a cell that is not there yet.
+func (r *Router) create(ctx context.Context, way *route, c *call) error {
+	owner, leave, err := r.node.Enter(ctx, c.Owner)
+	if err != nil {
+		return err
+	}
+	made := false
+	defer func() { leave(made) }()
+	err = r.run(ctx, way, owner, c)
+	made = err == nil
+	return err
 }
 
 // run runs a call, and takes its cell out of service when an invariant turns out
 // broken: the other cells go on.
 func (r *Router) run(ctx context.Context, way *route, owner *cell.Cell, c *call) error {
+	if err := owner.Broken(); err != nil {
+		return err
+	}
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -165,13 +176,10 @@ func (r *Router) run(ctx context.Context, way *route, owner *cell.Cell, c *call)
 	return way.run(ctx, owner, &c.Call)
 }
 
-// cell returns a cell, made where it is to be, or an empty one.
-func (r *Router) cell(ctx context.Context, id aws.Cell, create bool) (*cell.Cell, error) {
+// cell returns a cell, an empty one where nothing was made.
+func (r *Router) cell(ctx context.Context, id aws.Cell) (*cell.Cell, error) {
 	if c := r.node.Cell(id); c != nil {
 		return c, nil
-	}
-	if create {
-		return r.node.Make(ctx, id)
 	}
 	return r.node.Empty(ctx, id)
 }
@@ -185,7 +193,7 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 		at := owner
 		if need.Cell != owner.ID {
 			var err error
-			if at, err = r.cell(ctx, need.Cell, false); err != nil {
+			if at, err = r.cell(ctx, need.Cell); err != nil {
 				return err
 			}
 		}
