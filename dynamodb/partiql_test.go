@@ -79,3 +79,23 @@ func statementsText(t *testing.T, lines, member string) string {
 	more = append(more, `"`+member+`":[`+strings.Join(list, ",")+"]")
 	return "{" + strings.Join(more, ",") + "}"
 }
+
+func FuzzRequestExecuteStatement(f *testing.F) {
+	fuzzRequest(f, "ExecuteStatement",
+		`{"Statement":"SELECT a, m.k FROM tab WHERE p IN ['a', ?] AND s >= 1 AND a <> ? ORDER BY s DESC","Parameters":[{"S":"b"},{"N":"2"}],"Limit":1,"ConsistentRead":true,"ReturnConsumedCapacity":"INDEXES"}`,
+		`{"Statement":"SELECT * FROM tab.loc WHERE p = 'a'","NextToken":"AWIEU9IOoyaLNaTHn984OsYAAAECcGsBAnAz"}`,
+		`{"Statement":"INSERT INTO tab VALUE {'p':'a','s':1,'l':[?,<<1>>]}","Parameters":[{"B":"AQ=="}],"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}`,
+		`{"Statement":"UPDATE tab SET a = a + 1 REMOVE l[0] WHERE p = 'a' AND s = 1 AND b IS MISSING RETURNING MODIFIED OLD *"}`)
+}
+
+func FuzzRequestBatchExecuteStatement(f *testing.F) {
+	fuzzRequest(f, "BatchExecuteStatement",
+		`{"Statements":[{"Statement":"SELECT * FROM tab WHERE p = ? AND s = 1","Parameters":[{"S":"a"}],"ConsistentRead":true},{"Statement":"SELECT * FROM nope"}],"ReturnConsumedCapacity":"TOTAL"}`,
+		`{"Statements":[{"Statement":"DELETE FROM tab WHERE p = 'a' AND s = 1 RETURNING ALL OLD *"},{"Statement":"INSERT INTO tab VALUE {'p':'a'}","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}]}`)
+}
+
+func FuzzRequestExecuteTransaction(f *testing.F) {
+	fuzzRequest(f, "ExecuteTransaction",
+		`{"TransactStatements":[{"Statement":"EXISTS(SELECT * FROM tab WHERE p = 'a' AND s = 1 AND a > 0)"},{"Statement":"INSERT INTO tab VALUE {'p':'a','s':?}","Parameters":[{"N":"1"}]}],"ClientRequestToken":"t","ReturnConsumedCapacity":"INDEXES"}`,
+		`{"TransactStatements":[{"Statement":"SELECT a FROM tab WHERE p = 'a' AND s = 1"},{"Statement":"SELECT * FROM tab WHERE p = 'b' AND s = 1"}]}`)
+}

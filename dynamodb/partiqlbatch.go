@@ -330,6 +330,16 @@ func errStatement(i int, err error) error {
 	return aws.Validation("Validation failed in TransactStatements[%d]: %s", i, e.Message)
 }
 
+// bindInTransaction binds a statement of a transaction, which must not be on an
+// index.
+func (st *statement) bindInTransaction() error {
+	err := st.bind()
+	if err == nil && st.parsed.Index != "" {
+		err = st.checked(errOfIndex)
+	}
+	return err
+}
+
 // checkTransaction checks the statements of a transaction without their tables.
 func (r *request) checkTransaction() error {
 	if r.mixed() {
@@ -343,9 +353,6 @@ func (r *request) checkTransaction() error {
 		}
 		if size += len(st.text.s); size > maxTransaction {
 			return aws.Validation("Transaction payload size cannot exceed 4MB. Payload Size: %d", size)
-		}
-		if st.parsed.Index != "" {
-			return errStatement(i, st.checked(errOfIndex))
 		}
 	}
 	return nil
@@ -366,7 +373,7 @@ func (a *API) executeTransaction(ctx context.Context, s *Service, c *api.Call) e
 	tx := &r.transaction
 	for i := range r.statements {
 		st := &r.statements[i]
-		err := st.bind()
+		err := st.bindInTransaction()
 		if err == nil {
 			err = s.lower(r, st)
 		}
@@ -408,7 +415,7 @@ func (s *Service) transactSelect(ctx context.Context, c *api.Call, r *request) e
 	for i := range r.statements {
 		st := &r.statements[i]
 		var l table.Lookup
-		err := st.bind()
+		err := st.bindInTransaction()
 		if err == nil {
 			l, err = s.lookup(st)
 		}
