@@ -211,9 +211,22 @@ var explained = []known{
 		},
 	},
 	{
+		"a scan's filter by what an index lacks", "documented: an index has what is projected into it; DynamoDB Local looks at the table's items",
+		func(d *difference) bool {
+			return d.call.operation == "Scan" && d.what == "body" && d.call.request["IndexName"] != nil && (d.call.request["FilterExpression"] != nil || d.call.request["ScanFilter"] != nil)
+		},
+	},
+	{
+		"the last key of the only item", "UNCONFIRMED: a page that Limit ends names one whether or not there is more (documented)",
+		func(d *difference) bool {
+			return d.call.operation == "Query" && d.what == "body" && d.call.request["Limit"] != nil && d.call.schema != nil && d.call.schema.rng.name == "" &&
+				d.call.request["IndexName"] == nil && d.ours.body["LastEvaluatedKey"] != nil && d.local.body["LastEvaluatedKey"] == nil
+		},
+	},
+	{
 		"the text for duplicates in a set", "recorded: with a full stop",
 		func(d *difference) bool {
-			return strings.Replace(d.ours.message, "contains duplicates.", "contains duplicates", 1) == d.local.message
+			return d.ours.message != d.local.message && strings.Replace(d.ours.message, "contains duplicates.", "contains duplicates", 1) == d.local.message
 		},
 	},
 	{

@@ -5,6 +5,7 @@ package differential
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -502,12 +503,15 @@ var statementsExplained = []known{
 		},
 	},
 	{
-		"the paths that overlap", "UNCONFIRMED: DynamoDB Local names another pair at times",
+		"a statement of a batch with two faults", "UNCONFIRMED: either may come first",
 		func(d *difference) bool {
-			local, _ := encode(d.local.body)
-			ours, _ := encode(d.ours.body)
-			const text = "Two document paths overlap"
-			return d.call.operation == "BatchExecuteStatement" && strings.Contains(string(local), text) && strings.Contains(string(ours), text)
+			return d.call.operation == "BatchExecuteStatement" && d.what == "body" && reflect.DeepEqual(withoutTexts(d.local), withoutTexts(d.ours))
+		},
+	},
+	{
+		"the reasons of other items", "documented: each item that is at fault has one; DynamoDB Local ends with keys that do not fit",
+		func(d *difference) bool {
+			return says(d.local, `reasons \[.*ValidationError`) && says(d.ours, `reasons \[.*ValidationError`)
 		},
 	},
 	{
@@ -531,6 +535,19 @@ var statementsExplained = []known{
 	},
 }
 
+// withoutTexts is a batch's answer without the texts of what is wrong with its
+// statements.
+func withoutTexts(a *answer) any {
+	body := clone(a.body).(object)
+	for _, r := range elements(body, "Responses") {
+		if e, ok := r["Error"].(object); ok && e["Code"] == "ValidationError" {
+			delete(e, "Message")
+		}
+		delete(r, "TableName")
+	}
+	return canonical(body)
+}
+
 var (
 	severalAndMore = regexp.MustCompile(`( OR | IN \[).* AND `)
 	indexScan      = regexp.MustCompile(` FROM "[^"]+"\."`)
@@ -540,5 +557,5 @@ var (
 
 const (
 	itemTexts      = `refers to an attribute that does not exist in the item$|has an incorrect data type$|is invalid for update$`
-	statementTexts = `Two document paths overlap|Incorrect operand type|Duplicate identifiers|upper bound|Consistent reads? |Must have at least one|Condition parameter type|does not project|data type should match`
+	statementTexts = `Two document paths overlap|Incorrect operand type|Duplicate identifiers|upper bound|Consistent reads? |Must have at least one|Condition parameter type|does not project|data type should match|must specify the primary key|out of bounds for length|Reads on indices|Where clause does not contain`
 )

@@ -144,6 +144,38 @@ def queries(orders):
     same(got["UnprocessedKeys"], {})
 
 
+def statements(orders):
+    """PartiQL, alone and together."""
+    client = orders.meta.client
+    run = client.execute_statement
+    insert = dict(Statement="INSERT INTO \"Orders\" VALUE {'customer': ?, 'number': 1, 'lines': [1, {'sku': 'a'}]}", Parameters=["eve"])
+    same(run(**insert)["Items"], [])
+    refused(client.exceptions.DuplicateItemException, "Duplicate primary key exists in table", run, **insert)
+    got = run(Statement="UPDATE Orders SET total = 5 WHERE customer = 'eve' AND number = 1 AND total IS MISSING RETURNING MODIFIED NEW *")
+    same(got["Items"], [{"total": 5}])
+    refused(client.exceptions.ConditionalCheckFailedException, "The conditional request failed",
+            run, Statement="UPDATE Orders SET total = 6 WHERE customer = 'eve' AND number = 1 AND total = 1")
+    numbers, more = [], {}
+    while True:
+        page = run(Statement="SELECT number FROM Orders WHERE customer IN ['ada', 'eve'] AND number < 8 ORDER BY customer DESC, number DESC", Limit=2, **more)
+        numbers += [int(i["number"]) for i in page["Items"]]
+        if "NextToken" not in page:
+            break
+        more = {"NextToken": page["NextToken"]}
+    same(numbers, [1, 7, 5, 3, 1])
+    refused(ClientError, "Invalid NextToken", run, Statement="SELECT * FROM Orders", NextToken="other")
+    got = client.batch_execute_statement(Statements=[
+        {"Statement": "SELECT lines[1].sku FROM Orders WHERE customer = 'eve' AND number = 1"}, {"Statement": "SELECT * FROM Orders"}])
+    same(got["Responses"][0]["Item"], {"sku": "a"})
+    same(got["Responses"][1]["Error"]["Code"], "ValidationError")
+    e = refused(client.exceptions.TransactionCanceledException, "[ConditionalCheckFailed, None]", client.execute_transaction, TransactStatements=[
+        {"Statement": "EXISTS(SELECT * FROM Orders WHERE customer = 'eve' AND number = 1 AND total = 9)"},
+        {"Statement": "DELETE FROM Orders WHERE customer = 'ada' AND number = 1"}])
+    same(e.response["CancellationReasons"][1], {"Code": "None"})
+    client.execute_transaction(TransactStatements=[{"Statement": "DELETE FROM Orders WHERE customer = 'eve' AND number = 1"}])
+    same(run(Statement="SELECT * FROM Orders WHERE customer = 'eve'")["Items"], [])
+
+
 def policy(own, members):
     """The policy that a member of a multi-account global table needs."""
     arns = [f"arn:aws:dynamodb:{region}:{account}:table/Shared" for account, region in members]
@@ -193,6 +225,7 @@ def accounts():
 orders, things = tables()
 items(things)
 queries(orders)
+statements(orders)
 accounts()
 orders.delete()
 orders.wait_until_not_exists()
