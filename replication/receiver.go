@@ -67,23 +67,41 @@ func cursorValue(at kv.Position) []byte {
 	return binary.BigEndian.AppendUint64([]byte{1}, uint64(at))
 }
 
-// cursors returns this cell's cursors on the other members' logs. It shows none
-// that a crash could take back: a newcomer would tail from there, past what this
-// cell then lacks.
-func (r *Replicator) cursors(t *table.Table) []Cursor {
-	var out []Cursor
-	for _, l := range r.sorted() {
-		v, ok := l.work.(*receiver)
-		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
+// cursors returns this cell's cursors on the other members' logs, for a
+// newcomer to tail from. It shows none that a crash could take back: the newcomer
+// would pass what this cell then lacks. Nor does it leave out a member: nobody
+// would ever tell the newcomer where to begin there. So until every cursor is
+// durable, ok is false.
+func (r *Replicator) cursors(ctx context.Context, t *table.Table, newcomer aws.Cell) (out []Cursor, ok bool, err error) {
+	for _, m := range t.Def.Group.Members {
+		if m.Cell == r.cell || m.Cell == newcomer {
 			continue
 		}
-		l.mu.Lock()
-		if v.settle(); v.safe {
-			out = append(out, Cursor{v.peer, v.durable})
+		l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, m.Cell, receiving})
+		if l == nil {
+			return nil, false, nil
 		}
+		v, _ := l.work.(*receiver)
+		l.mu.Lock()
+		at, safe, err := v.stands(ctx, t)
 		l.mu.Unlock()
+		if err != nil || !safe {
+			return nil, false, err
+		}
+		out = append(out, Cursor{m.Cell, at})
 	}
-	return out
+	return out, true, nil
+}
+
+// stands returns the durable cursor, if there is one yet.
+func (v *receiver) stands(ctx context.Context, t *table.Table) (kv.Position, bool, error) {
+	if !v.loaded {
+		if err := v.load(ctx, t); err != nil {
+			return 0, false, err
+		}
+	}
+	v.settle()
+	return v.durable, v.safe, nil
 }
 
 func decodeCursor(b []byte) (kv.Position, error) {

@@ -167,3 +167,21 @@ func TestNewcomersTogether(t *testing.T) {
 	w.members[cellC].put(t, "c", "1")
 	w.until(10*time.Second, "all have all", w.settled(2, all...))
 }
+
+// TestSeedNamesEveryMember: a source that has just started, and has not heard of
+// a member since, still tells a newcomer where to begin at that member.
+func TestSeedNamesEveryMember(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all, admits: []aws.Cell{cellB, cellC}})
+	w.mustJoin(cellB, cellA, grant{members: all, admits: []aws.Cell{cellC}})
+	w.run(7 * time.Second)
+	w.restart(cellA)
+	w.order = []aws.Cell{cellC, cellA, cellB} // C asks before A has taken a step.
+	w.mustJoin(cellC, cellA, grant{members: all})
+	w.fill(cellB, 0, 5)
+	w.until(20*time.Second, "C has what B wrote", w.settled(5, cellA, cellB, cellC))
+	w.until(20*time.Second, "C is active in B's eyes", func() bool {
+		return w.members[cellB].table().Def.Group.Member(cellC).Status == table.Active
+	})
+}

@@ -68,7 +68,11 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: m.Begin, Key: m.Key}
 	if m.Begin {
 		out.To = k.r.engine.Store().Durable()
-		out.Cursors = k.r.cursors(t)
+		cursors, ok, err := k.r.cursors(ctx, t, m.from)
+		if err != nil || !ok {
+			return err // It will ask again.
+		}
+		out.Cursors = cursors
 	} else {
 		size := 0
 		next, at, err := k.r.engine.Snapshot(ctx, t, m.Key, func(row table.Row) bool {

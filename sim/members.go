@@ -21,10 +21,14 @@ func (w *world) setup() {
 	out.create(definition(w.newID()))
 	w.fill(c)
 	w.fill(out)
+	end := w.now + w.HealBound.Microseconds()
 	for !w.JoinLate && w.failure == nil && !w.complete() {
 		w.tick()
 		w.join()
 		w.inspect(0)
+		if w.now > end {
+			w.fail("no global table within %v, and nothing failed: %s", w.HealBound, w.incomplete())
+		}
 	}
 }
 
