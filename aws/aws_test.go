@@ -70,7 +70,8 @@ func TestCell(t *testing.T) {
 		}
 	}
 	order := []aws.Cell{
-		{Account: "111111111111", Region: "eu-west-1"}, {Account: "111111111111", Region: "us-east-1"},
+		{Account: "111111111111", Region: "eu-west-1"},
+		{Account: "111111111111", Region: "us-east-1"},
 		{Account: "222222222222", Region: "af-south-1"},
 	}
 	for i, c := range order {

@@ -35,7 +35,7 @@ func TestHybridOrder(t *testing.T) {
 				Wall:    wall.now.UnixMicro() + rapid.Int64Range(-20_000_000, 20_000_000).Draw(rt, "offset"),
 				Logical: uint32(rapid.IntRange(0, 5).Draw(rt, "logical")),
 			}
-			next := clock.Timestamp{}
+			var next clock.Timestamp
 			switch rapid.IntRange(0, 4).Draw(rt, "step") {
 			case 0:
 				wall.now = wall.now.Add(time.Duration(rapid.Int64Range(-1000, 1000).Draw(rt, "move")) * time.Microsecond)

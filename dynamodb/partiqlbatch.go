@@ -79,7 +79,6 @@ type reading struct {
 	lookups    []table.Lookup
 	owner      []int // By lookup: which statement it is of.
 	selections []*selection
-	answers    [][]byte // By statement.
 }
 
 // add adds what a statement reads.

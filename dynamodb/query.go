@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
@@ -9,8 +10,6 @@ import (
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/shape"
 	"github.com/hortusdb/hortus/table"
-
-	"strconv"
 )
 
 // maxSegments is the largest TotalSegments of a parallel scan (documented).

@@ -338,16 +338,16 @@ func canceled(tx *table.Transaction) error {
 		}
 		list = append(list, '{')
 		e, _ := errors.AsType[*aws.Error](tx.Errors[i])
-		switch {
-		case e == nil:
+		switch e {
+		case nil:
 			codes[i] = "None"
-		case e == table.ErrConditionFailed:
+		case table.ErrConditionFailed:
 			codes[i] = "ConditionalCheckFailed"
 			if w.KeepOldOnFailure && w.Old != nil {
 				list = append(list, `"Item":`...)
 				list = append(item.AppendItemJSON(list, w.Old), ',')
 			}
-		case e == errDuplicateItem:
+		case errDuplicateItem:
 			codes[i] = "DuplicateItem"
 		default:
 			codes[i] = "ValidationError"

@@ -213,7 +213,7 @@ func mergeSets(dst []byte, a, b Value, union bool) (Value, bool) {
 	for len(x) > 0 || union && len(y) > 0 {
 		var p, q []byte
 		afterX, afterY := x, y
-		order := 0
+		var order int
 		switch {
 		case len(x) == 0:
 			q, afterY = cutPayload(y)

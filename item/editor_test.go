@@ -3,6 +3,7 @@ package item
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -89,7 +90,7 @@ func TestEditorSetGet(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := drawPath(t, it)
-		p = append(p[:len(p):len(p)], Name("new"))
+		p = append(slices.Clip(p), Name("new"))
 		e.Reset(it)
 		set := e.Set(p, S("value"))
 		parent, ok := it.At(p[:len(p)-1])

@@ -221,6 +221,7 @@ func (d *Decoder) payload(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan
 		return AppendNull(dst), err
 	case TypeSS, TypeNS, TypeBS:
 		return d.set(s, dst, t, kind)
+	default: // What can hold others.
 	}
 	if t == TypeL && kind != jsonscan.Array {
 		return nil, listMismatch(kind)
@@ -281,6 +282,7 @@ func (d *Decoder) scalar(s *jsonscan.Scanner, dst []byte, t Type, kind jsonscan.
 		return appendBytes(dst, text), nil
 	case TypeB:
 		return appendBase64(dst, text)
+	default: // A number.
 	}
 	var num decimal
 	if err := num.parse(text); err != nil {

@@ -33,7 +33,7 @@ func AppendValueJSON(dst []byte, v Value) []byte {
 			}
 			if t == TypeL {
 				n := valueLen(rest)
-				dst = AppendValueJSON(dst, Value(rest[:n]))
+				dst = AppendValueJSON(dst, rest[:n])
 				rest = rest[n:]
 				continue
 			}
@@ -56,7 +56,7 @@ func appendEntriesJSON(dst, rest []byte) []byte {
 		name, rest = cutPayload(rest)
 		dst = append(jsonscan.AppendString(dst, name), ':')
 		n := valueLen(rest)
-		dst = AppendValueJSON(dst, Value(rest[:n]))
+		dst = AppendValueJSON(dst, rest[:n])
 		rest = rest[n:]
 	}
 	return append(dst, '}')

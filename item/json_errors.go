@@ -63,6 +63,7 @@ func scalarMismatch(s *jsonscan.Scanner, t Type, kind jsonscan.Kind) error {
 		shape = "Boolean"
 	case TypeB:
 		shape = "Blob"
+	default:
 	}
 	switch kind {
 	case jsonscan.Object:

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hortusdb/hortus/jsonscan"
 	"pgregory.net/rapid"
+
+	"github.com/hortusdb/hortus/jsonscan"
 )
 
 func TestJSONRoundTrip(t *testing.T) {

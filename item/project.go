@@ -58,6 +58,7 @@ func projectValue(dst []byte, v Value, whole bool, paths []Path, depth int) ([]b
 				count++
 			}
 		}
+	default: // Nothing is within.
 	}
 	if count == 0 {
 		return dst[:start], false

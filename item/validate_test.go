@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/hortusdb/hortus/jsonscan"
 	"pgregory.net/rapid"
+
+	"github.com/hortusdb/hortus/jsonscan"
 )
 
 func TestValidateRefuses(t *testing.T) {

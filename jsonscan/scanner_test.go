@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -131,7 +132,7 @@ func TestMismatch(t *testing.T) {
 	} {
 		var s Scanner
 		s.Reset([]byte("  5"))
-		err, ok := ask(&s).(*SyntaxError)
+		err, ok := errors.AsType[*SyntaxError](ask(&s))
 		if !ok || err.Offset != 2 && name != "elem" && name != "key" {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -333,6 +333,7 @@ func (pl *planner) rangeOf(n *node, name string) (expr.RangeOp, []*node) {
 		if v, err := pl.value(args[0], "root"); err == nil && len(args) == 1 && v.Type() != item.TypeN {
 			return expr.RangeBeginsWith, args
 		}
+	default: // No condition on a key.
 	}
 	return expr.RangeNone, nil
 }

@@ -35,11 +35,6 @@ func (t *token) is(text string) bool {
 	return t.text == text && (t.kind == kindKeyword || t.kind == kindSymbol)
 }
 
-// word reports whether t is that word, reserved or not, in any case.
-func (t *token) word(text string) bool {
-	return (t.kind == kindKeyword || t.kind == kindName) && strings.EqualFold(t.text, text)
-}
-
 // symbols are what is longer than a character; each other sign is one of its own.
 var symbols = [...]string{"<<", ">>", "<=", ">=", "<>", "!=", "||"}
 

@@ -123,7 +123,7 @@ func (p *parser) between(left *node) (*node, error) {
 // in reads the list of an IN, in brackets of any kind.
 func (p *parser) in(left *node) (*node, error) {
 	n := &node{form: formOperator, op: expr.OpIn, args: []*node{left}}
-	closing := ""
+	var closing string
 	for _, pair := range [...][2]string{{"(", ")"}, {"[", "]"}, {"<<", ">>"}} {
 		if p.take(pair[0]) {
 			closing = pair[1]
@@ -284,7 +284,7 @@ func (p *parser) keyword() (*node, error) {
 func (p *parser) bracket() (*node, error) {
 	t := p.read()
 	n := &node{at: t.at}
-	closing := ""
+	var closing string
 	switch t.text {
 	case "(":
 		inner, err := p.expression()

@@ -83,19 +83,26 @@ func TestJoinNeedsEveryMember(t *testing.T) {
 	pair := []aws.Cell{cellA, cellB}
 	cases := map[string]struct{ a, b, c grant }{
 		"associate at the other member": {
-			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all}, grant{members: all}},
+			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all}, grant{members: all},
+		},
 		"the other member does not know the newcomer": {
-			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: pair, admits: []aws.Cell{cellC}}, grant{members: all}},
+			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: pair, admits: []aws.Cell{cellC}}, grant{members: all},
+		},
 		"the newcomer does not know the other member": {
-			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all, admits: []aws.Cell{cellC}},
-			grant{members: []aws.Cell{cellA, cellC}}},
+			grant{members: all, admits: []aws.Cell{cellB, cellC}},
+			grant{members: all, admits: []aws.Cell{cellC}},
+			grant{members: []aws.Cell{cellA, cellC}},
+		},
 		"the newcomer does not name itself": {
-			grant{members: all, admits: []aws.Cell{cellB, cellC}}, grant{members: all, admits: []aws.Cell{cellC}},
-			grant{members: pair}},
+			grant{members: all, admits: []aws.Cell{cellB, cellC}},
+			grant{members: all, admits: []aws.Cell{cellC}},
+			grant{members: pair},
+		},
 		"statements in pairs": { // As recorded: all members stand in one statement, or it does not allow.
 			grant{statement: [][]aws.Cell{pair, {cellA, cellC}}, admits: []aws.Cell{cellB, cellC}},
 			grant{statement: [][]aws.Cell{pair, {cellB, cellC}}, admits: []aws.Cell{cellC}},
-			grant{statement: [][]aws.Cell{{cellA, cellC}, {cellB, cellC}}}},
+			grant{statement: [][]aws.Cell{{cellA, cellC}, {cellB, cellC}}},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -113,6 +113,7 @@ func (k *keeper) handle(ctx context.Context, t *table.Table, m *Message, now tim
 	case Progress:
 		k.applied[m.from] = m.Applied
 		k.wanted = k.wanted || m.Wants
+	default: // Of senders and receivers.
 	}
 	return nil
 }

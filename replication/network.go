@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ type Network struct {
 	conditions map[Way]Conditions
 	isolated   map[aws.Region]bool
 	ways       map[Way]*transit
-	ctx        context.Context // Ends with Close; deliveries run under it.
+	ctx        context.Context //nolint:containedctx // Ends with Close; deliveries run under it.
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 }
@@ -144,9 +145,7 @@ func (n *Network) State() (isolated []aws.Region, conditions map[Way]Conditions)
 		}
 	}
 	conditions = make(map[Way]Conditions, len(n.conditions))
-	for w, c := range n.conditions {
-		conditions[w] = c
-	}
+	maps.Copy(conditions, n.conditions)
 	return isolated, conditions
 }
 

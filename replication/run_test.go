@@ -77,8 +77,14 @@ func TestConditions(t *testing.T) {
 	defer n.Close()
 	way := replication.Way{From: cellA.Region, To: cellB.Region}
 	for _, bad := range []replication.Conditions{
-		{Delay: -1}, {Delay: replication.MaxDelay + 1}, {Jitter: -1}, {Jitter: replication.MaxDelay + 1},
-		{Loss: -0.1}, {Loss: 1.1}, {Repeat: -0.1}, {Repeat: 1.1},
+		{Delay: -1},
+		{Delay: replication.MaxDelay + 1},
+		{Jitter: -1},
+		{Jitter: replication.MaxDelay + 1},
+		{Loss: -0.1},
+		{Loss: 1.1},
+		{Repeat: -0.1},
+		{Repeat: 1.1},
 	} {
 		if n.SetConditions(way, bad) == nil {
 			t.Errorf("%+v is taken", bad)

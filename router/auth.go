@@ -3,7 +3,7 @@ package router
 import (
 	"strings"
 	"sync"
-	"unsafe"
+	"unsafe" //nolint:depguard // Views of headers; docs/ARCHITECTURE.md says what they save.
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"

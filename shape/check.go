@@ -37,6 +37,7 @@ func (v *Violations) node(n *node, c *Constraint) {
 		v.structure(n)
 	case kindUnion:
 		v.variant(n)
+	default: // The rest has no constraints.
 	}
 }
 
@@ -137,8 +138,9 @@ func (n *node) satisfies(c *Constraint) bool {
 		return c.Value.hold(n.integer())
 	case kindList, kindMap:
 		return !n.set || c.Length.hold(int64(len(n.nodes)))
+	default:
+		return true
 	}
-	return true
 }
 
 func satisfies(value string, c *Constraint) bool {
@@ -146,5 +148,5 @@ func satisfies(value string, c *Constraint) bool {
 }
 
 func (b Bounds) hold(n int64) bool {
-	return !(b.HasMin && n < b.Min) && !(b.HasMax && n > b.Max)
+	return (!b.HasMin || n >= b.Min) && (!b.HasMax || n <= b.Max)
 }

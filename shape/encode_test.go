@@ -84,8 +84,17 @@ func TestAppendDouble(t *testing.T) {
 		f    float64
 		want string
 	}{
-		{0, "0.0"}, {1, "1.0"}, {-2.5, "-2.5"}, {0.001, "0.001"}, {0.0001, "1.0E-4"}, {9999999, "9999999.0"},
-		{1e7, "1.0E7"}, {1.25e10, "1.25E10"}, {math.Inf(1), "Infinity"}, {math.Inf(-1), "-Infinity"}, {math.NaN(), "NaN"},
+		{0, "0.0"},
+		{1, "1.0"},
+		{-2.5, "-2.5"},
+		{0.001, "0.001"},
+		{0.0001, "1.0E-4"},
+		{9999999, "9999999.0"},
+		{1e7, "1.0E7"},
+		{1.25e10, "1.25E10"},
+		{math.Inf(1), "Infinity"},
+		{math.Inf(-1), "-Infinity"},
+		{math.NaN(), "NaN"},
 	} {
 		if got := string(appendDouble(nil, c.f, 64)); got != c.want {
 			t.Errorf("%v: got %s, want %s", c.f, got, c.want)

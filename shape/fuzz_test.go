@@ -33,8 +33,7 @@ func FuzzDecode(f *testing.F) {
 		op := ops[int(n)%len(ops)]
 		in, err := op.decode(body)
 		if err != nil {
-			var contract *aws.Error
-			if !errors.As(err, &contract) {
+			if _, ok := errors.AsType[*aws.Error](err); !ok {
 				t.Fatalf("%s: error %v is not of the contract", op.name, err)
 			}
 			return

@@ -61,6 +61,7 @@ func TestModelFitsSDK(t *testing.T) {
 				sameNames(t, "enum "+name, c.Enum, s.Members())
 			}
 			return
+		default:
 		}
 		for _, member := range s.Members() {
 			walk(member)
@@ -106,9 +107,10 @@ func TestRequiredFitsSDK(t *testing.T) {
 		})
 		var invalid smithy.InvalidParamsError
 		missing := map[string]bool{}
-		if err, _ := answer[1].Interface().(error); errors.As(err, &invalid) {
+		if err, _ := reflect.TypeAssert[error](answer[1]); errors.As(err, &invalid) {
 			for _, fault := range invalid.Errs() {
-				field := fault.(smithy.InvalidParamError).Field()
+				param, _ := errors.AsType[smithy.InvalidParamError](fault)
+				field := param.Field()
 				missing[field[strings.LastIndexByte(field, '.')+1:]] = true
 			}
 		}

@@ -129,8 +129,7 @@ func TestOperations(t *testing.T) {
 		listed[op.name] = true
 	}
 	client := reflect.TypeFor[*dynamodb.Client]()
-	for i := range client.NumMethod() {
-		m := client.Method(i)
+	for m := range client.Methods() {
 		if m.Type.NumOut() != 2 || !strings.HasSuffix(m.Type.Out(0).String(), "Output") {
 			continue
 		}

@@ -2,6 +2,7 @@ package shape
 
 import (
 	"encoding/base64"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func parse(body []byte, p *plan) (node, error) {
 		return root, nil
 	}
 	// A body that is not JSON is found out first, wherever its fault is.
-	if _, ok := err.(*aws.Error); !ok || !jsonscan.Valid(body) {
+	if _, ok := errors.AsType[*aws.Error](err); !ok || !jsonscan.Valid(body) {
 		return node{}, errSyntax()
 	}
 	return node{}, err
@@ -138,6 +139,7 @@ func mismatch(p *plan, got jsonscan.Kind) string {
 			return "Unrecognized collection type " + class
 		}
 		return "Unexpected field type"
+	default:
 	}
 	switch got {
 	case jsonscan.Object:

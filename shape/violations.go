@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -174,10 +175,8 @@ func (v *Violations) Pattern(path, value string, c *Constraint) {
 
 // Enum checks that value is one of the set, which is shown in its order.
 func (v *Violations) Enum(path, value string, set []string) {
-	for _, known := range set {
-		if known == value {
-			return
-		}
+	if slices.Contains(set, value) {
+		return
 	}
 	v.fail(path, quote(value), enumText(set))
 }

@@ -150,8 +150,8 @@ type Group struct {
 type Member struct {
 	Cell   aws.Cell `json:"cell"`
 	Status Status   `json:"status"`
-	Since  int64    `json:"since"`            // When it joined, microseconds.
-	Source aws.Cell `json:"source,omitempty"` // The member that it was seeded from; none for the first.
+	Since  int64    `json:"since"`           // When it joined, microseconds.
+	Source aws.Cell `json:"source,omitzero"` // The member that it was seeded from; none for the first.
 }
 
 // Member returns the group's member in a cell, nil when there is none.

@@ -60,14 +60,14 @@ func (e *Engine) Query(ctx context.Context, p *Page, emit func(it item.Item) err
 			return false
 		}
 		bad = p.evaluate(it, emit)
-		return bad == nil && !(p.Limit > 0 && p.Scanned >= p.Limit)
+		return bad == nil && (p.Limit <= 0 || p.Scanned < p.Limit)
 	})
 	if err := errors.Join(err, bad); err != nil {
 		return err
 	}
 	// A page that Limit ended names a last key whether or not there is more
 	// (documented).
-	if !more && !(p.Limit > 0 && p.Scanned >= p.Limit) {
+	if !more && (p.Limit <= 0 || p.Scanned < p.Limit) {
 		p.Last = nil
 	}
 	if p.Consistent {

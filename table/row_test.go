@@ -86,8 +86,10 @@ func TestKeyLimit(t *testing.T) {
 	}
 	zeros := func(n int) item.Value { return item.B(make([]byte, n)) } // Each takes two bytes in a key.
 	it := item.BuildItem(nil, []item.Entry{
-		{Name: "a", Value: zeros(MaxHashKey)}, {Name: "b", Value: zeros(MaxRangeKey)},
-		{Name: "pk", Value: zeros(MaxRangeKey)}, {Name: "sk", Value: zeros(MaxRangeKey)},
+		{Name: "a", Value: zeros(MaxHashKey)},
+		{Name: "b", Value: zeros(MaxRangeKey)},
+		{Name: "pk", Value: zeros(MaxRangeKey)},
+		{Name: "sk", Value: zeros(MaxRangeKey)},
 	})
 	k, err := tab.ItemKey(it)
 	if err != nil {

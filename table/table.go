@@ -36,7 +36,6 @@ type Table struct {
 type keyAttribute struct {
 	name string
 	typ  item.Type
-	path []item.Path // For projections.
 }
 
 // Key is the primary key of an item. Range is nil where the table has none.

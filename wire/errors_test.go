@@ -29,10 +29,14 @@ func TestAppendError(t *testing.T) {
 		{aws.Errorf("MissingAuthenticationTokenException", "x"), `{"__type":"` + coral + `MissingAuthenticationTokenException","message":"x"}`},
 		{aws.Errorf("UnrecognizedClientException", "x"), `{"__type":"` + coral + `UnrecognizedClientException","message":"x"}`},
 		{aws.Errorf("IdempotentParameterMismatchException", "x"), `{"__type":"` + dynamo + `IdempotentParameterMismatchException","Message":"x"}`},
-		{&aws.Error{Code: "ConditionalCheckFailedException", Message: "The conditional request failed", Members: []aws.Member{{Name: "Item", JSON: []byte(`{"a":{"N":"1"}}`)}}},
-			`{"__type":"` + dynamo + `ConditionalCheckFailedException","message":"The conditional request failed","Item":{"a":{"N":"1"}}}`},
-		{&aws.Error{Code: "TransactionCanceledException", Message: "m", Members: []aws.Member{{Name: "CancellationReasons", JSON: []byte(`[{"Code":"None"}]`)}, {Name: "Left out"}}},
-			`{"__type":"` + dynamo + `TransactionCanceledException","Message":"m","CancellationReasons":[{"Code":"None"}]}`},
+		{
+			&aws.Error{Code: "ConditionalCheckFailedException", Message: "The conditional request failed", Members: []aws.Member{{Name: "Item", JSON: []byte(`{"a":{"N":"1"}}`)}}},
+			`{"__type":"` + dynamo + `ConditionalCheckFailedException","message":"The conditional request failed","Item":{"a":{"N":"1"}}}`,
+		},
+		{
+			&aws.Error{Code: "TransactionCanceledException", Message: "m", Members: []aws.Member{{Name: "CancellationReasons", JSON: []byte(`[{"Code":"None"}]`)}, {Name: "Left out"}}},
+			`{"__type":"` + dynamo + `TransactionCanceledException","Message":"m","CancellationReasons":[{"Code":"None"}]}`,
+		},
 		{aws.Errorf("com.example.own#Thing", "x"), `{"__type":"com.example.own#Thing","message":"x"}`},
 		{aws.Validation("a\"b\\c\n\x01 \xff é </x>"), `{"__type":"com.amazon.coral.validate#ValidationException","message":"a\"b\\c\n\u0001 ` + "\uFFFD" + ` é </x>"}`},
 	} {

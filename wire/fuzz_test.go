@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -56,7 +57,8 @@ func FuzzConnection(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%q: %v", out, err)
 			}
-			if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			_, err = io.Copy(io.Discard, res.Body)
+			if err = errors.Join(err, res.Body.Close()); err != nil {
 				t.Fatalf("%q: %v", out, err)
 			}
 			closed = res.Close && res.StatusCode != http.StatusContinue

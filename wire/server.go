@@ -45,8 +45,11 @@ func (t Timeouts) orDefaults() Timeouts {
 		limit    *time.Duration
 		standard time.Duration
 	}{
-		{&t.Idle, 3 * time.Minute}, {&t.Head, 10 * time.Second}, {&t.Body, 60 * time.Second},
-		{&t.Write, 30 * time.Second}, {&t.Linger, time.Second},
+		{&t.Idle, 3 * time.Minute},
+		{&t.Head, 10 * time.Second},
+		{&t.Body, 60 * time.Second},
+		{&t.Write, 30 * time.Second},
+		{&t.Linger, time.Second},
 	} {
 		if *f.limit <= 0 {
 			*f.limit = f.standard

@@ -172,6 +172,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 						return
 					}
 					body, err := io.ReadAll(res.Body)
+					res.Body.Close()
 					if err != nil || len(body) != 9_000 {
 						t.Errorf("an answer was cut: %d bytes, %v", len(body), err)
 						return
@@ -373,6 +374,7 @@ func TestCallsAreApart(t *testing.T) {
 					return
 				}
 				got, err := io.ReadAll(res.Body)
+				res.Body.Close()
 				if err != nil || !strings.HasSuffix(string(got), " body="+body) || !strings.Contains(string(got), fmt.Sprintf("[x-who=%d]", i)) {
 					t.Errorf("connection %d call %d: got %.200q, %v", i, j, got, err)
 					return

@@ -8,7 +8,7 @@ import (
 
 type versionCommand struct{}
 
-func (versionCommand) Run() error {
+func (versionCommand) Run() error { //nolint:unparam // A command of kong returns an error.
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
