@@ -51,6 +51,8 @@ type Message struct {
 
 	Begin   bool // Of a SeedAsk and its answer: where to begin.
 	Key     []byte
+	Pages   int    // Of a SeedAsk: how many pages are wanted, one after the other; 0 is one.
+	Last    bool   // Of a SeedPage: no further one was asked for.
 	Next    []byte // Of a SeedPage: the key to ask from next; nil at the end.
 	Rows    []table.Row
 	Cursors []Cursor // Of a SeedPage with Begin: the source's own cursors on the other members.
@@ -60,6 +62,18 @@ type Message struct {
 	Wants    bool            // Of Progress: the sender has tombstones and needs an answer.
 
 	from aws.Cell // Set on delivery where one mailbox serves several peers.
+}
+
+// Size is about how many bytes a message takes on its way.
+func (m *Message) Size() int {
+	n := 64 + len(m.Table) + len(m.Group) + len(m.Refused) + len(m.Life) + len(m.Key) + len(m.Next)
+	for i := range m.Entries {
+		n += 16 + len(m.Entries[i].Record)
+	}
+	for _, row := range m.Rows {
+		n += 4 + len(row)
+	}
+	return n + 32*(len(m.Cursors)+len(m.Applied))
 }
 
 // Entry is one record of a source's log.

@@ -1,0 +1,212 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// Limits in time.
+const (
+	connectWithin = 5 * time.Second // For each of a connection and a handshake.
+	callWithin    = 10 * time.Second
+	pingAfter     = 3 * time.Second // A connection on which nothing comes is tried.
+	pingWithin    = 5 * time.Second // It is given up when no answer comes.
+
+	retryFirst  = 50 * time.Millisecond
+	retryAtMost = 2 * time.Second
+)
+
+// Where a node listens for its peers, by the version of the format.
+const (
+	messagesPath = "/1/messages"
+	callPath     = "/1/call"
+)
+
+// link is the way to one other node.
+type link struct {
+	options *Options
+	node    Node
+	rng     *rand.Rand // Used by run alone.
+	http    *http.Transport
+	box     *outbox
+
+	mu      sync.Mutex
+	up      bool
+	since   time.Time
+	failure string
+	sent    int64
+	bytes   int64
+}
+
+func newLink(o *Options, n Node, rng *rand.Rand) *link {
+	only2 := new(http.Protocols)
+	only2.SetHTTP2(true)
+	return &link{
+		options: o, node: n, rng: rng, box: newOutbox(),
+		http: &http.Transport{
+			DialContext: o.Dial, TLSClientConfig: clientTLS(o, &n), TLSHandshakeTimeout: connectWithin,
+			Protocols: only2, DisableCompression: true, ResponseHeaderTimeout: callWithin,
+			HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin},
+		},
+	}
+}
+
+// run keeps a stream open until ctx ends. After a failure it waits, each time
+// twice as long, and never as long as another node that lost the same one.
+func (l *link) run(ctx context.Context) {
+	defer l.http.CloseIdleConnections()
+	wait := retryFirst
+	for ctx.Err() == nil {
+		began := l.options.Clock.Now()
+		err := l.stream(ctx)
+		l.http.CloseIdleConnections()
+		if ctx.Err() != nil {
+			return
+		}
+		l.note(false, err)
+		if l.options.Clock.Now().Sub(began) > retryAtMost+connectWithin {
+			wait = retryFirst // It was connected.
+		}
+		pause := wait/2 + time.Duration(l.rng.Int64N(int64(wait)))
+		wait = min(2*wait, retryAtMost)
+		if !clock.Wait(ctx, nil, pause) {
+			return
+		}
+	}
+}
+
+// note remembers, and logs once, whether there is a connection.
+func (l *link) note(up bool, err error) {
+	l.box.connect(up)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed := up != l.up || l.since.IsZero()
+	failure := ""
+	if err != nil {
+		failure = err.Error()
+	}
+	switch {
+	case up:
+		l.options.Logger.Info("peer connected", "address", l.node.Address)
+	case changed || failure != l.failure:
+		l.options.Logger.Warn("peer not connected", "address", l.node.Address, "error", failure)
+	}
+	if changed {
+		l.up, l.since = up, l.options.Clock.Now()
+	}
+	l.failure = failure
+}
+
+// errEnded reports a stream that the other node ended.
+var errEnded = errors.New("peer: the node ended the stream")
+
+// stream opens a stream and sends what waits until it breaks.
+func (l *link) stream(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	body, to := io.Pipe()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+l.node.Address+messagesPath, body)
+	if err != nil {
+		return err
+	}
+	answer, err := l.http.RoundTrip(req)
+	if err != nil {
+		return errors.Join(err, to.Close())
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		_ = to.CloseWithError(errEnded)                             // It never fails.
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, maxText)) // It adds to an error.
+		return fmt.Errorf("peer: the node answers %s: %s", answer.Status, bytes.TrimSpace(text))
+	}
+	var ended sync.WaitGroup
+	defer ended.Wait()
+	ended.Go(func() {
+		// Nothing comes but the end.
+		_, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxText))
+		if err == nil {
+			err = errEnded
+		}
+		stop(err)
+		body.CloseWithError(err)
+	})
+	l.note(true, nil)
+	err = l.pump(ctx, to)
+	stop(err)
+	return errors.Join(err, to.Close())
+}
+
+// pump writes what waits into the stream.
+func (l *link) pump(ctx context.Context, to io.Writer) error {
+	var f frameWriter
+	for {
+		if n := l.box.take(&f); n > 0 {
+			b := f.take()
+			if _, err := to.Write(b); err != nil {
+				return err
+			}
+			l.mu.Lock()
+			l.sent += int64(n)
+			l.bytes += int64(len(b))
+			l.mu.Unlock()
+			continue
+		}
+		if !clock.Wait(ctx, l.box.wake, -1) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// call asks a cell of the node. A node that cannot be asked, or does not answer
+// in time, is replication.ErrUnreachable.
+func (l *link) call(ctx context.Context, from, to aws.Cell, q *replication.Request) (*replication.Response, error) {
+	b, err := json.Marshal(question{Format: formatVersion, From: from, To: to, Request: q})
+	if err != nil {
+		return nil, fmt.Errorf("peer: request: %w", err)
+	}
+	ctx, stop := context.WithTimeout(ctx, callWithin)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+l.node.Address+callPath, bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("peer: request: %w", err)
+	}
+	answer, err := l.http.RoundTrip(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v: %w", replication.ErrUnreachable, to, err)
+	}
+	defer answer.Body.Close()
+	if b, err = io.ReadAll(io.LimitReader(answer.Body, maxCall)); err != nil {
+		return nil, fmt.Errorf("%w: %v: %w", replication.ErrUnreachable, to, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%w: %v: the node answers %s: %s", replication.ErrUnreachable, to, answer.Status, bytes.TrimSpace(b))
+	}
+	var r reply
+	if err := strict(b, &r); err != nil {
+		return nil, err
+	}
+	return r.result()
+}
+
+func (l *link) status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.box.mu.Lock()
+	defer l.box.mu.Unlock()
+	return Status{
+		Address: l.node.Address, Cells: l.node.Cells, Connected: l.up, Since: l.since, Failure: l.failure,
+		Sent: l.sent, SentBytes: l.bytes, Dropped: l.box.dropped,
+	}
+}
