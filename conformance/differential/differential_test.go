@@ -292,6 +292,17 @@ func (s *session) run(c *call) (*difference, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.operation == "UpdateTable" && local.ok() && ours.ok() {
+		// What the answer shows is one thing, what became of the table another.
+		after := &call{operation: "DescribeTable", request: object{"TableName": name}}
+		a, b, err := s.both(after.operation, after.request)
+		if err != nil {
+			return nil, err
+		}
+		if compare(after, a, b) != "" {
+			return &difference{c, "state", a, b}, nil
+		}
+	}
 	if what := compare(c, local, ours); what != "" {
 		return &difference{c, what, local, ours}, nil
 	}
@@ -444,13 +455,16 @@ func (s *session) reconcile() error {
 	return nil
 }
 
+// maxReported is how much of a body is printed.
+const maxReported = 6000
+
 // report prints a difference so that it can be tried by hand.
 func report(d *difference) string {
 	var b strings.Builder
 	line := func(name string, v any) {
 		text, _ := encode(v)
-		if len(text) > 3000 {
-			text = append(text[:3000:3000], "..."...)
+		if len(text) > maxReported {
+			text = append(text[:maxReported:maxReported], "..."...)
 		}
 		fmt.Fprintf(&b, "  %-9s %s\n", name, text)
 	}

@@ -3,6 +3,7 @@
 package differential
 
 import (
+	"maps"
 	"slices"
 	"testing"
 )
@@ -198,7 +199,7 @@ func (g *generator) join(r object, conditions object) {
 
 func (g *generator) expected(r object, s *schema) {
 	out := g.conditions(s, true)
-	for name := range out {
+	for _, name := range slices.Sorted(maps.Keys(out)) { // In order, or the seed would not be all.
 		if g.often(50) {
 			out[name] = pick(g, object{"Exists": false}, object{"Value": g.attribute(name)}, object{"Exists": true, "Value": g.attribute(name)})
 		}
@@ -332,8 +333,8 @@ func (g *generator) damageLegacy(c *call) {
 	var entries []object
 	for _, n := range slices.Concat(legacyNames, []string{"AttributeUpdates"}) {
 		m, _ := r[n].(object)
-		for _, e := range m {
-			if e, ok := e.(object); ok {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			if e, ok := m[name].(object); ok {
 				entries = append(entries, e)
 			}
 		}

@@ -438,9 +438,9 @@ var statementsExplained = []known{
 		},
 	},
 	{
-		"updates that an item does not fit, in a transaction", "documented: ValidationError is a reason",
+		"what a statement meets in its table, in a transaction", "documented: ValidationError is a reason",
 		func(d *difference) bool {
-			return d.call.operation == "ExecuteTransaction" && d.ours.kind == "TransactionCanceledException" && says(d.local, itemTexts)
+			return d.call.operation == "ExecuteTransaction" && d.ours.kind == "TransactionCanceledException" && says(d.local, itemTexts, `cannot contain an empty (string|binary) value`)
 		},
 	},
 	{
@@ -557,5 +557,5 @@ var (
 
 const (
 	itemTexts      = `refers to an attribute that does not exist in the item$|has an incorrect data type$|is invalid for update$`
-	statementTexts = `Two document paths overlap|Incorrect operand type|Duplicate identifiers|upper bound|Consistent reads? |Must have at least one|Condition parameter type|does not project|data type should match|must specify the primary key|out of bounds for length|Reads on indices|Where clause does not contain`
+	statementTexts = `Two document paths overlap|Incorrect operand type|Duplicate identifiers|upper bound|Consistent reads? |Must have at least one|Condition parameter type|does not project|data type should match|must specify the primary key|out of bounds for length|Reads on indices|Where clause does not contain|^Multiple conditions on same key`
 )
