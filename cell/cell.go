@@ -45,6 +45,7 @@ type Config struct {
 	Transport replication.Transport
 	Logger    *slog.Logger
 	NewID     func() string // Makes ids of tables and of global tables.
+	Throttle  bool          // Holds the tables to their capacity.
 }
 
 // Open puts a cell together. It takes no call and replicates nothing before
@@ -61,6 +62,9 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 	})
 	out.DynamoDB = &dynamodb.Service{
 		Cell: c.ID, Engine: engine, Replication: out.Replication, Clock: c.Clock, NewID: c.NewID,
+	}
+	if c.Throttle {
+		out.DynamoDB.Throttle = dynamodb.NewThrottle(engine, c.Clock)
 	}
 	return out, nil
 }

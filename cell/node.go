@@ -51,6 +51,7 @@ type NodeOptions struct {
 	Clock    clock.Clock
 	Rand     *rand.Rand
 	Logger   *slog.Logger
+	Throttle bool // Holds the tables of all cells to their capacity.
 
 	ReserveBytes int64                 // Free disk space that is kept; zero is the usual reserve.
 	FreeBytes    func() (int64, error) // Nil asks the file system.
@@ -248,7 +249,7 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 func (n *Node) config(id aws.Cell, store kv.Store) Config {
 	return Config{
 		ID: id, Store: store, Clock: n.shared.Clock, Transport: n.shared.Network,
-		Logger: n.shared.Logger, NewID: n.newID,
+		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle,
 	}
 }
 

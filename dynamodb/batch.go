@@ -178,8 +178,15 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	for i := range r.keys {
 		g.usage[i].table = r.keys[i].table
 	}
-	if err := s.Engine.GetMany(ctx, lookups, g.add); err != nil {
+	refused, err := s.getMany(ctx, lookups, g.add)
+	if err != nil {
 		return err
+	}
+	if len(refused) > 0 && len(refused) == len(lookups) {
+		return refused[0].err
+	}
+	for _, f := range refused {
+		g.left = append(g.left, f.at)
 	}
 	c.Out = g.append(c.Out)
 	return nil
@@ -268,7 +275,7 @@ func (g *batchGet) append(dst []byte) []byte {
 	dst = g.appendLeft(dst)
 	dst = append(dst, '}')
 	if g.request.wantsCapacity() {
-		dst = appendUsages(dst, g.usage, g.request.returnConsumed.s)
+		dst = appendUsages(dst, consumed(g.usage), g.request.returnConsumed.s)
 	}
 	return append(dst, '}')
 }
@@ -442,10 +449,15 @@ func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error
 			writes, owner = append(writes, w), append(owner, i)
 		}
 	}
-	if err := s.Engine.WriteBatch(ctx, writes); err != nil {
+	refused, err := s.writeBatch(ctx, writes)
+	if err != nil {
 		return err
 	}
-	c.Out = append(c.Out, `{"UnprocessedItems":{}`...)
+	if len(refused) > 0 && len(refused) == len(writes) {
+		return refused[0].err
+	}
+	c.Out = append(r.appendUnprocessed(append(c.Out, `{"UnprocessedItems":{`...), refused), '}')
+	writes, owner = processed(writes, owner, refused)
 	if r.returnMetrics.s == "SIZE" {
 		c.Out = appendBatchMetrics(c.Out, r, writes, owner)
 	}
@@ -457,10 +469,55 @@ func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error
 		for i, w := range writes {
 			usages[owner[i]].write(w)
 		}
-		c.Out = appendUsages(c.Out, usages, r.returnConsumed.s)
+		c.Out = appendUsages(c.Out, consumed(usages), r.returnConsumed.s)
 	}
 	c.Out = append(c.Out, '}')
 	return nil
+}
+
+// processed leaves out the writes that were refused.
+func processed(writes []*table.Write, owner []int, refused []refusal) ([]*table.Write, []int) {
+	for _, f := range slices.Backward(refused) {
+		writes, owner = slices.Delete(writes, f.at, f.at+1), slices.Delete(owner, f.at, f.at+1)
+	}
+	return writes, owner
+}
+
+// appendUnprocessed writes the writes that were refused, as a request for them.
+func (r *request) appendUnprocessed(dst []byte, refused []refusal) []byte {
+	n := 0 // The number of the write, over all tables.
+	for i := range r.puts {
+		b := &r.puts[i]
+		first := true
+		for j := range b.writes {
+			if len(refused) > 0 && refused[0].at == n {
+				refused = refused[1:]
+				if first {
+					dst = jsonscan.AppendString(appendMember(dst, ""), b.table)
+					dst = append(dst, ':', '[')
+				} else {
+					dst = append(dst, ',')
+				}
+				first = false
+				dst = b.writes[j].append(dst)
+			}
+			n++
+		}
+		if !first {
+			dst = append(dst, ']')
+		}
+	}
+	return dst
+}
+
+// append writes the write as a request has it.
+func (w *batchWrite) append(dst []byte) []byte {
+	if w.hasPut {
+		dst = item.AppendItemJSON(append(dst, `{"PutRequest":{"Item":`...), w.put)
+	} else {
+		dst = item.AppendItemJSON(append(dst, `{"DeleteRequest":{"Key":`...), w.del)
+	}
+	return append(dst, '}', '}')
 }
 
 // batchWrites resolves the writes of one table.

@@ -83,6 +83,11 @@ func (u *usage) write(w *table.Write) {
 	}
 }
 
+// consumed leaves out the tables of which nothing was consumed.
+func consumed(usages []usage) []usage {
+	return slices.DeleteFunc(usages, func(u usage) bool { return u.units == 0 })
+}
+
 // append writes the usage as a ConsumedCapacity.
 func (u *usage) append(dst []byte, detail string) []byte {
 	total := u.units

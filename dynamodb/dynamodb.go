@@ -28,6 +28,7 @@ type Service struct {
 	Replication *replication.Replicator
 	Clock       clock.Clock
 	NewID       func() string
+	Throttle    *Throttle // Nil holds no table to its capacity.
 }
 
 // API decodes and runs DynamoDB's operations for any number of cells. It keeps

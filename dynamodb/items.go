@@ -44,7 +44,7 @@ func (a *API) getItem(ctx context.Context, s *Service, c *api.Call) error {
 			return err
 		}
 	}
-	it, row, err := s.Engine.Get(ctx, t, key, r.consistent, r.row[:0])
+	it, row, err := s.get(ctx, t, key, r.consistent, r.row[:0])
 	r.row = row
 	if err != nil {
 		return err
@@ -253,7 +253,7 @@ func (s *Service) runWrite(ctx context.Context, c *api.Call, r *request, t *tabl
 	w.KeepOld = r.returnValues.s == "ALL_OLD" || r.returnValues.s == "UPDATED_OLD"
 	w.KeepOldOnFailure = r.returnOnFailure.s == "ALL_OLD"
 	w.KeepIndexes = r.wantsCapacity()
-	if err := s.Engine.Write(ctx, w); err != nil {
+	if err := s.write(ctx, w); err != nil {
 		return failed(w, err)
 	}
 	c.Out = append(c.Out, '{')

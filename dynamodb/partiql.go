@@ -305,7 +305,7 @@ func (s *Service) runStatement(ctx context.Context, r *request, st *statement) e
 
 // writeStatement runs the write that a statement was lowered to.
 func (s *Service) writeStatement(ctx context.Context, st *statement) error {
-	err := s.Engine.Write(ctx, &st.write)
+	err := s.write(ctx, &st.write)
 	if st.parsed.Kind == partiql.Insert && errors.Is(err, table.ErrConditionFailed) {
 		return duplicate(&st.write)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/hortusdb/hortus/api"
@@ -125,8 +124,7 @@ func (a *API) batchExecuteStatement(ctx context.Context, s *Service, c *api.Call
 	}
 	c.Out = append(c.Out, ']')
 	if r.wantsCapacity() {
-		used := slices.DeleteFunc(usages.list, func(u usage) bool { return u.units == 0 })
-		c.Out = appendUsages(c.Out, used, r.returnConsumed.s)
+		c.Out = appendUsages(c.Out, consumed(usages.list), r.returnConsumed.s)
 	}
 	c.Out = append(c.Out, '}')
 	return nil
@@ -191,7 +189,7 @@ func (s *Service) batchSelect(ctx context.Context, r *request, answers [][]byte,
 		seen[key] = true
 		rd.add(i, st, l)
 	}
-	return s.Engine.GetMany(ctx, rd.lookups, func(n int, it item.Item) error {
+	refused, err := s.getMany(ctx, rd.lookups, func(n int, it item.Item) error {
 		i := rd.owner[n]
 		usages.of(i).units += readUnits(it.Size(), rd.lookups[n].Consistent)
 		if it != nil {
@@ -200,6 +198,10 @@ func (s *Service) batchSelect(ctx context.Context, r *request, answers [][]byte,
 		answers[i] = appendResponse(nil, it, r.statements[i].table)
 		return nil
 	})
+	for _, f := range refused {
+		r.statements[rd.owner[f.at]].err = f.err
+	}
+	return err
 }
 
 // itemName tells items apart.
@@ -283,6 +285,9 @@ func appendStatementError(dst []byte, st *statement) []byte {
 	dst = jsonscan.AppendString(dst, statementCode(e))
 	dst = jsonscan.AppendString(append(dst, `,"Message":`...), e.Message)
 	for _, m := range e.Members {
+		if m.Name != "Item" {
+			continue // The shape has no other.
+		}
 		dst = append(append(append(dst, `,"`...), m.Name...), `":`...)
 		dst = append(dst, m.JSON...)
 	}
@@ -390,7 +395,7 @@ func (a *API) executeTransaction(ctx context.Context, s *Service, c *api.Call) e
 	if r.token.ok {
 		tx.Token = &table.Token{Account: c.Home.Account, Name: r.token.s, Payload: r.statementPayload()}
 	}
-	err := s.Engine.Transact(ctx, tx)
+	err := s.transact(ctx, tx)
 	if errors.Is(err, table.ErrCanceled) {
 		for i, e := range tx.Errors {
 			if r.statements[i].parsed.Kind == partiql.Insert && errors.Is(e, table.ErrConditionFailed) {
@@ -438,7 +443,7 @@ func (s *Service) transactSelect(ctx context.Context, c *api.Call, r *request) e
 	}
 	size := 0
 	out := append(c.Out, `{"Responses":[`...)
-	err := s.Engine.TransactGet(ctx, rd.lookups, func(i int, it item.Item) error {
+	err := s.transactGet(ctx, rd.lookups, func(i int, it item.Item) error {
 		if i > 0 {
 			out = append(out, ',')
 		}

@@ -120,7 +120,7 @@ func (s *Service) runSelect(ctx context.Context, c *api.Call, r *request, st *st
 // selectOne reads the item of a whole key.
 func (s *Service) selectOne(ctx context.Context, c *api.Call, r *request, sel *selection) error {
 	sel.rangeAt = 1
-	it, row, err := s.Engine.Get(ctx, sel.Table, sel.key(), sel.Consistent, r.row[:0])
+	it, row, err := s.get(ctx, sel.Table, sel.key(), sel.Consistent, r.row[:0])
 	r.row = row
 	if err != nil {
 		return err
@@ -171,8 +171,8 @@ func (s *Service) selectRange(ctx context.Context, c *api.Call, r *request, sel 
 		return errNextToken
 	}
 	fetch := s.fetches(r, &sel.page)
-	before := sel.Bytes
-	err := s.Engine.Query(ctx, &sel.Page, func(it item.Item) error {
+	before, fetchedBefore := sel.Bytes, sel.fetched
+	err := s.page(ctx, &sel.Page, func(it item.Item) error {
 		if fetch {
 			whole, units, err := s.fetch(ctx, r, &sel.page, it)
 			if err != nil {
@@ -187,6 +187,9 @@ func (s *Service) selectRange(ctx context.Context, c *api.Call, r *request, sel 
 		c.Out = item.AppendItemJSON(c.Out, sel.row(r, it))
 		return nil
 	})
+	if err == nil {
+		s.fetched(&sel.Page, sel.fetched-fetchedBefore)
+	}
 	units := readUnits(sel.Bytes-before, sel.Consistent)
 	if sel.Index != nil {
 		sel.used.index(sel.Index, units)

@@ -295,7 +295,7 @@ func (s *Service) runPage(ctx context.Context, c *api.Call, r *request, p *page)
 	}
 	fetched := 0.0
 	first := true
-	err := s.Engine.Query(ctx, &p.Page, func(it item.Item) error {
+	err := s.page(ctx, &p.Page, func(it item.Item) error {
 		if p.count {
 			return nil
 		}
@@ -319,6 +319,7 @@ func (s *Service) runPage(ctx context.Context, c *api.Call, r *request, p *page)
 	if err != nil {
 		return err
 	}
+	s.fetched(&p.Page, fetched)
 	if !p.count {
 		c.Out = append(c.Out, "],"...)
 	}

@@ -40,13 +40,23 @@ import (
 //	  Lets every cell's replication run.
 //	upkeep ROUNDS
 //	  Lets every cell do its background work on tables.
+//	load OPERATION times=N [every=DURATION]
+//	  Calls that often, and prints how many calls succeeded and how the others
+//	  failed.
 func TestControlPlane(t *testing.T) {
-	datadriven.Walk(t, "testdata/controlplane", func(t *testing.T, path string) {
-		w := newControlWorld()
+	walkWorlds(t, "testdata/controlplane", newControlWorld)
+}
+
+// walkWorlds runs the histories of a directory, each in a world of its own.
+func walkWorlds(t *testing.T, dir string, newWorld func() *controlWorld) {
+	datadriven.Walk(t, dir, func(t *testing.T, path string) {
+		w := newWorld()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "call":
 				return w.call(t, d)
+			case "load":
+				return w.load(t, d)
 			case "create":
 				d.CmdArgs = []datadriven.CmdArg{{Key: "CreateTable"}}
 				d.Input = overBase(t, d.Input)
@@ -120,6 +130,8 @@ type controlWorld struct {
 	ids     int
 	answer  []byte
 	values  map[string]string
+
+	throttled bool
 }
 
 // Now makes the world a clock.
@@ -155,6 +167,9 @@ func (w *controlWorld) cell(t testing.TB, c aws.Cell) *dynamodb.Service {
 	})
 	w.network.Attach(c, r)
 	s := &dynamodb.Service{Cell: c, Engine: engine, Replication: r, Clock: w, NewID: w.newID}
+	if w.throttled {
+		s.Throttle = dynamodb.NewThrottle(engine, w)
+	}
 	w.cells[c] = s
 	w.order = append(w.order, c)
 	return s

@@ -272,7 +272,7 @@ func (a *API) transactWriteItems(ctx context.Context, s *Service, c *api.Call) e
 	if r.token.ok {
 		tx.Token = &table.Token{Account: c.Home.Account, Name: r.token.s, Payload: r.payload()}
 	}
-	err := s.Engine.Transact(ctx, tx)
+	err := s.transact(ctx, tx)
 	if errors.Is(err, table.ErrCanceled) {
 		return canceled(tx)
 	}

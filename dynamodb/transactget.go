@@ -90,7 +90,7 @@ func (a *API) transactGetItems(ctx context.Context, s *Service, c *api.Call) err
 	}
 	size := 0
 	out := append(c.Out, `{"Responses":[`...)
-	err = s.Engine.TransactGet(ctx, lookups, func(i int, it item.Item) error {
+	err = s.transactGet(ctx, lookups, func(i int, it item.Item) error {
 		if i > 0 {
 			out = append(out, ',')
 		}

@@ -28,7 +28,7 @@ type commitScratch struct {
 // commit is the one way to change an item, whoever asks for it: a client,
 // expiry, another replica, a restore. It puts the row, the index entries and
 // the change record into one transaction.
-func commit(w *kv.Writes, s *commitScratch, c *change, touched func(x *Index, before, after int, moved bool)) {
+func commit(w *kv.Writes, s *commitScratch, c *change, touched func(Touched)) {
 	t := c.table
 	if c.old.Deleted {
 		s.tombstone = appendTombstoneKey(s.tombstone[:0], t.Def.Number, c.old.Version.Time, c.rowKey)

@@ -42,6 +42,7 @@ type Definition struct {
 	OnDemandSince      int64       `json:"on_demand_since,omitempty"`
 	Throughput         Throughput  `json:"throughput"`
 	OnDemandMax        *Throughput `json:"on_demand_max,omitempty"` // -1 is no maximum.
+	Warm               *Throughput `json:"warm,omitempty"`          // The most that it was ever made ready for; nil for what its mode gives.
 	Stream             *Stream     `json:"stream,omitempty"`
 	LastStreamLabel    string      `json:"last_stream_label,omitempty"`
 	DeletionProtection bool        `json:"deletion_protection,omitempty"`
@@ -84,6 +85,7 @@ type Index struct {
 	NonKey     []string    `json:"non_key,omitempty"`
 	Throughput Throughput  `json:"throughput"`
 	OnDemand   *Throughput `json:"on_demand_max,omitempty"`
+	Warm       *Throughput `json:"warm,omitempty"` // As of a Definition.
 
 	// Status is Creating while the items that were there first get their
 	// entries, Deleting while the entries go, and empty when the index is in use.

@@ -160,9 +160,9 @@ func (x *index) entryItem(dst []byte, it item.Item) item.Item {
 type indexScratch struct{ oldKey, newKey, oldItem, newItem, value []byte }
 
 // updateIndexes writes the difference between the index entries of two images
-// of an item, nil standing for none. touched is told the index, and the sizes
-// of the entry before and after, zero where there is none.
-func (t *Table) updateIndexes(w *kv.Writes, s *indexScratch, rowKey []byte, before, after item.Item, touched func(x *Index, before, after int, moved bool)) {
+// of an item, nil standing for none. touched, nil where nobody asks, is told of
+// each index whose entry changed.
+func (t *Table) updateIndexes(w *kv.Writes, s *indexScratch, rowKey []byte, before, after item.Item, touched func(Touched)) {
 	for i := range t.indexes {
 		x := &t.indexes[i]
 		var had, has bool
@@ -191,7 +191,14 @@ func (t *Table) updateIndexes(w *kv.Writes, s *indexScratch, rowKey []byte, befo
 			w.Set(s.newKey, s.value)
 		}
 		if touched != nil {
-			touched(x.def, sizeOf(was), sizeOf(is), moved)
+			change := Touched{Index: x.def, Before: sizeOf(was), After: sizeOf(is), Moved: moved}
+			if had {
+				change.From = place(s.oldKey)
+			}
+			if has {
+				change.To = place(s.newKey)
+			}
+			touched(change)
 		}
 		if x.project != nil {
 			s.oldItem, s.newItem = keep(s.oldItem, was), keep(s.newItem, is)

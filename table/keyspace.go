@@ -61,6 +61,42 @@ func (t *Table) appendRowKey(dst []byte, k Key) []byte {
 	return dst
 }
 
+// place is where a key stands among those of its table or index: the first bytes
+// of the hash of its partition key; 0 for a prefix without one.
+func place(key []byte) uint64 {
+	if len(key) < prefixSize+8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key[prefixSize:])
+}
+
+// Place returns where an item's partition key stands among the hashes of all.
+// Items of one partition key have one place.
+func (t *Table) Place(k Key) uint64 {
+	return place(appendKeyHash(make([]byte, prefixSize, prefixSize+hashSize), k.Hash))
+}
+
+// EntryPlace returns where the entry stands that an item has in an index; false
+// when it has none.
+func (t *Table) EntryPlace(x *Index, it item.Item) (uint64, bool) {
+	for i := range t.indexes {
+		if y := &t.indexes[i]; y.def.Number == x.Number {
+			key, ok := y.appendEntryKey(nil, it, make([]byte, prefixSize))
+			return place(key), ok
+		}
+	}
+	return 0, false
+}
+
+// Place returns where a page begins among the hashes of its table or index.
+func (p *Page) Place() uint64 {
+	r, ok := p.bounds()
+	if !ok {
+		return 0
+	}
+	return place(r.Low)
+}
+
 // appendKeyHash appends the hash of the encoded values.
 func appendKeyHash(dst []byte, values ...item.Value) []byte {
 	var scratch [128]byte

@@ -53,6 +53,8 @@ type Touched struct {
 	Index         *Index
 	Before, After int
 	Moved         bool // The entry's key changed: one entry went, another came.
+
+	From, To uint64 // The hashes that place the entry before and after; see Table.Place.
 }
 
 // ErrConditionFailed is AWS's answer when a condition is false.
@@ -224,13 +226,11 @@ func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
 }
 
 // touch returns what commit tells about index entries, nil when nobody asks.
-func (w *Write) touch() func(x *Index, before, after int, moved bool) {
+func (w *Write) touch() func(Touched) {
 	if !w.KeepIndexes {
 		return nil
 	}
-	return func(x *Index, before, after int, moved bool) {
-		w.Touched = append(w.Touched, Touched{x, before, after, moved})
-	}
+	return func(t Touched) { w.Touched = append(w.Touched, t) }
 }
 
 // WriteBatch runs puts and deletes without conditions, each its own, in as few

@@ -34,6 +34,7 @@ type devCommand struct {
 	Credentials string `placeholder:"FILE" help:"JSON list of {id, secret, account}: signatures of these keys are verified."`
 	Auth        string `default:"open" help:"open: the caller is the root user of the account that its key names. strict: not built yet."`
 	Region      string `default:"us-east-1" help:"The Region that the health answer names, as in eu-west-1."`
+	Throttle    bool   `help:"Hold tables, indexes and partitions to their capacity, as AWS does."`
 	Quiet       bool   `help:"Print only that the server listens."`
 	Profile     string `placeholder:"FILE" hidden:"" help:"Write a CPU profile."`
 }
@@ -74,6 +75,7 @@ func (d *devCommand) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	node, err := cell.OpenNode(ctx, cell.NodeOptions{
 		Dir: d.Data, Cache: cache, Interval: interval, Clock: clock.Wall{}, Rand: newRand(), Logger: logger,
+		Throttle: d.Throttle,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())

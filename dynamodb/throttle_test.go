@@ -1,0 +1,73 @@
+package dynamodb_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+)
+
+// TestThrottle runs histories of tables that are held to their capacity; the
+// commands are those of TestControlPlane.
+func TestThrottle(t *testing.T) {
+	walkWorlds(t, "testdata/throttle", func() *controlWorld {
+		w := newControlWorld()
+		w.throttled = true
+		return w
+	})
+}
+
+// load calls an operation again and again. $i in the body is the number of the
+// call.
+func (w *controlWorld) load(t *testing.T, d *datadriven.TestData) string {
+	times, every := 0, time.Duration(0)
+	d.ScanArgs(t, "times", &times)
+	if d.HasArg("every") {
+		text := ""
+		d.ScanArgs(t, "every", &text)
+		var err error
+		if every, err = time.ParseDuration(text); err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+	}
+	home, err := aws.ParseCell("111111111111/eu-west-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller, err := policy.ParsePrincipal(home.Account.Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	succeeded, failed := 0, map[string]int{}
+	for i := range times {
+		c := &api.Call{Caller: caller, Home: home, Owner: home, Body: []byte(strings.ReplaceAll(d.Input, "$i", fmt.Sprint(i)))}
+		err := w.run(t, d.CmdArgs[0].Key, c)
+		if e, ok := errors.AsType[*aws.Error](err); ok {
+			text := e.Code
+			for _, m := range e.Members {
+				text += fmt.Sprintf(" %s %s", m.Name, m.JSON)
+			}
+			failed[text]++
+		} else if err != nil {
+			d.Fatalf(t, "%v", err)
+		} else {
+			succeeded++
+		}
+		w.now = w.now.Add(every)
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "succeeded %d\n", succeeded)
+	for _, text := range slices.Sorted(maps.Keys(failed)) {
+		fmt.Fprintf(&out, "failed %d %s\n", failed[text], text)
+	}
+	return out.String()
+}
