@@ -27,6 +27,7 @@ type commands struct {
 	Replication struct {
 		Status statusCommand `cmd:"" help:"Show every link of every global table."`
 	} `cmd:"" help:"Look at replication."`
+	Bench   benchCommand   `cmd:"" help:"Put load on a server of DynamoDB's protocol, and measure it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
