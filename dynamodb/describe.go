@@ -3,6 +3,9 @@ package dynamodb
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,8 +57,8 @@ func (s *Service) status(t *table.Table) types.TableStatus {
 			}
 		}
 	}
-	if t.Def.Status == table.Active && t.Def.Changing() != nil {
-		return types.TableStatusUpdating
+	if x := t.Def.Changing(); t.Def.Status == table.Active && x != nil && !x.Backfilling {
+		return types.TableStatusUpdating // A table whose new index is being filled is active (recorded).
 	}
 	return types.TableStatus(t.Def.Status)
 }
@@ -158,11 +161,19 @@ func describeThroughput(t table.Throughput) *types.ProvisionedThroughputDescript
 	}
 }
 
+// describeMaxima leaves out a maximum that there is not (recorded).
 func describeMaxima(t *table.Throughput) *types.OnDemandThroughput {
 	if t == nil {
 		return nil
 	}
-	return &types.OnDemandThroughput{MaxReadRequestUnits: &t.Read, MaxWriteRequestUnits: &t.Write}
+	o := &types.OnDemandThroughput{}
+	if t.Read != noMaximum {
+		o.MaxReadRequestUnits = &t.Read
+	}
+	if t.Write != noMaximum {
+		o.MaxWriteRequestUnits = &t.Write
+	}
+	return o
 }
 
 // describeBilling is absent from a table that was never on demand, and has no
@@ -185,7 +196,7 @@ func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.F
 	for i := range t.Def.Indexes {
 		x := &t.Def.Indexes[i]
 		arn := sdkaws.String(t.ARN + "/index/" + x.Name)
-		projection := &types.Projection{ProjectionType: types.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}
+		projection := &types.Projection{ProjectionType: types.ProjectionType(x.Projection), NonKeyAttributes: slices.Sorted(slices.Values(x.NonKey))}
 		f := figures.Indexes[x.Number]
 		if x.Local {
 			d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, types.LocalSecondaryIndexDescription{
@@ -270,16 +281,20 @@ func (s *Service) refusing(name string) map[aws.Cell]bool {
 	return out
 }
 
-// keyARN is the ARN of a key that a table names by id, alias or ARN.
+// keyARN is the ARN of a key that a table names by id, alias or ARN. An alias is
+// resolved, as on AWS, to the key that it stands for: there is no KMS here that
+// knows it, so its id is derived from the alias.
 func keyARN(c aws.Cell, key string) string {
-	if strings.HasPrefix(key, "arn:") {
+	if strings.HasPrefix(key, "arn:") && !strings.Contains(key, ":alias/") {
 		return key
 	}
 	if key == "" {
 		key = awsManagedKey
 	}
-	if !strings.HasPrefix(key, "alias/") {
-		key = "key/" + key
+	if alias := strings.Index(key, "alias/"); alias >= 0 {
+		h := sha256.Sum256([]byte(string(c.Account) + "/" + string(c.Region) + "/" + key[alias:]))
+		h[6], h[8] = h[6]&0x0f|0x40, h[8]&0x3f|0x80
+		key = fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
 	}
-	return "arn:aws:kms:" + string(c.Region) + ":" + string(c.Account) + ":" + key
+	return "arn:aws:kms:" + string(c.Region) + ":" + string(c.Account) + ":key/" + key
 }

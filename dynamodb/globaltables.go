@@ -164,7 +164,7 @@ func regionOf(u *types.ReplicationGroupUpdate) string {
 // is being created or deleted.
 func checkSettled(t *table.Table) error {
 	if t.Def.Changing() != nil {
-		return errUpdating(t)
+		return errChanging
 	}
 	if t.Def.Group == nil {
 		return nil

@@ -73,7 +73,7 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *sdk.CreateTableIn
 		return nil, err
 	}
 	for _, set := range []func(*table.Definition, *sdk.CreateTableInput) error{
-		setCapacity, setKeys, setLocalIndexes, setGlobalIndexes, checkAttributes, s.setStream, setMode, s.setOwn,
+		setCapacity, setAttributes, setKeys, checkSchemas, setLocalIndexes, setGlobalIndexes, sortAttributes, s.setStream, setMode, s.setOwn,
 	} {
 		if err := set(&def, in); err != nil {
 			return nil, err
@@ -137,6 +137,9 @@ func (s *Service) setOwn(d *table.Definition, in *sdk.CreateTableInput) error {
 		return err
 	}
 	if d.Tags, err = newTags(in.Tags); err != nil {
+		return err
+	}
+	if err = checkTableClass(in.TableClass); err != nil {
 		return err
 	}
 	d.TableClass = string(in.TableClass)
@@ -207,7 +210,7 @@ func deleteTable(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	if t.Def.Changing() != nil {
-		return errUpdating(t)
+		return inUse(&t.Def, "Cannot delete table while indexes are being created, updated, or deleted.")
 	}
 	if err := s.Replication.CheckDelete(t); err != nil {
 		return err
@@ -262,6 +265,9 @@ func updateTable(ctx context.Context, s *Service, c *api.Call) error {
 	if err := checkInUse(t); err != nil {
 		return err
 	}
+	if err := checkEmpty(in); err != nil {
+		return err
+	}
 	update := s.changeSettings
 	if len(in.ReplicaUpdates) > 0 {
 		update = s.changeReplicas
@@ -276,11 +282,8 @@ func updateTable(ctx context.Context, s *Service, c *api.Call) error {
 // changeSettings changes a table, and where all members of its global table keep
 // the setting in step, the others first: when one of them refuses or is out of
 // reach, nothing was changed anywhere.
-//
-// The answer is as AWS's: it shows the table as it was, UPDATING, but for
-// settings that hold at once.
 func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
-	if err := checkUpdating(t, in); err != nil {
+	if err := checkUpdating(&t.Def, in); err != nil {
 		return nil, err
 	}
 	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
@@ -306,21 +309,7 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case in.GlobalTableSettingsReplicationMode != "", in.DeletionProtectionEnabled != nil && t.Def.Group == nil:
-		return s.describe(after, s.status(after)), nil
-	case in.StreamSpecification != nil:
-		return s.describe(after, types.TableStatusUpdating), nil
-	case after.Def.Changing() != nil:
-		return s.describe(after, types.TableStatusUpdating), nil
-	case in.SSESpecification != nil:
-		d := s.describe(after, types.TableStatusUpdating)
-		if d.SSEDescription != nil {
-			d.SSEDescription.Status = types.SSEStatusUpdating
-		}
-		return d, nil
-	}
-	return s.describe(t, types.TableStatusUpdating), nil
+	return s.describeUpdate(t, after, in), nil
 }
 
 // errChanging is recorded for a table that another change is under way on.
@@ -351,11 +340,13 @@ func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
 		}
 	}
 	if in.SSESpecification != nil {
-		if err := applyEncryption(in.SSESpecification, d); err != nil {
+		if err := s.applyEncryption(in.SSESpecification, d); err != nil {
 			return err
 		}
 	}
-	if in.TableClass != "" {
+	// The class that a table has from birth is not shown, and asking for it changes
+	// nothing (recorded).
+	if in.TableClass != "" && (d.TableClass != "" || in.TableClass != types.TableClassStandard) {
 		d.TableClass, d.TableClassSince = string(in.TableClass), now
 	}
 	if in.DeletionProtectionEnabled != nil {
@@ -383,7 +374,9 @@ func (s *Service) applyStream(spec *types.StreamSpecification, d *table.Definiti
 	return nil
 }
 
-func applyEncryption(spec *types.SSESpecification, d *table.Definition) error {
+// applyEncryption changes a table's key. Of what changes nothing, only the key's
+// own ARN is refused; another name for it is taken (recorded).
+func (s *Service) applyEncryption(spec *types.SSESpecification, d *table.Definition) error {
 	next, err := encryption(spec)
 	if err != nil {
 		return err
@@ -391,7 +384,7 @@ func applyEncryption(spec *types.SSESpecification, d *table.Definition) error {
 	switch {
 	case next == nil && d.Encryption == nil:
 		return aws.InvalidParameter("Table is already encrypted by default")
-	case next != nil && d.Encryption != nil && (*next == *d.Encryption || managed(next) && managed(d.Encryption)):
+	case next != nil && d.Encryption != nil && strings.HasPrefix(next.KeyID, "arn:") && next.KeyID == keyARN(s.Cell, d.Encryption.KeyID):
 		return aws.InvalidParameter("Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master Key")
 	case managed(next) && d.Group != nil && d.Group.Kind == table.MultiAccount:
 		return errManagedKey
@@ -443,7 +436,7 @@ func applyCapacity(in *sdk.UpdateTableInput, d *table.Definition, now int64) err
 			d.Indexes[i].OnDemand = nil
 		}
 	case in.ProvisionedThroughput != nil && next == d.Throughput:
-		return unchanged("table", d.Throughput)
+		return unchanged("the table", "the table", d.Throughput)
 	case in.ProvisionedThroughput != nil:
 		d.Throughput = next
 	}
@@ -451,14 +444,13 @@ func applyCapacity(in *sdk.UpdateTableInput, d *table.Definition, now int64) err
 	return err
 }
 
-// unchanged is known from the live service; of is "table" or "index NAME".
-func unchanged(of string, t table.Throughput) error {
-	kind, _, _ := strings.Cut(of, " ")
-	return aws.Validation("The provisioned throughput for the %s will not change. The requested value equals the current value. "+
-		"Current ReadCapacityUnits provisioned for the %s: %d. Requested ReadCapacityUnits: %d. "+
-		"Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. "+
+// unchanged is recorded; what keeps its throughput is named in two ways.
+func unchanged(what, of string, t table.Throughput) error {
+	return aws.Validation("The provisioned throughput for %s will not change. The requested value equals the current value. "+
+		"Current ReadCapacityUnits provisioned for %s: %d. Requested ReadCapacityUnits: %d. "+
+		"Current WriteCapacityUnits provisioned for %s: %d. Requested WriteCapacityUnits: %d. "+
 		"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
-		of, kind, t.Read, t.Read, kind, t.Write, t.Write)
+		what, of, t.Read, t.Read, of, t.Write, t.Write)
 }
 
 func checkWarmUpdate(w *types.WarmThroughput, d *table.Definition) error {
@@ -474,8 +466,6 @@ func checkWarmUpdate(w *types.WarmThroughput, d *table.Definition) error {
 		return lower("ReadUnitsPerSecond")
 	case sdkaws.ToInt64(w.WriteUnitsPerSecond) < now.Write && w.WriteUnitsPerSecond != nil:
 		return lower("WriteUnitsPerSecond")
-	case w.ReadUnitsPerSecond == nil && w.WriteUnitsPerSecond == nil:
-		return aws.InvalidParameter("WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for table")
 	}
 	return nil
 }

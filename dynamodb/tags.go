@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -26,6 +27,9 @@ const lastWriterWins = "last-writer-wins"
 
 // newTags reads the tags of a new table.
 func newTags(given []types.Tag) ([]table.Tag, error) {
+	if err := checkTags(given); err != nil {
+		return nil, err
+	}
 	for _, t := range given {
 		if !strings.HasPrefix(*t.Key, settingPrefix) {
 			continue
@@ -40,21 +44,56 @@ func newTags(given []types.Tag) ([]table.Tag, error) {
 	return mergeTags(nil, given)
 }
 
-// mergeTags adds tags to a table's, or changes their values. The errors are known
-// from the live service.
-func mergeTags(old []table.Tag, given []types.Tag) ([]table.Tag, error) {
+// checkTags checks tags by themselves. The model does not: the service words it
+// (recorded, as all of these errors).
+func checkTags(given []types.Tag) error {
 	for i, t := range given {
+		if err := checkTagKey(t.Key); err != nil {
+			return err
+		}
 		switch {
-		case !validTag(*t.Key):
-			return nil, aws.Validation("The Tag Key provided is invalid, Key: %s", *t.Key)
-		case !validTag(*t.Value):
-			return nil, aws.Validation("The Tag Value provided is invalid, Value: %s", *t.Value)
-		case strings.HasPrefix(strings.ToLower(*t.Key), "aws:"):
-			return nil, aws.Validation("Tag Key cannot be prefixed with aws:, Key: %s", *t.Key)
+		case t.Value == nil:
+			return aws.Validation("The Tag Value provided is invalid, Value: null")
+		case utf8.RuneCountInString(*t.Value) > MaxTagValue || !validTag(*t.Value):
+			return aws.Validation("The Tag Value provided is invalid, Value: %s", shown(*t.Value))
 		case slices.ContainsFunc(given[:i], func(u types.Tag) bool { return *u.Key == *t.Key }):
-			return nil, aws.Validation("Duplicate Tag Keys provided as input: Duplicate Tag Key found %s", *t.Key)
+			return aws.Validation("Duplicate Tag Keys provided as input: Duplicate Tag Key found %s", *t.Key)
 		}
 	}
+	return checkTagCount(len(given))
+}
+
+func checkTagKey(key *string) error {
+	switch {
+	case key == nil:
+		return aws.Validation("The Tag Key provided is invalid, Key: null")
+	case *key == "" || utf8.RuneCountInString(*key) > MaxTagKey || !validTag(*key):
+		return aws.Validation("The Tag Key provided is invalid, Key: %s", shown(*key))
+	case strings.HasPrefix(strings.ToLower(*key), "aws:"):
+		return aws.Validation("Tag Key cannot be prefixed with aws:, Key: %s", *key)
+	}
+	return nil
+}
+
+func checkTagCount(n int) error {
+	if n > MaxTags {
+		return aws.Validation("Number of Tags exceed the current limit for the provided ResourceArn")
+	}
+	return nil
+}
+
+// maxShown is how many bytes of what a client sent an error text repeats.
+const maxShown = 8 << 10
+
+func shown(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShown], "") + "..."
+}
+
+// mergeTags adds tags to a table's, or changes their values.
+func mergeTags(old []table.Tag, given []types.Tag) ([]table.Tag, error) {
 	next := slices.Clone(old)
 	for _, t := range given {
 		i := slices.IndexFunc(next, func(u table.Tag) bool { return u.Key == *t.Key })
@@ -64,17 +103,15 @@ func mergeTags(old []table.Tag, given []types.Tag) ([]table.Tag, error) {
 			next[i].Value = *t.Value
 		}
 	}
-	if len(next) > MaxTags {
-		return nil, aws.Validation("Number of Tags exceed the current limit for the provided ResourceArn")
-	}
-	return next, nil
+	return next, checkTagCount(len(next))
 }
 
 // validTag reports whether a tag's key or value has the characters of one
-// (documented).
+// (documented and recorded): letters, numbers and separators of any script, and a
+// few signs.
 func validTag(s string) bool {
 	for _, r := range s {
-		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) && !strings.ContainsRune("+-=._:/@", r) {
+		if !unicode.In(r, unicode.L, unicode.Z, unicode.N) && !strings.ContainsRune("+-=._:/@", r) {
 			return false
 		}
 	}
@@ -118,12 +155,12 @@ func (a *API) decodeTagged(c *api.Call, arn, action string) error {
 	return err
 }
 
-// tagged returns the table that an ARN names. The word is AWS's.
+// tagged returns the table that an ARN names (the text is recorded).
 func (s *Service) tagged(c *api.Call, arn string) (*table.Table, error) {
 	if t := s.Engine.Table(c.Needs[0].Table); t != nil {
 		return t, nil
 	}
-	return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: ResourcArn: %s not found", arn)
+	return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: ResourceArn: %s not found", arn)
 }
 
 func (a *API) decodeTagResource(c *api.Call) error {
@@ -139,14 +176,14 @@ func tagResource(ctx context.Context, s *Service, c *api.Call) error {
 	if len(in.Tags) == 0 {
 		return aws.Validation("Atleast one Tag needs to be provided as Input.")
 	}
+	// What is wrong with the tags alone goes before what is wrong with the table.
+	if err := checkTags(in.Tags); err != nil {
+		return err
+	}
 	for _, t := range in.Tags {
 		if err := checkSetting(*t.Key); err != nil {
 			return err
 		}
-	}
-	// What is wrong with the tags alone goes before what is wrong with the table.
-	if _, err := mergeTags(nil, in.Tags); err != nil {
-		return err
 	}
 	t, err := s.tagged(c, *in.ResourceArn)
 	if err != nil {
@@ -191,9 +228,12 @@ func untagResource(ctx context.Context, s *Service, c *api.Call) error {
 	if len(in.TagKeys) == 0 {
 		return aws.Validation("Atleast one Tag Key needs to be provided as Input.")
 	}
+	if err := checkTagCount(len(in.TagKeys)); err != nil {
+		return err
+	}
 	for _, key := range in.TagKeys {
-		if !validTag(key) {
-			return aws.Validation("The Tag Key provided is invalid, Key: %s", key)
+		if err := checkTagKey(&key); err != nil {
+			return err
 		}
 		if err := checkSetting(key); err != nil {
 			return err

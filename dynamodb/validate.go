@@ -93,14 +93,8 @@ const noMaximum = -1
 // named. What is not given stays as it was; noMaximum ends one that was (known
 // from the live service, which refuses it for what is only being created).
 func maxima(o *types.OnDemandThroughput, onDemand bool, index string, was *table.Throughput, creating bool) (*table.Throughput, error) {
-	if o == nil {
+	if o == nil || emptyMaxima(o) {
 		return was, nil
-	}
-	if o.MaxReadRequestUnits == nil && o.MaxWriteRequestUnits == nil {
-		if index != "" && creating {
-			return nil, nil
-		}
-		return nil, aws.InvalidParameter("OnDemandThroughput must have at least one of MaxReadRequestUnits or MaxWriteRequestUnits")
 	}
 	of := "table"
 	if index != "" {
@@ -178,26 +172,14 @@ func warm(onDemand bool, provisioned table.Throughput) table.Throughput {
 	return provisioned
 }
 
-// setKeys takes over the attributes and the primary key of a new table.
+// setKeys takes over the primary key of a new table.
 func setKeys(d *table.Definition, in *sdk.CreateTableInput) error {
-	for _, a := range in.AttributeDefinitions {
-		if _, twice := d.Type(*a.AttributeName); twice {
-			return aws.Validation("Attribute Name is duplicated: %s", *a.AttributeName)
-		}
-		d.Attributes = append(d.Attributes, table.Attribute{Name: *a.AttributeName, Type: string(a.AttributeType)})
-	}
-	hash, rng, err := simpleKey(in.KeySchema)
-	if err != nil {
+	if err := checkTableKey(in.KeySchema, definedNames(in.AttributeDefinitions)); err != nil {
 		return err
 	}
-	d.Hash, d.Range = hash, rng
-	if err := checkDefined(d, in.KeySchema); err != nil {
-		if rng != "" {
-			return aws.Validation("Invalid KeySchema: Some index key attribute have no definition")
-		}
-		return err
-	}
-	return nil
+	var err error
+	d.Hash, d.Range, err = simpleKey(in.KeySchema)
+	return err
 }
 
 var errFirstKey = aws.Validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
@@ -206,26 +188,27 @@ var errFirstKey = aws.Validation("Invalid KeySchema: The first KeySchemaElement 
 var errSameName = aws.Validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 
 // simpleKey reads the key of a table or a local index: one attribute of each
-// kind at most.
+// kind at most. That both are one attribute is told first (known).
 func simpleKey(schema []types.KeySchemaElement) (hash, rng string, err error) {
-	if schema[0].KeyType != types.KeyTypeHash {
-		return "", "", errFirstKey
-	}
 	hash = *schema[0].AttributeName
-	if len(schema) == 1 {
+	switch {
+	case len(schema) > 1 && *schema[1].AttributeName == hash:
+		return "", "", errSameName
+	case schema[0].KeyType != types.KeyTypeHash:
+		return "", "", errFirstKey
+	case len(schema) == 1:
 		return hash, "", nil
-	}
-	if schema[1].KeyType != types.KeyTypeRange {
+	case schema[1].KeyType != types.KeyTypeRange:
 		return "", "", aws.Validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
 	}
-	if rng = *schema[1].AttributeName; rng == hash {
-		return "", "", errSameName
-	}
-	return hash, rng, nil
+	return hash, *schema[1].AttributeName, nil
 }
 
 // globalKey reads the key of a global index: up to four attributes of each kind.
 func globalKey(schema []types.KeySchemaElement) (hash, rng []string, err error) {
+	if len(schema) == 2 && *schema[0].AttributeName == *schema[1].AttributeName {
+		return nil, nil, errSameName
+	}
 	if schema[0].KeyType != types.KeyTypeHash {
 		return nil, nil, errFirstKey
 	}
@@ -248,55 +231,14 @@ func globalKey(schema []types.KeySchemaElement) (hash, rng []string, err error) 
 	names := slices.Concat(hash, rng)
 	slices.Sort(names)
 	if len(slices.Compact(names)) < len(schema) {
-		if len(schema) == 2 {
-			return nil, nil, errSameName
-		}
 		return nil, nil, aws.Validation("The KeySchema contains multiple key attributes with the same name")
 	}
 	return hash, rng, nil
 }
 
-// checkDefined reports the attributes of a key that have no type.
-func checkDefined(d *table.Definition, schema []types.KeySchemaElement) error {
-	var keys []string
-	undefined := false
-	for _, k := range schema {
-		keys = append(keys, *k.AttributeName)
-		_, ok := d.Type(*k.AttributeName)
-		undefined = undefined || !ok
-	}
-	if !undefined {
-		return nil
-	}
-	return aws.InvalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
-		strings.Join(keys, ", "), strings.Join(attributeNames(d), ", "))
-}
-
-func attributeNames(d *table.Definition) []string {
-	var names []string
-	for _, a := range d.Attributes {
-		names = append(names, a.Name)
-	}
-	return names
-}
-
 // setLocalIndexes takes over the local indexes of a new table.
 func setLocalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
-	if in.LocalSecondaryIndexes == nil {
-		return nil
-	}
-	switch n := len(in.LocalSecondaryIndexes); {
-	case n == 0:
-		return aws.InvalidParameter("List of LocalSecondaryIndexes is empty")
-	case n > MaxLocalIndexes:
-		return aws.InvalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d", MaxLocalIndexes)
-	case d.Range == "":
-		return aws.InvalidParameter("Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
-	}
 	for _, x := range in.LocalSecondaryIndexes {
-		if err := checkDefined(d, x.KeySchema); err != nil {
-			return err
-		}
 		hash, rng, err := simpleKey(x.KeySchema)
 		if err != nil {
 			return err
@@ -312,24 +254,21 @@ func setLocalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
 			return err
 		}
 	}
+	if len(in.LocalSecondaryIndexes) > MaxLocalIndexes {
+		return aws.InvalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d", MaxLocalIndexes)
+	}
 	return nil
 }
 
 // setGlobalIndexes takes over the global indexes of a new table.
 func setGlobalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
-	if in.GlobalSecondaryIndexes == nil {
-		return nil
-	}
-	switch n := len(in.GlobalSecondaryIndexes); {
-	case n == 0:
-		return aws.InvalidParameter("List of GlobalSecondaryIndexes is empty")
-	case n > MaxGlobalIndexes:
-		return aws.InvalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d", MaxGlobalIndexes)
-	}
 	for i := range in.GlobalSecondaryIndexes {
 		x := &in.GlobalSecondaryIndexes[i]
-		if err := checkDefined(d, x.KeySchema); err != nil {
-			return err
+		switch {
+		case d.OnDemand && x.ProvisionedThroughput != nil:
+			return aws.InvalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", *x.IndexName)
+		case !d.OnDemand && x.ProvisionedThroughput == nil:
+			return aws.InvalidParameter("ProvisionedThroughput is not specified for index: %s", *x.IndexName)
 		}
 		index, err := globalIndex(d, *x.IndexName, x.KeySchema, x.ProvisionedThroughput, x.OnDemandThroughput)
 		if err != nil {
@@ -338,6 +277,9 @@ func setGlobalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
 		if err := addIndex(d, index, x.Projection); err != nil {
 			return err
 		}
+	}
+	if len(in.GlobalSecondaryIndexes) > MaxGlobalIndexes {
+		return aws.InvalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d", MaxGlobalIndexes)
 	}
 	return nil
 }
@@ -348,12 +290,6 @@ func globalIndex(d *table.Definition, name string, schema []types.KeySchemaEleme
 	var err error
 	if x.Hash, x.Range, err = globalKey(schema); err != nil {
 		return x, err
-	}
-	switch {
-	case d.OnDemand && units != nil:
-		return x, aws.InvalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", name)
-	case !d.OnDemand && units == nil:
-		return x, aws.InvalidParameter("ProvisionedThroughput is not specified for index: %s", name)
 	}
 	if x.Throughput, err = throughput(units); err != nil {
 		return x, err
@@ -400,43 +336,6 @@ func project(d *table.Definition, x *table.Index, p *types.Projection) error {
 	return nil
 }
 
-// checkAttributes refuses attributes that are no key, and puts the others in
-// order: they come back sorted by name (recorded).
-func checkAttributes(d *table.Definition, in *sdk.CreateTableInput) error {
-	if len(d.Indexes) == 0 && len(d.Attributes) != len(in.KeySchema) {
-		return aws.InvalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
-	}
-	if err := checkUsed(d, attributeNames(d)); err != nil {
-		return err
-	}
-	slices.SortFunc(d.Attributes, func(a, b table.Attribute) int { return strings.Compare(a.Name, b.Name) })
-	return nil
-}
-
-// checkUsed refuses attributes that are no key of a table or its indexes.
-func checkUsed(d *table.Definition, given []string) error {
-	var used []string
-	use := func(names ...string) {
-		for _, n := range names {
-			if n != "" && !slices.Contains(used, n) {
-				used = append(used, n)
-			}
-		}
-	}
-	use(d.Hash, d.Range)
-	for i := range d.Indexes {
-		use(d.Indexes[i].Hash...)
-		use(d.Indexes[i].Range...)
-	}
-	for _, n := range given {
-		if !slices.Contains(used, n) {
-			return aws.InvalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
-				strings.Join(given, ", "), strings.Join(used, ", "))
-		}
-	}
-	return nil
-}
-
 // awsManagedKey is the alias of the key that AWS manages for an account.
 const awsManagedKey = "alias/aws/dynamodb"
 
@@ -445,7 +344,8 @@ func encryption(spec *types.SSESpecification) (*table.Encryption, error) {
 	if spec == nil {
 		return nil, nil
 	}
-	if spec.Enabled == nil || !*spec.Enabled {
+	kms := spec.Enabled == nil && spec.SSEType == types.SSETypeKms // This alone enables it (recorded).
+	if !kms && (spec.Enabled == nil || !*spec.Enabled) {
 		switch {
 		case spec.SSEType != "":
 			return nil, aws.InvalidParameter("SSEType can not be specified if Enabled is false")
@@ -476,19 +376,26 @@ func managed(e *table.Encryption) bool {
 var errManagedKey = aws.InvalidParameter("The AWS managed key is not supported for a multi-account global table; use an AWS owned key or a customer managed key")
 
 // checkUpdate checks what an UpdateTable request holds, before the table is
-// looked for. That replicas must be changed alone goes before all else
+// looked for. That some changes must be made alone goes before all else
 // (recorded).
 func checkUpdate(in *sdk.UpdateTableInput) error {
-	switch {
-	case in.DisassociationProtectionEnabled != nil:
+	if in.DisassociationProtectionEnabled != nil {
 		return aws.Validation("DisassociationProtectionEnabled is not supported yet")
-	case len(in.VectorIndexUpdates) > 0:
+	}
+	if len(in.VectorIndexUpdates) > 0 {
 		return errVectorIndexes
-	case len(in.GlobalTableWitnessUpdates) > 0 || in.MultiRegionConsistency == types.MultiRegionConsistencyStrong:
-		return aws.Validation("MultiRegionConsistency STRONG is not supported; global tables are eventually consistent across Regions")
+	}
+	if err := checkTableClass(in.TableClass); err != nil {
+		return err
+	}
+	if err := checkWarmIndexes(in.GlobalSecondaryIndexUpdates); err != nil {
+		return err
 	}
 	if err := checkCombination(in); err != nil {
 		return err
+	}
+	if len(in.GlobalTableWitnessUpdates) > 0 || in.MultiRegionConsistency == types.MultiRegionConsistencyStrong {
+		return aws.Validation("MultiRegionConsistency STRONG is not supported; global tables are eventually consistent across Regions")
 	}
 	if in.BillingMode == types.BillingModePayPerRequest && in.ProvisionedThroughput != nil {
 		return aws.InvalidParameter("ProvisionedThroughput cannot be specified when BillingMode is PAY_PER_REQUEST")
@@ -507,44 +414,116 @@ func checkUpdate(in *sdk.UpdateTableInput) error {
 	return checkReplicaUpdates(in.ReplicaUpdates)
 }
 
-// checkCombination holds a request to the kinds of change that go together.
-func checkCombination(in *sdk.UpdateTableInput) error {
-	const alone = " must be the only operation in the request"
-	count := 0
-	clash := ""
-	for _, kind := range []struct {
-		given bool
-		alone string // The complaint about company; "" where there are other rules.
-	}{
-		{len(in.ReplicaUpdates) > 0, "Replica modification" + alone},
-		{in.SSESpecification != nil, "Server-Side Encryption modification" + alone},
-		{in.TableClass != "", "TableClass modification" + alone},
-		{in.DeletionProtectionEnabled != nil, "DeletionProtection modification" + alone},
-		{in.WarmThroughput != nil, "WarmThroughput" + alone},
-		{in.GlobalTableSettingsReplicationMode != "", "GlobalTableSettingsReplicationMode modification" + alone},
-		{in.OnDemandThroughput != nil, ""},
-		{in.BillingMode != "" || in.ProvisionedThroughput != nil, ""},
-		{len(in.GlobalSecondaryIndexUpdates) > 0, ""},
-		{in.StreamSpecification != nil, ""},
-	} {
-		if kind.given {
-			count++
-			if clash == "" {
-				clash = kind.alone
-			}
+// checkTableClass: the frame does not check this enumeration, and the service has
+// words of its own (recorded).
+func checkTableClass(c types.TableClass) error {
+	switch c {
+	case "", types.TableClassStandard, types.TableClassStandardInfrequentAccess:
+		return nil
+	}
+	return aws.Validation("Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, STANDARD_INFREQUENT_ACCESS].")
+}
+
+// checkWarmIndexes refuses an empty warm throughput of an index; that is told
+// before anything else (recorded).
+func checkWarmIndexes(updates []types.GlobalSecondaryIndexUpdate) error {
+	for _, g := range updates {
+		if u := g.Update; u != nil && emptyWarm(u.WarmThroughput) {
+			return aws.InvalidParameter("WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for index: %s", *u.IndexName)
 		}
 	}
+	return nil
+}
+
+func emptyWarm(w *types.WarmThroughput) bool {
+	return w != nil && w.ReadUnitsPerSecond == nil && w.WriteUnitsPerSecond == nil
+}
+
+func emptyMaxima(o *types.OnDemandThroughput) bool {
+	return o != nil && o.MaxReadRequestUnits == nil && o.MaxWriteRequestUnits == nil
+}
+
+// errEmpty is the live service's answer to an UpdateTable of nothing but an empty
+// structure (recorded). Next to anything else such a structure does not count.
+var errEmpty = &aws.Error{Code: "InternalFailure", Status: 500}
+
+// updates is which kinds of change a request holds. An empty structure is none.
+type updates struct {
+	replicas, encryption, class, protection, maxima, warm, mode bool
+	throughput, stream, creates, indexes                        bool
+}
+
+func kindsOf(in *sdk.UpdateTableInput) updates {
+	return updates{
+		replicas: len(in.ReplicaUpdates) > 0, encryption: in.SSESpecification != nil,
+		class: in.TableClass != "", protection: in.DeletionProtectionEnabled != nil,
+		maxima: in.OnDemandThroughput != nil && !emptyMaxima(in.OnDemandThroughput),
+		warm:   in.WarmThroughput != nil && !emptyWarm(in.WarmThroughput),
+		mode:   in.GlobalTableSettingsReplicationMode != "",
+		// A switch to on-demand mode may go with a change of the stream or of an
+		// index; one to provisioned mode may not (recorded).
+		throughput: in.ProvisionedThroughput != nil || in.BillingMode == types.BillingModeProvisioned,
+		stream:     in.StreamSpecification != nil,
+		creates:    changesIndexes(in) > 0, indexes: len(in.GlobalSecondaryIndexUpdates) > 0,
+	}
+}
+
+// count counts the kinds of change.
+func (u updates) count(in *sdk.UpdateTableInput) int {
+	n := 0
+	for _, given := range []bool{u.replicas, u.encryption, u.class, u.protection, u.maxima, u.warm, u.mode, u.throughput || in.BillingMode != "", u.stream, u.indexes} {
+		if given {
+			n++
+		}
+	}
+	return n
+}
+
+// checkCombination holds a request to the kinds of change that go together. Which
+// of several complaints is made is recorded.
+func checkCombination(in *sdk.UpdateTableInput) error {
+	u := kindsOf(in)
+	n := u.count(in)
+	const alone = " must be the only operation in the request"
 	switch {
-	case count == 0:
+	case n == 0 && (in.WarmThroughput != nil || in.OnDemandThroughput != nil):
+		return nil // Told when the table is there: checkEmpty.
+	case n == 0:
 		return nothingToUpdate(in)
-	case in.GlobalSecondaryIndexUpdates != nil && len(in.GlobalSecondaryIndexUpdates) == 0:
+	case in.GlobalSecondaryIndexUpdates != nil && !u.indexes:
 		return aws.InvalidParameter("List of GlobalSecondaryIndexUpdates is empty")
-	case count > 1 && clash != "":
-		return aws.InvalidParameter("%s", clash)
-	case in.OnDemandThroughput != nil && (len(in.GlobalSecondaryIndexUpdates) > 0 || in.StreamSpecification != nil || in.ProvisionedThroughput != nil):
+	case n == 1:
+		return nil
+	case u.replicas:
+		return aws.InvalidParameter("Replica modification" + alone)
+	case u.encryption:
+		return aws.InvalidParameter("Server-Side Encryption modification" + alone)
+	case u.class:
+		return aws.InvalidParameter("TableClass modification" + alone)
+	case u.protection:
+		return aws.InvalidParameter("DeletionProtection modification" + alone)
+	case u.maxima && (u.indexes || u.stream || in.ProvisionedThroughput != nil || u.warm):
 		return aws.InvalidParameter("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request")
-	case in.StreamSpecification != nil && in.ProvisionedThroughput != nil:
+	case u.warm && u.creates:
+		return aws.InvalidParameter("Create global secondary index cannot be specified when updating WarmThroughput")
+	case u.warm:
+		return aws.InvalidParameter("WarmThroughput" + alone)
+	case u.mode:
+		return aws.InvalidParameter("GlobalTableSettingsReplicationMode modification" + alone)
+	case u.stream && u.throughput:
 		return aws.InvalidParameter("You cannot modify stream status while updating table IOPS")
+	case u.creates && in.ProvisionedThroughput != nil:
+		return aws.InvalidParameter("You cannot create or delete index while updating table IOPS")
+	case u.creates && u.stream:
+		return aws.InvalidParameter("You cannot create or delete index while changing stream status")
+	}
+	return nil
+}
+
+// checkEmpty answers a request that holds an empty structure and nothing else.
+func checkEmpty(in *sdk.UpdateTableInput) error {
+	if kindsOf(in).count(in) == 0 {
+		return errEmpty
 	}
 	return nil
 }
@@ -561,7 +540,6 @@ func nothingToUpdate(in *sdk.UpdateTableInput) error {
 
 func checkIndexUpdates(updates []types.GlobalSecondaryIndexUpdate) error {
 	var seen []string
-	changes := 0
 	for _, g := range updates {
 		var names []string
 		if g.Create != nil {
@@ -582,12 +560,6 @@ func checkIndexUpdates(updates []types.GlobalSecondaryIndexUpdate) error {
 			return aws.InvalidParameter("Only one global secondary index update per index is allowed simultaneously. Index: %s", names[0])
 		}
 		seen = append(seen, names[0])
-		if g.Update == nil {
-			changes++
-		}
-	}
-	if changes > 1 {
-		return errOneIndex
 	}
 	return nil
 }

@@ -62,13 +62,13 @@ func TestNodeLimit(t *testing.T) {
 // TestMessageLimit: what a message shows of values and violations is bounded.
 func TestMessageLimit(t *testing.T) {
 	op := operationNamed(t, operations(), "UntagResource")
-	body := append([]byte(`{"ResourceArn":"arn:x","TagKeys":["`), bytes.Repeat([]byte("é"), 1<<20)...)
-	_, err := op.decode(append(body, `"]}`...))
+	body := append([]byte(`{"ResourceArn":"`), bytes.Repeat([]byte("é"), 1<<20)...)
+	_, err := op.decode(append(body, `","TagKeys":["a"]}`...))
 	if err == nil || len(err.Error()) > maxValueText+1000 {
 		t.Fatalf("a message of %d bytes", len(err.Error()))
 	}
 	op = operationNamed(t, operations(), "CreateTable")
-	body = append([]byte(`{"TableName":"abc","Tags":[{}`), bytes.Repeat([]byte(`,{}`), 999)...)
+	body = append([]byte(`{"TableName":"abc","AttributeDefinitions":[{}`), bytes.Repeat([]byte(`,{}`), 999)...)
 	_, err = op.decode(append(body, `]}`...))
 	if err == nil || !bytes.HasPrefix([]byte(err.Error()), []byte("ValidationException: 2000 validation errors detected: ")) ||
 		bytes.Count([]byte(err.Error()), []byte("; ")) != MaxViolations-1 {

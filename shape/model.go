@@ -83,7 +83,11 @@ func (m *Model) statement(verb, name, argument string) (err error) {
 	case "matches":
 		m.constraint(name).match, err = compilePattern(argument)
 	case "resource":
-		m.constraint(name).Resource = true
+		m.constraint(name).Resource, m.constraint(name).Every = true, argument == "all"
+	case "sized":
+		m.constraint(name).Sized = true
+	case "open":
+		m.constraint(name).Open = true
 	default:
 		return fmt.Errorf("unknown verb %q", verb)
 	}
@@ -169,7 +173,10 @@ type Constraint struct {
 	Pattern  string   // As error texts show it; of the whole string.
 	Length   Bounds   // Of a string in UTF-16 units, of a list or map in elements.
 	Value    Bounds   // Of a number.
-	Resource bool     // May be an ARN; only its first fault is reported, alone.
+	Resource bool     // May be an ARN; its faults are reported without those of others.
+	Every    bool     // Of a Resource: all its faults are reported, not only the first.
+	Sized    bool     // Its length is checked before its pattern.
+	Open     bool     // An enumeration that is not checked here.
 
 	match *regexp.Regexp
 }
@@ -208,9 +215,10 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// Member reports whether value is one of the enumeration's.
+// Member reports whether value is one of the enumeration's, where that is
+// checked here.
 func (c *Constraint) Member(value string) bool {
-	return len(c.Enum) == 0 || slices.Contains(c.Enum, value)
+	return len(c.Enum) == 0 || c.Open || slices.Contains(c.Enum, value)
 }
 
 // appendText writes the constraint as AWS lists it for the elements of a list

@@ -49,6 +49,7 @@ func TestModelFitsSDK(t *testing.T) {
 			var listed []string
 			for _, member := range m.structures[name] {
 				listed = append(listed, member.name)
+				used[member.bounds] = true
 				if bounds := member.bounds; bounds != "" && m.constraints[bounds] == nil {
 					t.Errorf("structure %s: member %s has the bounds of %s, which has none", name, member.name, bounds)
 				}

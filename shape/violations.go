@@ -187,7 +187,8 @@ func (v *Violations) Range(path string, value, low, high int64) {
 }
 
 // String checks a string against all that the constraint asks, in AWS's order:
-// the enumeration, the pattern, the length. A nil constraint asks nothing.
+// the enumeration, the pattern, the length, the last two the other way round
+// where the constraint says so. A nil constraint asks nothing.
 func (v *Violations) String(path, value string, c *Constraint) {
 	if c == nil {
 		return
@@ -196,12 +197,17 @@ func (v *Violations) String(path, value string, c *Constraint) {
 		v.resource(path, value, c)
 		return
 	}
-	if len(c.Enum) > 0 {
+	if len(c.Enum) > 0 && !c.Open {
 		v.Enum(path, value, c.Enum)
 	}
-	v.Pattern(path, value, c)
+	if !c.Sized {
+		v.Pattern(path, value, c)
+	}
 	if c.Length != (Bounds{}) {
 		v.lengths(path, value, c.Length)
+	}
+	if c.Sized {
+		v.Pattern(path, value, c)
 	}
 }
 
@@ -213,17 +219,17 @@ func (v *Violations) lengths(path, value string, b Bounds) {
 	v.Length(path, value, int(b.Min), high)
 }
 
-// resource checks a name or ARN. A fault of it is reported alone (recorded),
-// the length before the pattern.
+// resource checks a name or ARN. Its faults are reported without those of
+// other members (recorded), the length before the pattern.
 func (v *Violations) resource(path, value string, c *Constraint) {
 	count, texts := v.count, v.texts
 	v.count, v.texts = 0, nil
 	v.lengths(path, value, c.Length)
-	if v.count == 0 {
+	if v.count == 0 || c.Every {
 		v.Pattern(path, value, c)
 	}
 	if v.count > 0 && v.alone == "" {
-		v.alone = message(1, v.texts[:1])
+		v.alone = message(v.count, v.texts)
 	}
 	v.count, v.texts = count, texts
 }
