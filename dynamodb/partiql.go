@@ -147,11 +147,8 @@ func (a *API) decodeExecuteStatement(c *api.Call) error {
 	return st.err
 }
 
-// Errors of PartiQL, in AWS's words.
-var (
-	errDuplicateItem = aws.Errorf("DuplicateItemException", "Duplicate primary key exists in table")
-	errExistsAlone   = aws.Validation("EXISTS can only be used in ExecuteTransaction write requests.")
-)
+// errDuplicateItem is AWS's answer to an INSERT of an item that is there.
+var errDuplicateItem = aws.Errorf("DuplicateItemException", "Duplicate primary key exists in table")
 
 func (a *API) executeStatement(ctx context.Context, s *Service, c *api.Call) error {
 	r := c.Input.(*request)
@@ -295,7 +292,7 @@ func (s *Service) prepare(r *request, st *statement) error {
 // runStatement runs one statement that writes.
 func (s *Service) runStatement(ctx context.Context, r *request, st *statement) error {
 	if st.parsed.Kind == partiql.Exists {
-		return errExistsAlone
+		return partiql.ErrExistsAlone
 	}
 	if err := s.prepare(r, st); err != nil {
 		return err

@@ -220,7 +220,7 @@ func (s *Service) batchStatements(ctx context.Context, r *request, answers [][]b
 	for i := range r.statements {
 		st := &r.statements[i]
 		if st.err == nil && st.parsed.Kind == partiql.Exists {
-			st.err = errExistsAlone
+			st.err = partiql.ErrExistsAlone
 		}
 		if st.err != nil {
 			continue

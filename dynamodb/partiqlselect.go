@@ -72,12 +72,6 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 	if err := checkProjected(r, p); err != nil {
 		return nil, err
 	}
-	if p.Index != nil && p.Filter != nil && sel.plan.Ranges != nil {
-		held := t.Projected(p.Index)
-		if missing := notHeld(held, p.Filter.AttributeNames()); held != nil && missing != "" {
-			return nil, errFilterProjection(p.Index, missing)
-		}
-	}
 	return sel, nil
 }
 

@@ -7,13 +7,54 @@ import (
 	"github.com/hortusdb/hortus/aws"
 )
 
-// errMalformed is a statement that the grammar does not know.
-func errMalformed(text string) error {
-	return aws.Validation("Statement wasn't well formed, can't be processed: %s", text)
+// errMalformed is a statement that the grammar does not know. DynamoDB reads
+// statements with the parser of PartiQL's reference implementation and tells its
+// words (recorded for "Expected data manipulation", seen of the live service for
+// "Unexpected keyword"); DynamoDB Local tells the statement in their place.
+func errMalformed(reason string) error {
+	return aws.Validation("Statement wasn't well formed, can't be processed: %s", reason)
 }
 
-// errNoStatement is a text that begins like no statement (recorded).
-var errNoStatement = aws.Validation("Statement wasn't well formed, can't be processed: Expected data manipulation")
+// Why a statement is malformed.
+const (
+	noManipulation  = "Expected data manipulation"
+	noFrom          = "Expected FROM after SELECT list"
+	noFromDelete    = "Expected FROM after DELETE"
+	noSimplePath    = "Expected identifier for simple path"
+	noAssignment    = "Expected '='"
+	noRow           = "Expected LEFT_PAREN for row value constructor"
+	noReturning     = "Expected ( MODIFIED | ALL ) ( NEW | OLD ) in each returning element."
+	noTypeName      = "Expected type name"
+	noRightSide     = "Missing right-hand side expression of infix operator"
+	noUpperBound    = "Expected expression after AND"
+	badPathDot      = "Invalid path dot component"
+	badWildcard     = "Invalid use of * in select list"
+	notAlone        = "Other expressions may not be present in the select list when '*' is used without dot notation."
+	unexpectedAfter = "Unexpected token after expression"
+	unexpectedMore  = "Unexpected token after semicolon. (Only one query is allowed.)"
+	unexpectedTerm  = "Unexpected term"
+	unexpectedWord  = "Unexpected keyword"
+	unexpectedSign  = "Unexpected operator"
+)
+
+// expected names what must stand in a place.
+func expected(text string) string {
+	switch text {
+	case ")":
+		return "Expected RIGHT_PAREN"
+	case "]":
+		return "Expected RIGHT_BRACKET"
+	case ">>":
+		return "Expected RIGHT_DOUBLE_ANGLE_BRACKET"
+	case "}":
+		return "Expected RIGHT_CURLY"
+	case ":":
+		return "Expected COLON"
+	case "BY":
+		return "Expected BY"
+	}
+	return "Expected " + text + " keyword"
+}
 
 var (
 	errAlias      = aws.Validation("Aliasing is not supported")

@@ -25,13 +25,21 @@ func (p *parser) chain(op expr.Op, word string, operand func() (*node, error)) (
 	}
 	n := &node{form: formOperator, op: op, args: []*node{first}, at: p.now().at}
 	for p.take(word) {
-		next, err := operand()
+		next, err := p.right(operand)
 		if err != nil {
 			return nil, err
 		}
 		n.args = append(n.args, next)
 	}
 	return n, nil
+}
+
+// right reads the right side of an operator.
+func (p *parser) right(operand func() (*node, error)) (*node, error) {
+	if p.now().kind == kindEnd {
+		return nil, errMalformed(noRightSide)
+	}
+	return operand()
 }
 
 func (p *parser) negation() (*node, error) {
@@ -75,7 +83,7 @@ func (p *parser) comparison() (*node, error) {
 		if op := comparator(t); op != 0 {
 			p.at++
 			var right *node
-			right, err = p.sum()
+			right, err = p.right(p.sum)
 			left = &node{form: formOperator, op: op, args: []*node{left, right}, at: t.at}
 			continue
 		}
@@ -90,9 +98,9 @@ func (p *parser) comparison() (*node, error) {
 		case p.take("IN"):
 			n, err = p.in(left)
 		case p.take("IS"):
-			n, err = p.isType(left)
+			n, err = p.isType(left, t.at)
 		case p.take("LIKE"):
-			n, err = p.sum()
+			n, err = p.right(p.sum)
 			n = &node{form: formOperator, text: "like", args: []*node{left, n}}
 		default:
 			return left, nil
@@ -109,12 +117,15 @@ func (p *parser) comparison() (*node, error) {
 }
 
 func (p *parser) between(left *node) (*node, error) {
-	low, err := p.sum()
+	low, err := p.right(p.sum)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.need("AND"); err != nil {
 		return nil, err
+	}
+	if p.now().kind == kindEnd {
+		return nil, errMalformed(noUpperBound)
 	}
 	high, err := p.sum()
 	return &node{form: formOperator, op: expr.OpBetween, args: []*node{left, low, high}}, err
@@ -131,13 +142,13 @@ func (p *parser) in(left *node) (*node, error) {
 		}
 	}
 	if closing == "" {
-		_, err := p.sum()
+		_, err := p.right(p.sum)
 		if err == nil {
 			err = errIn
 		}
 		return nil, err
 	}
-	if p.take(closing) {
+	if closing != ")" && p.take(closing) {
 		return nil, errIn
 	}
 	args, err := p.list(closing)
@@ -145,28 +156,55 @@ func (p *parser) in(left *node) (*node, error) {
 	return n, err
 }
 
-// isType reads what follows IS.
-func (p *parser) isType(left *node) (*node, error) {
-	at := p.now().at
+// attributeTypes are the types that IS takes, and what attribute_type calls them.
+var attributeTypes = map[string]string{
+	"BOOLEAN": "BOOL", "BOOL": "BOOL", "BLOB": "B", "STRING": "S", "NUMERIC": "N",
+	"STRUCT": "M", "TUPLE": "M", "LIST": "L",
+}
+
+// otherTypes are the types that PartiQL knows and IS does not take, and how they
+// are called.
+var otherTypes = map[string]string{
+	"SMALLINT": "SMALLINT", "INT": "INTEGER", "INTEGER": "INTEGER", "FLOAT": "FLOAT", "REAL": "REAL",
+	"DECIMAL": "DECIMAL", "DEC": "DECIMAL", "TIMESTAMP": "TIMESTAMP", "DATE": "DATE", "TIME": "TIME",
+	"CHAR": "CHARACTER", "CHARACTER": "CHARACTER", "VARCHAR": "CHARACTER_VARYING", "SYMBOL": "SYMBOL",
+	"CLOB": "CLOB", "SEXP": "SEXP", "BAG": "BAG",
+}
+
+// isType reads what follows IS, which stands at at.
+func (p *parser) isType(left *node, at position) (*node, error) {
 	negated := p.take("NOT")
-	if left.form != formPath && left.form != formLiteral && left.form != formParameter {
+	t := p.now()
+	name, known := attributeTypes[t.text]
+	other, unsupported := otherTypes[t.text]
+	switch {
+	case t.kind != kindKeyword || !known && !unsupported && !t.is("MISSING") && !t.is("NULL"):
+		return nil, errMalformed(noTypeName)
+	case unsupported:
+		return nil, errAt(at, "Unsupported data type for IS operator: %s. Supported data types are [MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]", other)
+	case left.form != formPath && left.form != formLiteral && left.form != formParameter:
 		return nil, errIs
 	}
+	p.at++
+	n := &node{form: formOperator, args: []*node{left}, at: at}
 	switch {
-	case p.take("MISSING"):
-		n := &node{form: formOperator, op: expr.OpAttributeNotExists, args: []*node{left}}
+	case known:
+		n.form, n.text = formCall, "attribute_type"
+		n.args = append(n.args, &node{value: item.S(name), at: at})
 		if negated {
+			n = not(n, at)
+		}
+	case t.is("MISSING"):
+		if n.op = expr.OpAttributeNotExists; negated {
 			n.op = expr.OpAttributeExists
 		}
-		return n, nil
-	case p.take("NULL"):
-		n := &node{form: formOperator, op: expr.OpEQ, args: []*node{left, {value: item.AppendNull(nil), at: at}}}
-		if negated {
+	default:
+		n.args = append(n.args, &node{value: item.AppendNull(nil), at: at})
+		if n.op = expr.OpEQ; negated {
 			n.op = expr.OpNE
 		}
-		return n, nil
 	}
-	return nil, p.malformed()
+	return n, nil
 }
 
 func (p *parser) sum() (*node, error) { return p.infix(p.product, "+", "-", "||") }
@@ -184,7 +222,7 @@ next:
 				continue
 			}
 			var right *node
-			right, err = operand()
+			right, err = p.right(operand)
 			left = &node{form: formOperator, text: o, args: []*node{left, right}, at: at}
 			switch o {
 			case "+":
@@ -256,7 +294,7 @@ func (p *parser) operand() (*node, error) {
 	case kindSymbol:
 		return p.bracket()
 	default:
-		return nil, p.malformed()
+		return nil, p.unexpected()
 	}
 }
 
@@ -272,12 +310,23 @@ func (p *parser) keyword() (*node, error) {
 		return &node{form: formMissing, at: t.at}, nil
 	case "CASE", "CAST", "SELECT", "EXISTS":
 		return nil, errAt(t.at, "Unsupported token in expression: %s", t.text)
-	}
-	if !p.now().is("(") {
-		return nil, p.malformed()
+	case "FROM":
+		return nil, p.fromWithout()
 	}
 	p.at--
+	if !p.peek(1).is("(") {
+		return nil, p.unexpected()
+	}
 	return p.call()
+}
+
+// fromWithout says what is wrong with a FROM where an operand belongs: it begins
+// a manipulation, and there is none.
+func (p *parser) fromWithout() error {
+	if _, err := p.expression(); err != nil {
+		return err
+	}
+	return errMalformed(noManipulation)
 }
 
 // bracket reads what brackets enclose.
@@ -304,7 +353,8 @@ func (p *parser) bracket() (*node, error) {
 	case "{":
 		n.form, closing = formTuple, "}"
 	default:
-		return nil, p.malformed()
+		p.at--
+		return nil, p.unexpected()
 	}
 	if p.depth++; p.depth > item.MaxDepth {
 		return nil, errNesting
@@ -383,7 +433,7 @@ func (p *parser) call() (*node, error) {
 func (p *parser) path() (item.Path, error) {
 	t := p.read()
 	if t.kind != kindName && t.kind != kindQuoted {
-		return nil, p.malformed()
+		return nil, errMalformed(noSimplePath)
 	}
 	path := item.Path{item.Name(t.text)}
 	for {
@@ -397,7 +447,7 @@ func (p *parser) path() (item.Path, error) {
 				return nil, aws.Validation("Changing item's hierarchy while reading isn't supported")
 			}
 			if t.kind != kindName && t.kind != kindQuoted {
-				return nil, p.malformed()
+				return nil, errMalformed(badPathDot)
 			}
 			path = append(path, item.Name(t.text))
 		case p.take("["):
@@ -405,8 +455,9 @@ func (p *parser) path() (item.Path, error) {
 			if err != nil {
 				return nil, err
 			}
-			if path = append(path, step); !p.take("]") {
-				return nil, p.malformed()
+			path = append(path, step)
+			if err := p.need("]"); err != nil {
+				return nil, err
 			}
 		default:
 			return path, nil
@@ -427,8 +478,10 @@ func (p *parser) step() (item.Step, error) {
 			return item.Step{}, errAt(t.at, "List index is not within the allowable range; index: [%s]", t.text)
 		}
 		return item.Index(i), nil
-	case t.is("*"), t.is("]"), t.kind == kindEnd:
-		return item.Step{}, p.malformed()
+	case t.is("*"):
+		return item.Step{}, errMalformed(badWildcard)
+	case t.is("]"), t.kind == kindEnd:
+		return item.Step{}, errMalformed(unexpectedTerm)
 	default:
 		return item.Step{}, errAt(t.at, "Unexpected path component")
 	}

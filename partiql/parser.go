@@ -12,16 +12,15 @@ import (
 func Parse(text string) (*Statement, error) {
 	list, ok := tokens(text)
 	if !ok {
-		return nil, errMalformed(text)
+		return nil, errMalformed("") // The reference implementation's lexer says nothing.
 	}
-	p := parser{text: text, tokens: list}
+	p := parser{tokens: list}
 	s, err := p.statement()
 	if err != nil {
 		return nil, err
 	}
-	p.take(";")
-	if p.now().kind != kindEnd {
-		return nil, p.malformed()
+	if err := p.end(); err != nil {
+		return nil, err
 	}
 	s.Parameters = p.parameters
 	s.text = spell(list)
@@ -64,7 +63,6 @@ func checkTable(s *Statement) error {
 
 // parser goes through the tokens of one statement.
 type parser struct {
-	text       string
 	tokens     []token
 	at         int
 	parameters int
@@ -96,17 +94,43 @@ func (p *parser) take(text string) bool {
 // need goes past a reserved word or symbol that must be there.
 func (p *parser) need(text string) error {
 	if !p.take(text) {
-		return p.malformed()
+		return errMalformed(expected(text))
 	}
 	return nil
 }
 
-func (p *parser) malformed() error { return errMalformed(p.text) }
+// end refuses what follows a statement.
+func (p *parser) end() error {
+	reason := unexpectedAfter
+	if p.take(";") {
+		reason = unexpectedMore
+	}
+	if p.now().kind != kindEnd {
+		return errMalformed(reason)
+	}
+	return nil
+}
+
+// unexpected says that no operand begins with the present token.
+func (p *parser) unexpected() error {
+	t := p.now()
+	switch {
+	case t.kind == kindKeyword:
+		switch t.text {
+		case "AND", "OR", "IN", "IS", "BETWEEN", "LIKE", "UNION", "EXCEPT", "INTERSECT":
+			return errMalformed(unexpectedSign)
+		case "AS", "AT", "BY", "ASC", "DESC", "FOR":
+			return errMalformed(unexpectedTerm)
+		}
+		return errMalformed(unexpectedWord)
+	case t.kind == kindSymbol && (comparator(t) != 0 || t.is("/") || t.is("%") || t.is("||")):
+		return errMalformed(unexpectedSign)
+	}
+	return errMalformed(unexpectedTerm)
+}
 
 func (p *parser) statement() (*Statement, error) {
 	switch t := p.now(); {
-	case t.kind == kindEnd:
-		return nil, p.malformed()
 	case t.is("("):
 		p.at++
 		s, err := p.statement()
@@ -127,8 +151,52 @@ func (p *parser) statement() (*Statement, error) {
 	case t.is("PIVOT"):
 		return nil, errProjection
 	}
-	return nil, errNoStatement
+	return nil, p.other()
 }
+
+// other says what is wrong with a text that begins like no statement: it is read
+// as an expression, or as a statement that DynamoDB does not have.
+func (p *parser) other() error {
+	const unsupported = "Unsupported operation: %s"
+	t := p.now()
+	if t.is("SET") || t.is("REMOVE") {
+		p.at++
+		if _, err := p.path(); err != nil {
+			return err
+		}
+		return errOneSource
+	}
+	for _, o := range [...]struct{ first, second, name string }{
+		{"DROP", "TABLE", "DropTable"}, {"DROP", "INDEX", "DropIndex"},
+		{"CREATE", "TABLE", "CreateTable"}, {"CREATE", "INDEX", "CreateIndex"},
+	} {
+		if t.is(o.first) && p.peek(1).is(o.second) && p.peek(2).kind != kindEnd {
+			return aws.Validation(unsupported, o.name)
+		}
+	}
+	if t.is("EXEC") && p.peek(1).kind != kindEnd {
+		return aws.Validation(unsupported, "Exec")
+	}
+	n, err := p.expression()
+	if err == nil {
+		err = p.end()
+	}
+	switch {
+	case err != nil:
+		return err
+	case n.form == formPath && len(n.path) == 1:
+		return aws.Validation(unsupported, "VariableReference")
+	case n.form == formLiteral:
+		return aws.Validation(unsupported, "Literal")
+	case n.form == formList || n.form == formBag:
+		return aws.Validation(unsupported, "Seq")
+	}
+	return ErrExistsAlone
+}
+
+// ErrExistsAlone is DynamoDB's answer to an EXISTS that is no part of a
+// transaction, and to an expression in a statement's place, which it takes for one.
+var ErrExistsAlone = aws.Validation("EXISTS can only be used in ExecuteTransaction write requests.")
 
 func (p *parser) exists() (*Statement, error) {
 	if err := p.need("("); err != nil {
@@ -153,15 +221,18 @@ func (p *parser) selectStatement() (*Statement, error) {
 	case t.is("VALUE"):
 		return nil, errProjection
 	}
-	if !p.take("*") {
+	switch {
+	case !p.take("*"):
 		if err := p.columns(s); err != nil {
 			return nil, err
 		}
+	case p.now().is(","):
+		return nil, errMalformed(notAlone)
 	}
-	if err := p.need("FROM"); err != nil {
-		return nil, err
+	if !p.take("FROM") {
+		return nil, errMalformed(noFrom)
 	}
-	if err := p.source(s); err != nil {
+	if err := p.from(s); err != nil {
 		return nil, err
 	}
 	for _, word := range [...]string{",", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "JOIN"} {
@@ -193,7 +264,10 @@ func (p *parser) columns(s *Statement) error {
 			t.is("TRUE"), t.is("FALSE"), t.is("NULL"), t.is("MISSING"):
 			return errAt(t.at, "Unexpected path component")
 		default:
-			return p.malformed()
+			if _, err := p.operand(); err != nil {
+				return err
+			}
+			return errAt(t.at, "Unexpected path component")
 		}
 		path, err := p.path()
 		if err != nil {
@@ -223,44 +297,68 @@ func columnName(path item.Path) string {
 	return path[i:].String()
 }
 
+// from reads the source of a SELECT, which may be in parentheses.
+func (p *parser) from(s *Statement) error {
+	if p.take("(") {
+		if err := p.from(s); err != nil {
+			return err
+		}
+		return p.need(")")
+	}
+	switch t := p.now(); t.kind {
+	case kindName, kindQuoted:
+	case kindString, kindParameter, kindNumber:
+		return errSource
+	default:
+		if !t.is("@") {
+			_, err := p.operand()
+			if err == nil {
+				err = errSource
+			}
+			return err
+		}
+	}
+	if err := p.source(s); err != nil {
+		return err
+	}
+	if t := p.now(); comparator(t) != 0 || t.kind == kindSymbol && strings.Contains("+-*/%||", t.text) || t.is("IN") {
+		return errSource
+	}
+	return nil
+}
+
 // source reads the table, and the index, of a statement.
 func (p *parser) source(s *Statement) error {
 	p.take("@")
-	name, err := p.name()
+	name, err := p.name(noSimplePath)
 	if err != nil {
 		return err
 	}
 	s.Table = name
 	if p.take(".") {
-		if s.Index, err = p.name(); err != nil {
+		if s.Index, err = p.name(badPathDot); err != nil {
 			return err
 		}
 		if p.now().is(".") {
 			return aws.Validation("A path may contain at most 2 components in the FROM clause")
 		}
 	}
-	if t := p.now(); t.is("AS") || t.is("AT") || t.is("BY") || t.kind == kindName || t.kind == kindQuoted {
+	if t := p.now(); s.Kind != Insert && (t.is("AS") || t.is("AT") || t.is("BY") || t.kind == kindName || t.kind == kindQuoted) {
 		return errAlias
 	}
 	return nil
 }
 
-// name reads a name of a table or index.
-func (p *parser) name() (string, error) {
-	switch t := p.read(); t.kind {
-	case kindName, kindQuoted:
-		if t.text == "" {
-			return "", errEmptyName
-		}
-		return t.text, nil
-	case kindString, kindParameter, kindNumber:
-		return "", errSource
-	default:
-		if t.is("(") {
-			return "", errSource
-		}
-		return "", p.malformed()
+// name reads a name of a table or index; reason is what is wrong with all else.
+func (p *parser) name(reason string) (string, error) {
+	t := p.read()
+	switch {
+	case t.kind != kindName && t.kind != kindQuoted:
+		return "", errMalformed(reason)
+	case t.text == "":
+		return "", errEmptyName
 	}
+	return t.text, nil
 }
 
 func (p *parser) where(s *Statement) error {
@@ -304,8 +402,8 @@ func (p *parser) orderBy(s *Statement) error {
 
 func (p *parser) insert() (*Statement, error) {
 	s := &Statement{Kind: Insert}
-	if err := p.need("INTO"); err != nil {
-		return nil, err
+	if !p.take("INTO") {
+		return nil, errMalformed(unexpectedWord)
 	}
 	if err := p.source(s); err != nil {
 		return nil, err
@@ -314,7 +412,7 @@ func (p *parser) insert() (*Statement, error) {
 		return nil, errInsertInto
 	}
 	if !p.take("VALUE") {
-		return nil, aws.Validation("Unsupported operation: InsertOp")
+		return nil, p.insertOther()
 	}
 	n, err := p.operand()
 	if err != nil {
@@ -327,6 +425,21 @@ func (p *parser) insert() (*Statement, error) {
 		return nil, errInsertThere
 	}
 	return s, nil
+}
+
+// insertOther says what is wrong with an INSERT of other things than one tuple.
+func (p *parser) insertOther() error {
+	if p.take("VALUES") && !p.now().is("(") {
+		return errMalformed(noRow)
+	}
+	_, err := p.expression()
+	if err == nil {
+		err = p.end()
+	}
+	if err == nil {
+		err = aws.Validation("Unsupported operation: InsertOp")
+	}
+	return err
 }
 
 func (p *parser) update() (*Statement, error) {
@@ -344,7 +457,7 @@ func (p *parser) update() (*Statement, error) {
 			path, err = p.path()
 			s.actions = append(s.actions, action{path: path})
 		case s.actions == nil:
-			return nil, p.malformed()
+			return nil, errMalformed(noManipulation)
 		default:
 			return s, p.tail(s)
 		}
@@ -360,8 +473,8 @@ func (p *parser) assignments(s *Statement) error {
 		if err != nil {
 			return err
 		}
-		if err := p.need("="); err != nil {
-			return err
+		if !p.take("=") {
+			return errMalformed(noAssignment)
 		}
 		value, err := p.expression()
 		if err != nil {
@@ -376,8 +489,8 @@ func (p *parser) assignments(s *Statement) error {
 
 func (p *parser) delete() (*Statement, error) {
 	s := &Statement{Kind: Delete}
-	if err := p.need("FROM"); err != nil {
-		return nil, err
+	if !p.take("FROM") {
+		return nil, errMalformed(noFromDelete)
 	}
 	if err := p.source(s); err != nil {
 		return nil, err
@@ -403,19 +516,19 @@ func (p *parser) tail(s *Statement) error {
 		return nil
 	}
 	all := p.take("ALL")
-	if !all {
-		if err := p.need("MODIFIED"); err != nil {
-			return err
-		}
+	if !all && !p.take("MODIFIED") {
+		return errMalformed(noReturning)
 	}
 	old := p.take("OLD")
-	if !old {
-		if err := p.need("NEW"); err != nil {
-			return err
-		}
+	if !old && !p.take("NEW") {
+		return errMalformed(noReturning)
 	}
 	if !p.take("*") {
-		return errReturning
+		_, err := p.expression()
+		if err == nil {
+			err = errReturning
+		}
+		return err
 	}
 	switch {
 	case all && old:

@@ -200,7 +200,7 @@ func (t *Table) RequestKey(it item.Item) (Key, error) {
 		want = 2
 	}
 	if it.Len() != want {
-		return k, aws.Validation("The number of conditions on the keys is invalid")
+		return k, errKeySchema
 	}
 	var ok bool
 	if k.Hash, ok = it.Get(t.hashKey.name); !ok || k.Hash.Type() != t.hashKey.typ {

@@ -425,6 +425,13 @@ func explainStatement(d *difference) *known {
 // statementsExplained are the differences of statements that stay.
 var statementsExplained = []known{
 	{
+		"why a statement is malformed", "recorded: the service tells the parser's words, DynamoDB Local the statement",
+		func(d *difference) bool {
+			const malformed = "Statement wasn't well formed, can't be processed: "
+			return says(d.local, malformed) && says(d.ours, malformed)
+		},
+	},
+	{
 		"an INSERT of what is there", "documented: DuplicateItemException, and DuplicateItem as a code",
 		func(d *difference) bool {
 			return d.ours.kind == "DuplicateItemException" || says(d.ours, `reasons \[.*DuplicateItem`) && says(d.local, `reasons \[.*ValidationError`)
