@@ -167,8 +167,8 @@ func validations() []struct{ operation, body, words string } {
 	deep := strings.Repeat(`{"L":[`, 40) + `{"S":"x"}` + strings.Repeat(`]}`, 40)
 	return []struct{ operation, body, words string }{
 		{"GetItem", key(`{"S":""}`, `{"N":"1"}`), "empty string value. Key: id"},
-		{"GetItem", key(`{"S":"a"}`, `{"N":""}`), "A value provided cannot be converted into a number"},
-		{"GetItem", key(`{"S":"a"}`, `{"N":"one"}`), "A value provided cannot be converted into a number"},
+		{"GetItem", key(`{"S":"a"}`, `{"N":""}`), "The parameter cannot be converted to a numeric value"},
+		{"GetItem", key(`{"S":"a"}`, `{"N":"one"}`), "The parameter cannot be converted to a numeric value"},
 		{"GetItem", key(`{"S":"a"}`, `{"S":"1"}`), "The provided key element does not match the schema"},
 		{"GetItem", key(`{"N":"1"}`, `{"N":"1"}`), "The provided key element does not match the schema"},
 		{"GetItem", `{"TableName":"Things","Key":{}}`, "The provided key element does not match the schema"},
@@ -185,8 +185,8 @@ func validations() []struct{ operation, body, words string } {
 		{"PutItem", with(`"n":{"N":"1e126"}`), "Number overflow"},
 		{"PutItem", with(`"n":{"N":"1e-131"}`), "Number underflow"},
 		{"PutItem", with(`"n":{"N":"` + strings.Repeat("1", 39) + `"}`), "38 significant digits"},
-		{"PutItem", with(`"n":{"N":"NaN"}`), "A value provided cannot be converted into a number"},
-		{"PutItem", with(`"n":{"N":"0x10"}`), "A value provided cannot be converted into a number"},
+		{"PutItem", with(`"n":{"N":"NaN"}`), "The parameter cannot be converted to a numeric value"},
+		{"PutItem", with(`"n":{"N":"0x10"}`), "The parameter cannot be converted to a numeric value"},
 		{"PutItem", with(`"n":{"NS":["1","1.0"]}`), "duplicates"},
 		{"PutItem", with(`"n":{"SS":[]}`), "An string set  may not be empty"},
 		{"PutItem", with(`"n":{"SS":["a","a"]}`), "duplicates"},

@@ -22,7 +22,7 @@ const (
 	// MaxPlaceholderBytes is the longest placeholder, its first character included.
 	MaxPlaceholderBytes = 255
 	// MaxAttributeNameBytes is the longest name that a placeholder stands for.
-	MaxAttributeNameBytes = 65535
+	MaxAttributeNameBytes = item.MaxName
 	// MaxSubstitutionBytes bounds all names, and all values, of a request.
 	MaxSubstitutionBytes = 2 << 20
 	// MaxListIndex is the greatest index of a list (recorded from DynamoDB Local).

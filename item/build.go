@@ -2,6 +2,7 @@ package item
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -273,7 +274,11 @@ func errDuplicates(t Type, elems []Value) *aws.Error {
 		return aws.InvalidParameter("Input collection [%s] contains duplicates.", strings.Join(text, ", "))
 	case TypeNS:
 		return aws.Validation("Input collection contains duplicates")
-	default:
-		return aws.InvalidParameter("Input collection of type BS contains duplicates.")
+	default: // Without a blank behind the list, as known from the live service.
+		text := make([]string, len(elems))
+		for i, e := range elems {
+			text[i] = base64.StdEncoding.EncodeToString(e.Bytes())
+		}
+		return aws.InvalidParameter("Input collection [%s]of type BS contains duplicates.", strings.Join(text, ", "))
 	}
 }

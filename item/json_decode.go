@@ -86,8 +86,11 @@ func (d *Decoder) entries(s *jsonscan.Scanner, dst []byte, depth int) ([]byte, i
 		if !more {
 			break
 		}
-		if len(name) == 0 {
+		switch {
+		case len(name) == 0:
 			d.reject(aws.Validation("Empty attribute name"))
+		case len(name) > MaxName:
+			d.reject(aws.Validation("Attribute name is too large, must be less than %d bytes", MaxName+1))
 		}
 		sp := span{start: len(dst)}
 		dst = appendBytes(dst, name)

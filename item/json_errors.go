@@ -97,7 +97,7 @@ func errNullElement(t Type) *aws.Error {
 	case TypeSS:
 		return aws.InvalidParameter("An string set may not have a null string as a member")
 	case TypeNS:
-		return errNotNumber
+		return errNotNumber("")
 	default:
 		return errNoType
 	}

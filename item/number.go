@@ -48,11 +48,20 @@ func ParseNumber(dst, text []byte) ([]byte, error) {
 }
 
 var (
-	errNotNumber = aws.Validation("A value provided cannot be converted into a number")
 	errDigits    = aws.Validation("Attempting to store more than 38 significant digits in a Number")
 	errOverflow  = aws.Validation("Number overflow. Attempting to store a number with magnitude larger than supported range")
 	errUnderflow = aws.Validation("Number underflow. Attempting to store a number with magnitude smaller than supported range")
 )
+
+// errNotNumber is AWS's answer to a text that is no number (seen of the live
+// service; DynamoDB Local has other words).
+func errNotNumber(text string) *aws.Error {
+	const message = "The parameter cannot be converted to a numeric value"
+	if text == "" {
+		return aws.Validation(message)
+	}
+	return aws.Validation(message+": %s", text)
+}
 
 // maxWrittenExponent is the largest written exponent that is still read as a
 // number; beyond it the text is none (observed on DynamoDB Local).
@@ -96,14 +105,14 @@ func (d *decimal) parse(text []byte) *aws.Error {
 		read++
 	}
 	if !seen {
-		return errNotNumber
+		return errNotNumber(string(text)) // A copy: text stays off the heap.
 	}
 	if point < 0 {
 		point = read
 	}
 	written, ok := parseExponent(text[i:])
 	if !ok {
-		return errNotNumber
+		return errNotNumber(string(text)) // A copy: text stays off the heap.
 	}
 	if d.n == 0 {
 		d.neg = false

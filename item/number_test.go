@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	textNotNumber = "ValidationException: A value provided cannot be converted into a number"
+	textNotNumber = "ValidationException: The parameter cannot be converted to a numeric value"
 	textDigits    = "ValidationException: Attempting to store more than 38 significant digits in a Number"
 	textOverflow  = "ValidationException: Number overflow. Attempting to store a number with magnitude larger than supported range"
 	textUnderflow = "ValidationException: Number underflow. Attempting to store a number with magnitude smaller than supported range"
@@ -41,10 +41,10 @@ func TestNumberText(t *testing.T) {
 func TestNumberErrors(t *testing.T) {
 	long := strings.Repeat("1", 39)
 	for text, want := range map[string]string{
-		"": textNotNumber, "abc": textNotNumber, " 1": textNotNumber, "1 ": textNotNumber, "--1": textNotNumber,
-		"+": textNotNumber, ".": textNotNumber, "1e": textNotNumber, "1e+": textNotNumber, "e5": textNotNumber,
-		"1.2.3": textNotNumber, "0x1": textNotNumber, "1_0": textNotNumber, "NaN": textNotNumber, "Infinity": textNotNumber,
-		"1E2147483648": textNotNumber, "1E99999999999999999999999": textNotNumber, "1f": textNotNumber,
+		"": textNotNumber, "abc": textNotNumber + ": abc", " 1": textNotNumber + ":  1", "1 ": textNotNumber + ": 1 ", "--1": textNotNumber + ": --1",
+		"+": textNotNumber + ": +", ".": textNotNumber + ": .", "1e": textNotNumber + ": 1e", "1e+": textNotNumber + ": 1e+", "e5": textNotNumber + ": e5",
+		"1.2.3": textNotNumber + ": 1.2.3", "0x1": textNotNumber + ": 0x1", "1_0": textNotNumber + ": 1_0", "NaN": textNotNumber + ": NaN", "Infinity": textNotNumber + ": Infinity",
+		"1E2147483648": textNotNumber + ": 1E2147483648", "1E99999999999999999999999": textNotNumber + ": 1E99999999999999999999999", "1f": textNotNumber + ": 1f",
 		long: textDigits, "1." + strings.Repeat("0", 37) + "1": textDigits, long + "E200": textDigits, "-0." + long: textDigits,
 		"1E126": textOverflow, "-1E126": textOverflow, "1E2147483647": textOverflow, "10E125": textOverflow,
 		"1" + strings.Repeat("0", 126): textOverflow,

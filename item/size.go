@@ -10,6 +10,10 @@ const (
 // MaxSize is the most bytes that an item may have, names included, by Size.
 const MaxSize = 400 << 10
 
+// MaxName is the longest name of an attribute, in bytes (documented as 64 KB; to
+// the byte as DynamoDB Local has it).
+const MaxName = 64<<10 - 1
+
 // Size is the value's size in bytes as AWS counts it for limits and capacity.
 // The name of the attribute that holds it is not part of it.
 func (v Value) Size() int {

@@ -210,6 +210,18 @@ var explained = []known{
 		},
 	},
 	{
+		"the text for what is no number", "seen of the live service: The parameter cannot be converted to a numeric value",
+		func(d *difference) bool {
+			return says(d.local, `A value provided cannot be converted into a number`) && says(d.ours, `The parameter cannot be converted to a numeric value`)
+		},
+	},
+	{
+		"the text for a binary twice in a set", "known from the live service: with the list",
+		func(d *difference) bool {
+			return says(d.local, `of type BS contains duplicates`) && says(d.ours, `of type BS contains duplicates`)
+		},
+	},
+	{
 		"a batch of nothing", "recorded: The requestItems parameter is required for BatchGetItem",
 		func(d *difference) bool { return says(d.local, `^BatchGetItem must have some requests set$`) },
 	},
