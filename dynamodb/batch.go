@@ -2,7 +2,9 @@ package dynamodb
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
@@ -45,14 +47,28 @@ type batchWrite struct {
 	putGiven bool // PutRequest has an Item, or DeleteRequest a Key.
 }
 
+// check checks the constraints of what is asked of one table. The paths are as
+// this operation has them (recorded).
+func (b *batchKeys) check(v *shape.Violations) {
+	v.Enter("RequestItems")
+	v.EnterKey(b.table)
+	v.Required("Keys", b.hasKeys)
+	if b.legacy != nil {
+		b.legacy.nameShapes(v)
+	}
+	if b.hasKeys {
+		v.Count("Keys", len(b.keys), 1, maxBatchGet, nil)
+	}
+	v.Leave()
+	v.Leave()
+}
+
 func (a *API) decodeBatchGetItem(c *api.Call) error {
 	r := a.get(c)
-	given := false
 	err := r.members(func(name []byte) error {
 		if string(name) != "RequestItems" {
 			return r.option(name)
 		}
-		given = true
 		r.keys = r.keys[:0]
 		return r.object(func(name string) error {
 			r.keys = append(r.keys, batchKeys{table: name})
@@ -63,19 +79,8 @@ func (a *API) decodeBatchGetItem(c *api.Call) error {
 		return err
 	}
 	var v shape.Violations
-	v.Required("requestItems", given)
 	for i := range r.keys {
-		v.Enter("requestItems")
-		v.EnterKey(r.keys[i].table)
-		v.Required("keys", r.keys[i].hasKeys)
-		if r.keys[i].legacy != nil {
-			r.keys[i].legacy.nameShapes(&v)
-		}
-		if r.keys[i].hasKeys {
-			v.Count("keys", len(r.keys[i].keys), 1, maxBatchGet, nil)
-		}
-		v.Leave()
-		v.Leave()
+		r.keys[i].check(&v)
 	}
 	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
 	if err := v.Err(); err != nil {
@@ -372,12 +377,7 @@ func (a *API) decodeBatchWriteItem(c *api.Call) error {
 	var v shape.Violations
 	v.Required("requestItems", given)
 	if given {
-		v.Count("requestItems", len(r.puts), 1, maxBatchWrite, nil)
-	}
-	for i := range r.puts {
-		v.Enter("requestItems")
-		v.Count(r.puts[i].table+".member", len(r.puts[i].writes), 1, maxBatchWrite, nil)
-		v.Leave()
+		r.checkPuts(&v)
 	}
 	enum(&v, "returnConsumedCapacity", r.returnConsumed, consumedSet)
 	enum(&v, "returnItemCollectionMetrics", r.returnMetrics, metricsSet)
@@ -390,6 +390,33 @@ func (a *API) decodeBatchWriteItem(c *api.Call) error {
 		}
 	}
 	return nil
+}
+
+// checkPuts checks how many tables and writes a BatchWriteItem has. As AWS words
+// it, the whole of it breaks the constraint (seen of the live service, where each
+// write is an object with a number that means nothing).
+func (r *request) checkPuts(v *shape.Violations) {
+	bad := false
+	text := func() string {
+		var tables []string
+		for i := range r.puts {
+			list := "[...]"
+			if len(r.puts[i].writes) == 0 {
+				list = "[]"
+			}
+			tables = append(tables, r.puts[i].table+"="+list)
+		}
+		return "{" + strings.Join(tables, ", ") + "}"
+	}
+	for i := range r.puts {
+		n := len(r.puts[i].writes)
+		bad = bad || n < 1 || n > maxBatchWrite
+	}
+	v.Count("requestItems", len(r.puts), 1, maxBatchWrite, text)
+	if bad {
+		v.Add(fmt.Sprintf("Value '%s' at 'requestItems' failed to satisfy constraint: Map value must satisfy constraint: "+
+			"[Member must have length less than or equal to %d, Member must have length greater than or equal to 1]", text(), maxBatchWrite))
+	}
 }
 
 // batchWrite reads one element of a table's list: a PutRequest or a
@@ -537,6 +564,9 @@ func (s *Service) batchWrites(name string, b *batchWrites, indexes bool) ([]*tab
 		if e.hasPut {
 			if e.put.Size() > table.MaxItemSize {
 				return nil, errItemTooLarge
+			}
+			if !t.HasKey(e.put) {
+				return nil, table.ErrKeySchema
 			}
 			if w.Key, err = t.ItemKey(e.put); err == nil {
 				err = t.CheckIndexKeys(e.put)

@@ -36,7 +36,11 @@ func (a *API) decodePage(c *api.Call, action, filter, keys string) error {
 		v.String("indexName", r.index.s, a.model.Constraint("IndexName"))
 	}
 	enum(&v, "select", r.choice, choiceSet)
-	if r.limit.ok && r.limit.n < 1 {
+	switch {
+	case !r.limit.ok || r.limit.n >= 1:
+	case keys != "": // A Query has words of its own (recorded).
+		v.Add("Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1")
+	default:
 		v.Range("limit", r.limit.n, 1, 1<<31)
 	}
 	if r.segment.ok {

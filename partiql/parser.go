@@ -167,8 +167,10 @@ func (p *parser) other() error {
 		return errOneSource
 	}
 	for _, o := range [...]struct{ first, second, name string }{
-		{"DROP", "TABLE", "DropTable"}, {"DROP", "INDEX", "DropIndex"},
-		{"CREATE", "TABLE", "CreateTable"}, {"CREATE", "INDEX", "CreateIndex"},
+		{"DROP", "TABLE", "DropTable"},
+		{"DROP", "INDEX", "DropIndex"},
+		{"CREATE", "TABLE", "CreateTable"},
+		{"CREATE", "INDEX", "CreateIndex"},
 	} {
 		if t.is(o.first) && p.peek(1).is(o.second) && p.peek(2).kind != kindEnd {
 			return aws.Validation(unsupported, o.name)

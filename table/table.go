@@ -151,6 +151,18 @@ func (t *Table) ItemKey(it item.Item) (Key, error) {
 	return k, checkKeySize(k)
 }
 
+// HasKey reports whether an item has the key attributes, and of their types.
+func (t *Table) HasKey(it item.Item) bool {
+	if v, ok := it.Get(t.hashKey.name); !ok || v.Type() != t.hashKey.typ {
+		return false
+	}
+	if t.rangeKey.name == "" {
+		return true
+	}
+	v, ok := it.Get(t.rangeKey.name)
+	return ok && v.Type() == t.rangeKey.typ
+}
+
 func (a *keyAttribute) of(it item.Item) (item.Value, error) {
 	v, ok := it.Get(a.name)
 	if !ok {
@@ -187,9 +199,10 @@ func checkKeySize(k Key) error {
 	return nil
 }
 
-// errKeySchema is AWS's answer to a Key that has other attributes than the
-// table's key, or of another type.
-var errKeySchema = aws.Validation("The provided key element does not match the schema")
+// ErrKeySchema is AWS's answer to a Key that has other attributes than the
+// table's key, or of another type, and to such an item in a batch (seen of the
+// live service).
+var ErrKeySchema = aws.Validation("The provided key element does not match the schema")
 
 // RequestKey returns the key that a request's Key parameter names: exactly the
 // table's key attributes. The key is a view of it.
@@ -200,18 +213,18 @@ func (t *Table) RequestKey(it item.Item) (Key, error) {
 		want = 2
 	}
 	if it.Len() != want {
-		return k, errKeySchema
+		return k, ErrKeySchema
 	}
 	var ok bool
 	if k.Hash, ok = it.Get(t.hashKey.name); !ok || k.Hash.Type() != t.hashKey.typ {
-		return k, errKeySchema
+		return k, ErrKeySchema
 	}
 	if err := t.hashKey.checkEmpty(k.Hash); err != nil {
 		return k, err
 	}
 	if want == 2 {
 		if k.Range, ok = it.Get(t.rangeKey.name); !ok || k.Range.Type() != t.rangeKey.typ {
-			return k, errKeySchema
+			return k, ErrKeySchema
 		}
 		if err := t.rangeKey.checkEmpty(k.Range); err != nil {
 			return k, err
