@@ -87,7 +87,7 @@ func (s *Service) describe(t *table.Table, status types.TableStatus) *types.Tabl
 	d := &types.TableDescription{
 		TableName: &def.Name, TableArn: &t.ARN, TableId: &def.ID, TableStatus: status,
 		ItemCount: &figures.Table.Items, TableSizeBytes: &figures.Table.Bytes,
-		ProvisionedThroughput:     describeThroughput(def.Throughput),
+		ProvisionedThroughput:     describeThroughput(def.Throughput, &def.Adjusted, s.Clock.Now()),
 		OnDemandThroughput:        describeMaxima(def.OnDemandMax),
 		DeletionProtectionEnabled: sdkaws.Bool(def.DeletionProtection),
 		BillingModeSummary:        describeBilling(def, creating),
@@ -116,10 +116,10 @@ func (s *Service) describe(t *table.Table, status types.TableStatus) *types.Tabl
 		d.SSEDescription = &types.SSEDescription{Status: types.SSEStatusEnabled, SSEType: types.SSEType(e.Type), KMSMasterKeyArn: sdkaws.String(keyARN(s.Cell, e.KeyID))}
 	}
 	if !creating {
-		w := warm(def.OnDemand, def.Throughput)
+		w := warm(def.OnDemand, def.Throughput, def.Warm)
 		d.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
 	}
-	describeIndexes(d, t, &figures, creating)
+	describeIndexes(d, t, &figures, creating, s.Clock.Now())
 	d.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	if def.Group != nil {
 		d.GlobalTableVersion = sdkaws.String(globalTableVersion)
@@ -155,9 +155,10 @@ func describeKey(hash, rng []string) []types.KeySchemaElement {
 	return out
 }
 
-func describeThroughput(t table.Throughput) *types.ProvisionedThroughputDescription {
+func describeThroughput(t table.Throughput, a *table.Adjusted, now time.Time) *types.ProvisionedThroughputDescription {
 	return &types.ProvisionedThroughputDescription{
-		NumberOfDecreasesToday: sdkaws.Int64(0), ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write,
+		NumberOfDecreasesToday: sdkaws.Int64(a.DecreasesOn(now)), ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write,
+		LastIncreaseDateTime: instant(a.LastIncrease), LastDecreaseDateTime: instant(a.LastDecrease),
 	}
 }
 
@@ -192,7 +193,7 @@ func describeBilling(def *table.Definition, creating bool) *types.BillingModeSum
 	return b
 }
 
-func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.Figures, creating bool) {
+func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.Figures, creating bool, now time.Time) {
 	for i := range t.Def.Indexes {
 		x := &t.Def.Indexes[i]
 		arn := sdkaws.String(t.ARN + "/index/" + x.Name)
@@ -208,7 +209,7 @@ func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.F
 		g := types.GlobalSecondaryIndexDescription{
 			IndexName: &x.Name, IndexArn: arn, KeySchema: describeKey(x.Hash, x.Range), Projection: projection,
 			IndexSizeBytes: &f.Bytes, ItemCount: &f.Items,
-			ProvisionedThroughput: describeThroughput(x.Throughput), OnDemandThroughput: describeMaxima(x.OnDemand),
+			ProvisionedThroughput: describeThroughput(x.Throughput, &x.Adjusted, now), OnDemandThroughput: describeMaxima(x.OnDemand),
 		}
 		switch {
 		case creating:
@@ -226,7 +227,7 @@ func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.F
 }
 
 func warmIndex(def *table.Definition, x *table.Index) *types.GlobalSecondaryIndexWarmThroughputDescription {
-	w := warm(def.OnDemand, x.Throughput)
+	w := warm(def.OnDemand, x.Throughput, x.Warm)
 	return &types.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.IndexStatusActive}
 }
 
@@ -255,7 +256,7 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 }
 
 func (s *Service) describeReplica(def *table.Definition, r *types.ReplicaDescription) {
-	w := warm(def.OnDemand, def.Throughput)
+	w := warm(def.OnDemand, def.Throughput, def.Warm)
 	r.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
 	r.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	for i := range def.Indexes {

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"slices"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -60,7 +61,7 @@ func checkUpdating(d *table.Definition, in *sdk.UpdateTableInput) error {
 // applyIndexes creates and deletes global indexes, and changes their throughput.
 // It comes after the table's billing mode: a table that becomes provisioned
 // needs it for each.
-func applyIndexes(in *sdk.UpdateTableInput, d *table.Definition) error {
+func applyIndexes(in *sdk.UpdateTableInput, d *table.Definition, now time.Time) error {
 	if len(in.GlobalSecondaryIndexUpdates) > 1 && changesIndexes(in) > 1 {
 		return errOneIndex
 	}
@@ -72,7 +73,7 @@ func applyIndexes(in *sdk.UpdateTableInput, d *table.Definition) error {
 		case g.Delete != nil:
 			err = deleteIndex(*g.Delete.IndexName, d)
 		default:
-			err = applyIndex(g.Update, d)
+			err = applyIndex(g.Update, d, now)
 		}
 		if err != nil {
 			return err
@@ -124,6 +125,7 @@ func createIndex(u *types.CreateGlobalSecondaryIndexAction, given []types.Attrib
 	if err := addAttributes(u.KeySchema, given, d); err != nil {
 		return err
 	}
+	x.Warm = newWarm(u.WarmThroughput, d.OnDemand, x.Throughput)
 	d.AddIndex(x)
 	return nil
 }
@@ -204,7 +206,7 @@ func checkReadable(x *table.Index) error {
 	return nil
 }
 
-func applyIndex(u *types.UpdateGlobalSecondaryIndexAction, d *table.Definition) error {
+func applyIndex(u *types.UpdateGlobalSecondaryIndexAction, d *table.Definition, now time.Time) error {
 	x := d.Index(*u.IndexName)
 	switch {
 	case x == nil && u.WarmThroughput != nil:
@@ -223,12 +225,23 @@ func applyIndex(u *types.UpdateGlobalSecondaryIndexAction, d *table.Definition) 
 		if err != nil {
 			return err
 		}
-		if next == x.Throughput {
+		switch {
+		case next == x.Throughput:
 			return unchanged("the index "+x.Name, "index "+x.Name, next)
+		case x.Throughput != (table.Throughput{}): // It was not on demand until now.
+			if err := adjustThroughput(&x.Adjusted, x.Throughput, next, now); err != nil {
+				return err
+			}
 		}
+		keepWarmIndex(d, x)
 		x.Throughput = next
 	}
 	var err error
+	if u.WarmThroughput != nil {
+		if x.Warm, err = raised(u.WarmThroughput, warm(d.OnDemand, x.Throughput, x.Warm), "index: "+x.Name); err != nil {
+			return err
+		}
+	}
 	x.OnDemand, err = maxima(u.OnDemandThroughput, d.OnDemand, x.Name, x.OnDemand, false)
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -80,7 +79,7 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *sdk.CreateTableIn
 		}
 	}
 	if def.OnDemand {
-		def.OnDemandSince = now
+		def.OnDemandSince, def.ToOnDemand = now, []int64{now}
 	}
 	return s.Engine.Create(ctx, def)
 }
@@ -286,7 +285,7 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	if err := checkUpdating(&t.Def, in); err != nil {
 		return nil, err
 	}
-	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
+	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 	if t.Def.Group != nil && synchronized {
 		next := &table.Table{Def: t.Def}
 		next.Def.Indexes, next.Def.Attributes = slices.Clone(t.Def.Indexes), slices.Clone(t.Def.Attributes)
@@ -324,14 +323,14 @@ func sameMembers(a, b *table.Group) bool {
 
 // apply makes all changes of settings that a request asks for.
 func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
-	now := s.Clock.Now().UnixMicro()
+	now := s.Clock.Now()
 	if err := applyCapacity(in, d, now); err != nil {
 		return err
 	}
-	if err := applyIndexes(in, d); err != nil {
+	if err := applyIndexes(in, d, now); err != nil {
 		return err
 	}
-	if err := checkWarmUpdate(in.WarmThroughput, d); err != nil {
+	if err := applyWarm(in.WarmThroughput, d); err != nil {
 		return err
 	}
 	if in.StreamSpecification != nil {
@@ -347,7 +346,7 @@ func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
 	// The class that a table has from birth is not shown, and asking for it changes
 	// nothing (recorded).
 	if in.TableClass != "" && (d.TableClass != "" || in.TableClass != types.TableClassStandard) {
-		d.TableClass, d.TableClassSince = string(in.TableClass), now
+		d.TableClass, d.TableClassSince = string(in.TableClass), now.UnixMicro()
 	}
 	if in.DeletionProtectionEnabled != nil {
 		d.DeletionProtection = *in.DeletionProtectionEnabled
@@ -403,69 +402,5 @@ func applyMode(mode types.GlobalTableSettingsReplicationMode, d *table.Definitio
 		return errRegionalMode
 	}
 	d.SettingsMode = string(mode)
-	return nil
-}
-
-// applyCapacity changes the billing mode, the table's throughput and its
-// on-demand maxima.
-func applyCapacity(in *sdk.UpdateTableInput, d *table.Definition, now int64) error {
-	onDemand := d.OnDemand
-	if in.BillingMode != "" {
-		onDemand = in.BillingMode == types.BillingModePayPerRequest
-	}
-	switch {
-	case onDemand && in.ProvisionedThroughput != nil:
-		return errUnitsOnDemand
-	case in.BillingMode == types.BillingModeProvisioned && in.ProvisionedThroughput == nil:
-		return aws.InvalidParameter("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
-	}
-	next, err := throughput(in.ProvisionedThroughput)
-	if err != nil {
-		return err
-	}
-	switch {
-	case onDemand && !d.OnDemand:
-		d.OnDemand, d.OnDemandSince, d.Throughput = true, now, table.Throughput{}
-		for i := range d.Indexes {
-			d.Indexes[i].Throughput = table.Throughput{}
-		}
-	case !onDemand && d.OnDemand:
-		// The maxima of on-demand mode end with it (recorded).
-		d.OnDemand, d.Throughput, d.OnDemandMax = false, next, nil
-		for i := range d.Indexes {
-			d.Indexes[i].OnDemand = nil
-		}
-	case in.ProvisionedThroughput != nil && next == d.Throughput:
-		return unchanged("the table", "the table", d.Throughput)
-	case in.ProvisionedThroughput != nil:
-		d.Throughput = next
-	}
-	d.OnDemandMax, err = maxima(in.OnDemandThroughput, d.OnDemand, "", d.OnDemandMax, false)
-	return err
-}
-
-// unchanged is recorded; what keeps its throughput is named in two ways.
-func unchanged(what, of string, t table.Throughput) error {
-	return aws.Validation("The provisioned throughput for %s will not change. The requested value equals the current value. "+
-		"Current ReadCapacityUnits provisioned for %s: %d. Requested ReadCapacityUnits: %d. "+
-		"Current WriteCapacityUnits provisioned for %s: %d. Requested WriteCapacityUnits: %d. "+
-		"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
-		what, of, t.Read, t.Read, of, t.Write, t.Write)
-}
-
-func checkWarmUpdate(w *types.WarmThroughput, d *table.Definition) error {
-	if w == nil {
-		return nil
-	}
-	now := warm(d.OnDemand, d.Throughput)
-	lower := func(name string) error {
-		return aws.InvalidParameter("Requested %s for WarmThroughput for table is lower than current WarmThroughput, decreasing WarmThroughput is not supported", name)
-	}
-	switch {
-	case sdkaws.ToInt64(w.ReadUnitsPerSecond) < now.Read && w.ReadUnitsPerSecond != nil:
-		return lower("ReadUnitsPerSecond")
-	case sdkaws.ToInt64(w.WriteUnitsPerSecond) < now.Write && w.WriteUnitsPerSecond != nil:
-		return lower("WriteUnitsPerSecond")
-	}
 	return nil
 }

@@ -37,7 +37,11 @@ func (s *Service) describeUpdate(before, after *table.Table, in *sdk.UpdateTable
 	case len(in.GlobalSecondaryIndexUpdates) > 0 && in.BillingMode == "" && in.ProvisionedThroughput == nil && regional:
 		return s.describeIndexUpdate(before, in)
 	}
-	return s.describe(before, types.TableStatusUpdating)
+	d := s.describe(before, types.TableStatusUpdating)
+	// When throughput was changed is told at once (recorded).
+	d.ProvisionedThroughput.LastIncreaseDateTime = instant(after.Def.Adjusted.LastIncrease)
+	d.ProvisionedThroughput.LastDecreaseDateTime = instant(after.Def.Adjusted.LastDecrease)
+	return d
 }
 
 // describeEncrypting shows a table whose key is being changed: active, still with

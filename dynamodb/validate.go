@@ -71,6 +71,7 @@ func setCapacity(d *table.Definition, in *sdk.CreateTableInput) error {
 	if d.OnDemandMax, err = maxima(in.OnDemandThroughput, d.OnDemand, "", nil, true); err != nil {
 		return err
 	}
+	d.Warm = newWarm(in.WarmThroughput, d.OnDemand, d.Throughput)
 	return checkWarm(in.WarmThroughput, d)
 }
 
@@ -144,7 +145,7 @@ func checkWarm(w *types.WarmThroughput, d *table.Definition) error {
 	if w == nil {
 		return nil
 	}
-	least := warm(d.OnDemand, d.Throughput)
+	least := warm(d.OnDemand, d.Throughput, nil)
 	for _, m := range []struct {
 		name, provisioned string
 		given             *int64
@@ -162,14 +163,6 @@ func checkWarm(w *types.WarmThroughput, d *table.Definition) error {
 		}
 	}
 	return nil
-}
-
-// warm is the throughput that a table or index takes at once.
-func warm(onDemand bool, provisioned table.Throughput) table.Throughput {
-	if onDemand {
-		return table.Throughput{Read: warmOnDemandRead, Write: warmOnDemandWrite}
-	}
-	return provisioned
 }
 
 // setKeys takes over the primary key of a new table.
@@ -274,6 +267,7 @@ func setGlobalIndexes(d *table.Definition, in *sdk.CreateTableInput) error {
 		if err != nil {
 			return err
 		}
+		index.Warm = newWarm(x.WarmThroughput, d.OnDemand, index.Throughput)
 		if err := addIndex(d, index, x.Projection); err != nil {
 			return err
 		}

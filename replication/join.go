@@ -130,7 +130,7 @@ func (r *Replicator) inherit(def, source *table.Definition, g *table.Group) {
 func common(def, source *table.Definition) {
 	def.Attributes, def.Hash, def.Range = source.Attributes, source.Hash, source.Range
 	def.Indexes = append([]table.Index(nil), source.Indexes...)
-	def.OnDemand, def.Throughput, def.OnDemandMax = source.OnDemand, source.Throughput, source.OnDemandMax
+	def.OnDemand, def.Throughput, def.OnDemandMax, def.Warm = source.OnDemand, source.Throughput, source.OnDemandMax, source.Warm
 	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
 	def.OnDemandSince = 0
 	if def.OnDemand {

@@ -192,11 +192,11 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		if s.OnDemand && !d.OnDemand {
 			d.OnDemandSince = r.clock.Now().UnixMicro()
 		}
-		d.OnDemand, d.Throughput, d.OnDemandMax = s.OnDemand, s.Throughput, s.OnDemandMax
+		d.OnDemand, d.Throughput, d.OnDemandMax, d.Warm = s.OnDemand, s.Throughput, s.OnDemandMax, s.Warm
 		d.TimeToLive, d.TimeToLiveSince = s.TimeToLive, s.TimeToLiveSince
 		for i := range d.Indexes {
 			if x := s.Index(d.Indexes[i].Name); x != nil {
-				d.Indexes[i].Throughput, d.Indexes[i].OnDemand = x.Throughput, x.OnDemand
+				d.Indexes[i].Throughput, d.Indexes[i].OnDemand, d.Indexes[i].Warm = x.Throughput, x.OnDemand, x.Warm
 			}
 		}
 		return nil

@@ -2,6 +2,7 @@ package table
 
 import (
 	"slices"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/item"
@@ -43,6 +44,8 @@ type Definition struct {
 	Throughput         Throughput  `json:"throughput"`
 	OnDemandMax        *Throughput `json:"on_demand_max,omitempty"` // -1 is no maximum.
 	Warm               *Throughput `json:"warm,omitempty"`          // The most that it was ever made ready for; nil for what its mode gives.
+	Adjusted           Adjusted    `json:"adjusted,omitzero"`
+	ToOnDemand         []int64     `json:"to_on_demand,omitempty"` // When it came to be on demand, of late; microseconds.
 	Stream             *Stream     `json:"stream,omitempty"`
 	LastStreamLabel    string      `json:"last_stream_label,omitempty"`
 	DeletionProtection bool        `json:"deletion_protection,omitempty"`
@@ -85,7 +88,8 @@ type Index struct {
 	NonKey     []string    `json:"non_key,omitempty"`
 	Throughput Throughput  `json:"throughput"`
 	OnDemand   *Throughput `json:"on_demand_max,omitempty"`
-	Warm       *Throughput `json:"warm,omitempty"` // As of a Definition.
+	Warm       *Throughput `json:"warm,omitempty"`    // As of a Definition.
+	Adjusted   Adjusted    `json:"adjusted,omitzero"` // As of a Definition.
 
 	// Status is Creating while the items that were there first get their
 	// entries, Deleting while the entries go, and empty when the index is in use.
@@ -106,6 +110,24 @@ type TimeToLive struct {
 type Throughput struct {
 	Read  int64 `json:"read"`
 	Write int64 `json:"write"`
+}
+
+// Adjusted says when provisioned throughput was changed last, in microseconds
+// since 1970.
+type Adjusted struct {
+	LastIncrease int64 `json:"last_increase,omitempty"`
+	LastDecrease int64 `json:"last_decrease,omitempty"`
+	Decreases    int64 `json:"decreases,omitempty"` // On the day, in UTC, of the last one.
+}
+
+// DecreasesOn returns how often the throughput was lowered on the day of now, in
+// UTC.
+func (a *Adjusted) DecreasesOn(now time.Time) int64 {
+	const day = 24 * time.Hour
+	if !time.UnixMicro(a.LastDecrease).Truncate(day).Equal(now.Truncate(day)) {
+		return 0
+	}
+	return a.Decreases
 }
 
 // Stream is an enabled stream.
