@@ -81,7 +81,7 @@ func (r *Record) Append(dst []byte) []byte {
 	}
 	set(r.Deleted, flagDeleted)
 	set(!r.Previous.IsZero(), flagPrevious)
-	set(len(r.Vector) > 0, flagVector)
+	set(!r.Vector.IsZero(), flagVector)
 	set(r.Transaction != 0, flagTransaction)
 	set(r.New != nil, flagNew)
 	set(r.Old != nil, flagOld)
@@ -91,7 +91,7 @@ func (r *Record) Append(dst []byte) []byte {
 		dst = conflict.AppendVersion(dst, r.Previous)
 	}
 	if flags&flagVector != 0 {
-		dst = conflict.AppendVector(dst, r.Vector)
+		dst = conflict.AppendVector(dst, &r.Vector)
 	}
 	if flags&flagTransaction != 0 {
 		dst = binary.AppendUvarint(dst, r.Transaction)

@@ -41,8 +41,8 @@ func TestRecordBytes(t *testing.T) {
 		{Record{Version: version(1, self), Cause: Expiry, Key: key, Deleted: true}, "010102" + v1 + keyB},
 		{Record{Version: version(2, other), Previous: version(1, self), Cause: Replica, Key: key, New: image}, "011203" + v2 + v1 + keyB + imgB},
 		{
-			Record{Version: version(1, self), Vector: conflict.Vector{{Cell: other, N: 300}}, Transaction: 200, Cause: Restore, Key: key, New: image, Old: key},
-			"013c04" + v1 + "01" + "0000000002" + "09" + "65752d776573742d31" + "ac02" + "c801" + keyB + imgB + keyB,
+			Record{Version: version(1, self), Vector: conflict.Vector{Last: []conflict.Version{version(2, other)}}, Transaction: 200, Cause: Restore, Key: key, New: image, Old: key},
+			"013c04" + v1 + "000000000000000000000000" + "01" + v2 + "c801" + keyB + imgB + keyB,
 		},
 	} {
 		b := c.r.Append(nil)
@@ -79,7 +79,7 @@ func TestCauses(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, r := range []Record{
 		{Version: version(1, self), Cause: Client, Key: key, New: image},
-		{Version: version(1, other), Previous: version(1, self), Vector: conflict.Vector{{Cell: self, N: 1}}, Transaction: 7, Cause: Replica, Deleted: true, Key: key, Old: image},
+		{Version: version(1, other), Previous: version(1, self), Vector: conflict.Vector{Last: []conflict.Version{version(1, self)}}, Transaction: 7, Cause: Replica, Deleted: true, Key: key, Old: image},
 	} {
 		f.Add(r.Append(nil))
 	}

@@ -16,11 +16,46 @@ type State struct {
 // result's Item may share memory with a or b.
 type Resolver func(a, b State) State
 
-// LastWriterWins keeps the state with the later version, as DynamoDB's global
-// tables do (documented).
+// LastWriterWins keeps the content with the later version, as DynamoDB's global
+// tables do (documented). Its vector has what is part of either.
 func LastWriterWins(a, b State) State {
-	if a.Version.Compare(b.Version) >= 0 {
-		return a
+	if a.Version.Compare(b.Version) < 0 {
+		a, b = b, a
 	}
-	return b
+	a.Vector = Join(a.Version, &a, &b)
+	return a
+}
+
+// Rule names a resolver, in the words of the tag that chooses it.
+type Rule string
+
+// The rules.
+const (
+	LastWriter Rule = "last-writer-wins"
+)
+
+// Outcome is what becomes of two states of one item that met.
+type Outcome struct {
+	State State   // What survives.
+	Lost  []State // Of the two those whose writer's content was overwritten by a writer that had not seen it.
+}
+
+// Resolve decides between the state that is here and one that comes in. The
+// outcome is the same whichever of the two is which.
+func Resolve(here, in *State) Outcome {
+	out := Outcome{State: LastWriterWins(*here, *in)}
+	winner, loser := here, in
+	if here.Version.Compare(in.Version) < 0 {
+		winner, loser = in, here
+	}
+	if !winner.Covers(loser.Version) && !sameContent(winner, loser) {
+		out.Lost = []State{*loser}
+	}
+	return out
+}
+
+// sameContent reports whether it makes no difference to a reader which of two
+// states survives.
+func sameContent(a, b *State) bool {
+	return a.Deleted == b.Deleted && (a.Deleted || string(a.Item) == string(b.Item))
 }

@@ -45,8 +45,9 @@ type keeper struct {
 	moved       map[string]bool          // Members that moved before trimAt.
 	acked       map[aws.Cell]kv.Position // What the members had acknowledged at trimAt.
 	confirmedAt time.Time
-	applied     map[aws.Cell][]Mark // What the other members have applied.
-	wanted      bool                // Another member asked for progress.
+	drawn       []Mark // What this cell had reached when its low water last turned.
+	told        []Mark // The same of the turn before: what is told with the low water.
+	wanted      bool   // Another member asked for progress.
 	seedRows    int64
 	seedBegan   time.Time
 	leaving     time.Time         // When the deletion of the table began.
@@ -111,7 +112,6 @@ func (k *keeper) handle(ctx context.Context, t *table.Table, m *Message, now tim
 	case SeedPage:
 		return k.plant(ctx, t, m, now)
 	case Progress:
-		k.applied[m.from] = m.Applied
 		k.wanted = k.wanted || m.Wants
 	default: // Of senders and receivers.
 	}

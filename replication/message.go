@@ -55,10 +55,11 @@ type Message struct {
 	Last    bool   // Of a SeedPage: no further one was asked for.
 	Next    []byte // Of a SeedPage: the key to ask from next; nil at the end.
 	Rows    []table.Row
-	Cursors []Cursor // Of a SeedPage with Begin: the source's own cursors on the other members.
+	Cursors []Cursor        // Of a SeedPage with Begin: the source's own cursors on the other members.
+	Floor   clock.Timestamp // Of a SeedPage with Begin: see table.Table.Floor.
 
 	LowWater clock.Timestamp // Of Progress: all that the sender stamped up to this is in its log up to To.
-	Applied  []Mark          // Of Progress: what the sender has applied.
+	Applied  []Mark          // Of Progress: what the sender has applied. What it wrote without that is up to To, too.
 	Wants    bool            // Of Progress: the sender has tombstones and needs an answer.
 
 	from aws.Cell // Set on delivery where one mailbox serves several peers.

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -64,18 +65,25 @@ func (r *Replicator) persistAcks(ctx context.Context, t *table.Table, last map[a
 // progress tells every member how far this cell has applied every member's
 // versions, and drops the tombstones that all members are past.
 func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error {
-	low, at, err := k.r.engine.LowWater(ctx, t)
+	reached := k.r.reached(k.table, k.group)
+	low, at, turned, err := k.r.engine.LowWater(ctx, t)
 	if err != nil {
 		return err
 	}
-	mine := append(k.r.reached(k.table, k.group), Mark{k.r.cell, low})
+	if turned {
+		// What this cell wrote without having seen what it had reached then is up
+		// to at by now: it was under way before the turn before this one.
+		k.told, k.drawn = k.drawn, reached
+	}
+	own := Mark{k.r.cell, low}
+	told := append(slices.Clone(k.told), own)
 	for _, m := range t.Def.Group.Members {
 		if m.Cell != k.r.cell {
 			to := k.shipped(m.Cell, at)
-			k.r.send(t.Def.Group, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: mine, Wants: wants})
+			k.r.send(t.Def.Group, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: told, Wants: wants})
 		}
 	}
-	stable, ok := k.stable(t.Def.Group, mine)
+	stable, ok := k.stable(t.Def.Group, append(reached, own))
 	if !ok {
 		return nil
 	}
@@ -84,17 +92,14 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 }
 
 // stable is the time up to which every member has applied all that every member
-// stamped; false while some member's progress is unknown.
+// stamped, and from which on all that can still come here was written by a member
+// that had; false while some member's progress is unknown.
 func (k *keeper) stable(g *table.Group, mine []Mark) (clock.Timestamp, bool) {
-	for c := range k.applied {
-		if g.Member(c) == nil {
-			delete(k.applied, c) // What it says when it is back begins anew.
-		}
-	}
+	applied := k.r.claims(k.table, k.group)
 	var least clock.Timestamp
 	first := true
 	for _, m := range g.Members {
-		marks := k.applied[m.Cell]
+		marks := applied[m.Cell]
 		if m.Cell == k.r.cell {
 			marks = mine
 		}

@@ -40,6 +40,7 @@ type receiver struct {
 
 	promised []promise // Low waters of the peer, not yet reached.
 	reached  clock.Timestamp
+	claimed  []Mark // What the peer had applied by the last promise that was reached.
 }
 
 // pending is a cursor whose commit may not be durable yet: there are some where
@@ -49,11 +50,12 @@ type pending struct {
 	commit kv.Position // In this cell's store.
 }
 
-// promise is a low water of the peer that holds once its log is applied up to a
-// position.
+// promise is a low water of the peer, and what it had applied, which hold once its
+// log is applied up to a position.
 type promise struct {
-	low clock.Timestamp
-	at  kv.Position
+	low     clock.Timestamp
+	at      kv.Position
+	applied []Mark
 }
 
 // cursorPrefix begins the keys of receivers' cursors; see docs/formats/replication.md.
@@ -216,6 +218,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message, now 
 	v.applied.Written += done.Written
 	v.applied.Lost += done.Lost
 	v.applied.Known += done.Known
+	v.applied.Conflicts += done.Conflicts
 	arrived := v.r.clock.Now().UnixMicro()
 	for _, e := range entries {
 		v.lag.Record(arrived - e.Time)
@@ -265,7 +268,7 @@ func (v *receiver) promise(m *Message) {
 	if len(v.promised) == maxPromises {
 		v.promised = v.promised[1:]
 	}
-	v.promised = append(v.promised, promise{m.LowWater, m.To})
+	v.promised = append(v.promised, promise{m.LowWater, m.To, m.Applied})
 	v.reach()
 }
 
@@ -278,6 +281,7 @@ func (v *receiver) reach() {
 			left = append(left, p)
 			continue
 		}
+		v.claimed = p.applied
 		if p.low.Compare(v.reached) > 0 {
 			v.reached = p.low
 		}

@@ -30,7 +30,7 @@ func seedKey(name string) []byte { return append([]byte{seedPrefix}, name...) }
 
 // load reads where an unfinished seeding stands.
 func (k *keeper) load(ctx context.Context, t *table.Table) error {
-	k.applied, k.acked = map[aws.Cell][]Mark{}, map[aws.Cell]kv.Position{}
+	k.acked = map[aws.Cell]kv.Position{}
 	if t.Def.Status == table.Creating {
 		s := seed{Source: t.Def.Group.Member(k.r.cell).Source}
 		b, _, err := k.r.engine.Store().Get(ctx, seedKey(k.table), nil)
@@ -72,7 +72,7 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 		if err != nil || !ok {
 			return err // It will ask again.
 		}
-		out.Cursors = cursors
+		out.Cursors, out.Floor = cursors, t.Floor()
 	} else {
 		size := 0
 		next, at, err := k.r.engine.Snapshot(ctx, t, m.Key, func(row table.Row) bool {
@@ -130,6 +130,11 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 			}
 		}
 		cursors = append(cursors, Cursor{s.Source, m.To})
+		// The source drops no tombstone while this member is being made: no page
+		// lacks one of after its floor.
+		if err := k.r.engine.RaiseFloor(ctx, t, m.Floor); err != nil {
+			return err
+		}
 	} else {
 		for _, row := range m.Rows {
 			state, err := k.r.engine.State(row)

@@ -36,13 +36,14 @@ type LinkStatus struct {
 	Reason      string // Why it does not flow, to the statement; "" when it does.
 	LastContact time.Time
 
-	Pending int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
-	Shipped int64            // As its source sees it: bytes of records sent.
-	Written int64            // As its destination sees it: changes applied.
-	Lost    int64            // As its destination sees it: changes that were older than what was there.
-	Lag     metrics.Snapshot // As its destination sees it: from commit there to commit here, in microseconds.
-	Seed    time.Duration    // As its destination sees it: how long its seeding took.
-	Seeded  int64            // Rows that came by seeding.
+	Pending   int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
+	Shipped   int64            // As its source sees it: bytes of records sent.
+	Written   int64            // As its destination sees it: changes applied.
+	Lost      int64            // As its destination sees it: changes that were older than what was there.
+	Conflicts int64            // As its destination sees it: writes that one which had not seen them overwrote there, in its journal.
+	Lag       metrics.Snapshot // As its destination sees it: from commit there to commit here, in microseconds.
+	Seed      time.Duration    // As its destination sees it: how long its seeding took.
+	Seeded    int64            // Rows that came by seeding.
 }
 
 // Status tells about every link of the cell, both directions.
@@ -160,7 +161,7 @@ func later(a, b time.Time) time.Time {
 func (v *receiver) status(now, made time.Time) LinkStatus {
 	st := LinkStatus{
 		Table: v.table, Source: v.peer, Destination: v.r.cell, State: Flowing,
-		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost),
+		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost), Conflicts: int64(v.applied.Conflicts),
 		Lag: v.lag.Snapshot(),
 	}
 	switch {
@@ -185,6 +186,23 @@ func (r *Replicator) reached(table, group string) []Mark {
 		if v, ok := l.work.(*receiver); ok {
 			l.mu.Lock()
 			out = append(out, Mark{v.peer, v.reached})
+			l.mu.Unlock()
+		}
+	}
+	return out
+}
+
+// claims returns of every other member what it had applied, as far as nothing that
+// it wrote before can still come.
+func (r *Replicator) claims(table, group string) map[aws.Cell][]Mark {
+	out := map[aws.Cell][]Mark{}
+	for _, l := range r.sorted() {
+		if l.key.table != table || l.key.group != group {
+			continue
+		}
+		if v, ok := l.work.(*receiver); ok {
+			l.mu.Lock()
+			out[v.peer] = v.claimed
 			l.mu.Unlock()
 		}
 	}

@@ -20,7 +20,8 @@ type audit struct {
 	// written: what all replicas must come to.
 	greatest map[string]written
 	versions map[string]map[conflict.Version]written
-	unknown  []audited // Records of replicas whose maker's log was not seen to have them.
+	made     map[string]map[conflict.Version]conflict.State // As their makers wrote them: version, vector, whether it deletes.
+	unknown  []audited                                      // Records of replicas whose maker's log was not seen to have them.
 }
 
 // written is one version of an item.
@@ -51,6 +52,7 @@ func newAudit(w *world) *audit {
 	return &audit{
 		w: w, logs: map[string]*logAudit{},
 		greatest: map[string]written{}, versions: map[string]map[conflict.Version]written{},
+		made: map[string]map[conflict.Version]conflict.State{},
 	}
 }
 
@@ -109,6 +111,12 @@ func (a *audit) record(l *logAudit, e kv.Entry) {
 		a.w.fail("%v: log: %s: version %v is given out twice", l.cell, x.key, x.version)
 	}
 	known[x.version] = x.written
+	if x.local {
+		if a.made[x.key] == nil {
+			a.made[x.key] = map[conflict.Version]conflict.State{}
+		}
+		a.made[x.key][x.version] = conflict.State{Version: rec.Version, Vector: rec.Vector, Deleted: rec.Deleted}
+	}
 	if g, ok := a.greatest[x.key]; !ok || g.version.Compare(x.version) < 0 {
 		a.greatest[x.key] = x.written
 	}

@@ -206,13 +206,14 @@ func (w *world) difference() string {
 			return fmt.Sprintf("%v: tombstones: %v, %v", c, tombstones, err)
 		}
 	}
-	return ""
+	return w.differentBytes()
 }
 
 // checkEnd runs all checkers on the final state.
 func (w *world) checkEnd() {
 	w.inspect(0)
 	w.inspectAll()
+	w.checkJournals()
 	for _, c := range w.cells[:w.Members] {
 		states := w.states(c)
 		for _, key := range slices.Sorted(maps.Keys(states)) {

@@ -26,10 +26,12 @@ const (
 	StaleIndex         // Now and then an index entry is not deleted.
 	Leak               // Batches also reach a cell that is no member.
 	UnsyncedDisk       // The disk says that it has synced, and has not.
+	SilentLoss         // Now and then a conflict does not get into the journal.
+	NoFloor            // Cells forget that they dropped tombstones.
 )
 
 func (p Plant) String() string {
-	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk"}
+	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor"}
 	return names[p]
 }
 
@@ -51,6 +53,11 @@ func (p Plant) message(w *world, l letter) *replication.Message {
 		for _, c := range w.cells {
 			m.Applied = append(m.Applied, replication.Mark{Cell: c.name, Time: far})
 		}
+	case p == NoFloor && m.Kind == replication.Batch:
+		m.Entries = slices.Clone(m.Entries)
+		for i := range m.Entries {
+			m.Entries[i].Record = floorless(m.Entries[i].Record, w.cells[l.from])
+		}
 	case p == Leak && m.Kind == replication.Batch && len(m.Entries) > 0:
 		leak(w, m.Entries)
 	}
@@ -63,6 +70,15 @@ func restamp(b []byte, now int64, from *cell) []byte {
 		return b
 	}
 	r.Version.Time.Wall = now
+	return r.Append(nil)
+}
+
+func floorless(b []byte, from *cell) []byte {
+	r, err := changelog.Decode(slices.Clone(b), conflict.NewDecoder(from.name))
+	if err != nil {
+		return b
+	}
+	r.Vector.Floor = clock.Timestamp{}
 	return r.Append(nil)
 }
 
@@ -85,7 +101,10 @@ func leak(w *world, entries []replication.Entry) {
 
 // disk plants a bug into an update of a cell's store.
 func (p Plant) disk(d *disk, fn func([][]byte, *kv.Writes) error) func([][]byte, *kv.Writes) error {
-	if p != StaleIndex || d.cell.w.rng.IntN(10) > 0 {
+	switch {
+	case p == SilentLoss && d.cell.w.rng.IntN(10) == 0:
+		return without(fn, 'o')
+	case p != StaleIndex || d.cell.w.rng.IntN(10) > 0:
 		return fn
 	}
 	return func(values [][]byte, w *kv.Writes) error {
@@ -99,6 +118,23 @@ func (p Plant) disk(d *disk, fn func([][]byte, *kv.Writes) error) func([][]byte,
 				w.Delete(key)
 			}
 		}, w.Append)
+		return nil
+	}
+}
+
+// without leaves out what an update sets under a first byte; see
+// docs/formats/catalog.md.
+func without(fn func([][]byte, *kv.Writes) error, first byte) func([][]byte, *kv.Writes) error {
+	return func(values [][]byte, w *kv.Writes) error {
+		var all kv.Writes
+		if err := fn(values, &all); err != nil {
+			return err
+		}
+		all.Apply(func(key, value []byte) {
+			if key[0] != first {
+				w.Set(key, value)
+			}
+		}, w.Delete, w.Append)
 		return nil
 	}
 }

@@ -147,6 +147,8 @@ func TestCanary(t *testing.T) {
 		{StaleIndex, "TestTraffic"},
 		{Leak, "TestTraffic"},
 		{UnsyncedDisk, "TestTombstones"},
+		{SilentLoss, "TestTraffic"},
+		{NoFloor, "TestTombstones"},
 	} {
 		t.Run(c.plant.String(), func(t *testing.T) {
 			o := scenarios[c.scenario]

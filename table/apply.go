@@ -20,6 +20,8 @@ type Applied struct {
 	Lost    int // Older than what was here.
 	Known   int // Here already.
 
+	Conflicts int // Writes that were overwritten by one that had not seen them; all are in the journal.
+
 	Commit kv.Position // Of the last commit: all is applied for good once it is durable.
 }
 
@@ -30,7 +32,9 @@ type Applied struct {
 // when one is too far in the future.
 //
 // A state that wins is an ordinary change here: it is indexed, and it is in the
-// log, but it keeps its origin and is not shipped on.
+// log, but it keeps its origin and is not shipped on. A write that is overwritten
+// by one that had not seen it goes into the conflict journal, in the same commit,
+// whichever of the two was here.
 func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, also func(w *kv.Writes)) (Applied, error) {
 	var sum Applied
 	for i := range states {
@@ -60,6 +64,7 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 		sum.Written += some.Written
 		sum.Lost += some.Lost
 		sum.Known += some.Known
+		sum.Conflicts += some.Conflicts
 		sum.Commit = max(sum.Commit, some.Commit)
 		states = states[len(keys):]
 		done = len(states) == 0
@@ -103,15 +108,18 @@ func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, k
 	s := e.scratch.Get().(*writeScratch)
 	defer e.scratch.Put(s)
 	var sum Applied
+	noted := int64(0) // Bytes of the journal.
 	at, err := e.store.Update(ctx, plan, func(values [][]byte, w *kv.Writes) error {
-		sum = Applied{}
+		sum, noted = Applied{}, 0
 		if t.retired.Load() {
 			return errRetired
 		}
 		for i := range states {
-			if err := e.applyOne(t, &states[i], keys[i], values[i], s, w, &sum); err != nil {
+			n, err := e.applyOne(t, &states[i], keys[i], values[i], s, w, &sum)
+			if err != nil {
 				return err
 			}
+			noted += n
 		}
 		if also != nil {
 			also(w)
@@ -119,38 +127,66 @@ func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, k
 		return nil
 	})
 	sum.Commit = at
+	if err == nil && sum.Conflicts > 0 {
+		e.journals.add(t.Def.Number, int64(sum.Conflicts), noted)
+		if size := e.Journal(t); size.Conflicts > MaxConflicts || size.Bytes > MaxConflictBytes {
+			e.upkeep.rouse()
+		}
+	}
 	return sum, err
 }
 
-func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byte, s *writeScratch, w *kv.Writes, sum *Applied) error {
+// applyOne merges one state into its row, and returns the bytes that it put into
+// the conflict journal.
+func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byte, s *writeScratch, w *kv.Writes, sum *Applied) (int64, error) {
 	old, err := decodeRow(stored, e.decoder)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if stored != nil && !t.holds(old.Item, k.key) {
-		return errCollision
+		return 0, errCollision
 	}
-	if stored != nil {
-		switch c := in.Version.Compare(old.Version); {
-		case c == 0:
-			sum.Known++
-			return nil
-		case conflict.LastWriterWins(*in, old.State).Version != in.Version:
-			sum.Lost++
-			return nil
-		}
-	}
-	sum.Written++
 	s.key = t.KeyItem(s.key[:0], k.key)
-	c := change{table: t, rowKey: k.row, key: s.key, old: old, next: *in, cause: changelog.Replica}
-	if in.Deleted {
+	out := conflict.Outcome{State: *in}
+	if stored != nil {
+		out = conflict.Resolve(&old.State, in)
+	}
+	noted := int64(0)
+	for i := range out.Lost {
+		other := in.Version
+		if out.Lost[i].Version == in.Version {
+			other = old.Version
+		}
+		noted += e.note(w, t, s.key, &out.Lost[i], &out.State, other)
+		sum.Conflicts++
+	}
+	switch {
+	case in.Version == old.Version && stored != nil:
+		sum.Known++
+	case out.State.Version != in.Version:
+		sum.Lost++
+	default:
+		sum.Written++
+	}
+	if stored != nil && unchanged(&old.State, &out.State) {
+		return noted, nil
+	}
+	c := change{table: t, rowKey: k.row, key: s.key, old: old, next: out.State, cause: changelog.Replica}
+	if c.next.Deleted {
 		c.next.Item = s.key
 	}
 	// A tombstone for what is not here, or the image that is here already,
-	// moves the version alone: nothing that a reader of the log could see.
-	c.silent = (in.Deleted && !old.exists) || (!in.Deleted && old.exists && string(old.Item) == string(in.Item))
+	// moves the version and the vector alone: nothing that a reader of the log
+	// could see.
+	c.silent = (c.next.Deleted && !old.exists) || (!c.next.Deleted && old.exists && string(old.Item) == string(c.next.Item))
 	commit(w, &s.commit, &c, nil)
-	return nil
+	return noted, nil
+}
+
+// unchanged reports whether a merge left the row as it was.
+func unchanged(old, next *conflict.State) bool {
+	return old.Version == next.Version && old.Vector.Equal(&next.Vector) &&
+		old.Deleted == next.Deleted && string(old.Item) == string(next.Item)
 }
 
 // Row is a stored state on its way to a replica that is being seeded.

@@ -43,6 +43,11 @@ func (e *Engine) loadCatalog(ctx context.Context) error {
 	if err := errors.Join(err, bad); err != nil {
 		return err
 	}
+	for _, t := range tables {
+		if err := e.loadFloor(ctx, t); err != nil {
+			return err
+		}
+	}
 	e.tables.Store(&tables)
 	b, _, err := e.store.Get(ctx, []byte(counterKey), nil)
 	if errors.Is(err, kv.ErrNotFound) {
@@ -184,7 +189,7 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 		return err
 	}
 	number := binary.BigEndian.AppendUint32(nil, t.Def.Number)
-	for _, p := range [][]byte{append([]byte{rowPrefix}, number...), append([]byte{tombstonePrefix}, number...), t.Log.ReaderKey(""), appendBackfillKey(nil, t.Def.Number), figuresKey(t.Def.Number)} {
+	for _, p := range [][]byte{append([]byte{rowPrefix}, number...), append([]byte{tombstonePrefix}, number...), t.Log.ReaderKey(""), appendBackfillKey(nil, t.Def.Number), figuresKey(t.Def.Number), floorKey(t.Def.Number), appendJournalKey(nil, t.Def.Number)} {
 		if err := e.store.DropRange(ctx, kv.Range{Low: p, High: changelog.Successor(p)}); err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ type Engine struct {
 	sweeping     sync.Mutex    // Guards swept.
 	swept        int64         // Tokens of before this time are gone; in microseconds since 1970.
 	upkeep       upkeep
+	journals     journals
 }
 
 // Options are what an engine needs from outside.
@@ -65,6 +66,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	if err := e.loadCatalog(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.loadJournals(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.loadFigures(ctx); err != nil {

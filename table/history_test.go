@@ -116,6 +116,8 @@ func (h *history) run(d *datadriven.TestData) (string, error) {
 		d.ScanArgs(h.t, "to", &to)
 		n, err := h.engine.Sweep(h.t.Context(), t, clock.Timestamp{Wall: to * 1_000_000})
 		return fmt.Sprintf("%d dropped\n", n), err
+	case "conflicts":
+		return h.conflicts(d, t)
 	case "log":
 		return h.log(t)
 	case "rows":
@@ -349,10 +351,60 @@ func (h *history) apply(d *datadriven.TestData, t *table.Table) (string, error) 
 		}
 		s := conflict.State{Version: conflict.Version{Time: clock.Timestamp{Wall: at * 1_000_000}, Cell: map[string]cellName{"a": here, "b": there}[cell]}, Deleted: kind == "-"}
 		s.Item = decodeItem(h.t, line[strings.Index(line, "{"):])
+		if _, seen, ok := strings.Cut(line, "} saw "); ok { // What the writer in b had seen of a.
+			if _, err := fmt.Sscan(seen, &at); err != nil {
+				h.t.Fatalf("%s: %v", d.Pos, err)
+			}
+			s.Vector.Last = []conflict.Version{{Time: clock.Timestamp{Wall: at * 1_000_000}, Cell: here}}
+			s.Item = decodeItem(h.t, line[strings.Index(line, "{"):strings.Index(line, " saw ")])
+		}
 		states = append(states, s)
 	}
 	sum, err := h.engine.Apply(h.t.Context(), t, states, nil)
-	return fmt.Sprintf("written %d, lost %d, known %d\n", sum.Written, sum.Lost, sum.Known), err
+	conflicts := ""
+	if sum.Conflicts > 0 {
+		conflicts = fmt.Sprintf(", conflicts %d", sum.Conflicts)
+	}
+	return fmt.Sprintf("written %d, lost %d, known %d%s\n", sum.Written, sum.Lost, sum.Known, conflicts), err
+}
+
+func (h *history) conflicts(d *datadriven.TestData, t *table.Table) (string, error) {
+	var b strings.Builder
+	var q table.ConflictQuery
+	if d.Input != "" {
+		q.Key = decodeItem(h.t, d.Input)
+	}
+	for {
+		page, next, err := h.engine.Conflicts(h.t.Context(), t, q)
+		if err != nil {
+			return b.String(), err
+		}
+		for _, c := range page {
+			fmt.Fprintf(&b, "%s at %d: %s%s lost to %s\n", jsonOf(c.Key), c.At.Unix(), stateOf(&c.Lost), vectorOf(&c.Lost.Vector), stateOf(&c.Kept))
+		}
+		if q.After = next; next == nil {
+			return b.String(), nil
+		}
+	}
+}
+
+func stateOf(s *conflict.State) string {
+	deleted := ""
+	if s.Deleted {
+		deleted = "deleted "
+	}
+	return versionOf(s.Version) + " " + deleted + jsonOf(s.Item)
+}
+
+func vectorOf(v *conflict.Vector) string {
+	var b strings.Builder
+	if !v.Floor.IsZero() {
+		fmt.Fprintf(&b, " floor %d.%d", v.Floor.Wall/1_000_000, v.Floor.Logical)
+	}
+	for _, w := range v.Last {
+		fmt.Fprintf(&b, " saw %s", versionOf(w))
+	}
+	return b.String()
 }
 
 func versionOf(v conflict.Version) string {
@@ -387,11 +439,7 @@ func (h *history) rows(t *table.Table) (string, error) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		deleted := ""
-		if s.Deleted {
-			deleted = "deleted "
-		}
-		fmt.Fprintf(&b, "%s %s%s\n", versionOf(s.Version), deleted, jsonOf(s.Item))
+		fmt.Fprintf(&b, "%s%s\n", stateOf(&s), vectorOf(&s.Vector))
 		return true
 	})
 	return b.String(), err

@@ -20,6 +20,8 @@ const (
 	expiryPrefix    = 'j' // The same by time, for the sweep.
 	backfillPrefix  = 'b' // How far the backfill of an index has come, by table and index.
 	figuresPrefix   = 'f' // A table's figures, as of its last count.
+	floorPrefix     = 'w' // The floor of a table, see Engine.Floor.
+	journalPrefix   = 'o' // The conflict journal of a table, by time.
 )
 
 const (
@@ -138,4 +140,14 @@ func appendBackfillKey(dst []byte, table uint32, index ...uint16) []byte {
 
 func figuresKey(table uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{figuresPrefix}, table)
+}
+
+func floorKey(table uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{floorPrefix}, table)
+}
+
+// appendJournalKey appends the key of a table's conflict that was noted at a
+// time; without one, the prefix of those of the table.
+func appendJournalKey(dst []byte, table uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, journalPrefix), table)
 }

@@ -25,6 +25,8 @@ type stampGate struct {
 	pending clock.Timestamp // Drawn when the present generation began.
 	low     clock.Timestamp
 	at      kv.Position // All writes stamped up to low are at or before it.
+
+	floor atomic.Pointer[clock.Timestamp] // See Engine.Floor; nil is zero.
 }
 
 // pass is a writer's place in a generation; the zero pass is that of a writer
@@ -71,22 +73,24 @@ func (p pass) leave(at kv.Position) {
 // LowWater returns a timestamp and a position of the log: every version that
 // this cell stamped for the table up to that timestamp is at or before that
 // position, and none will come later, also after a crash. Both are zero until
-// known; each call moves them on as far as it can without waiting.
-func (e *Engine) LowWater(ctx context.Context, t *Table) (clock.Timestamp, kv.Position, error) {
+// known; each call moves them on as far as it can without waiting. turned says
+// that this call did: then all writes that began before the last one that did are
+// at or before the position, too.
+func (e *Engine) LowWater(ctx context.Context, t *Table) (low clock.Timestamp, at kv.Position, turned bool, err error) {
 	g := t.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	gen := g.generation.Load()
 	if g.count[(gen+1)&1].Load() != 0 {
-		return g.low, g.at, nil
+		return g.low, g.at, false, nil
 	}
 	if !g.pending.IsZero() {
 		if err := e.persistClock(ctx, g.pending); err != nil {
-			return clock.Timestamp{}, 0, err
+			return clock.Timestamp{}, 0, false, err
 		}
 		g.low, g.at = g.pending, kv.Position(g.last.Load())
 	}
 	g.pending = e.hybrid.Now()
 	g.generation.Add(1)
-	return g.low, g.at, nil
+	return g.low, g.at, true, nil
 }

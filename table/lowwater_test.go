@@ -53,7 +53,7 @@ func TestLowWater(t *testing.T) {
 	}
 	var promises []promise
 	for left.Load() > 0 {
-		low, at, err := e.LowWater(t.Context(), tab)
+		low, at, _, err := e.LowWater(t.Context(), tab)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,11 +70,11 @@ func TestLowWater(t *testing.T) {
 	}
 	// When nobody writes, two calls bring it past all.
 	for range 2 {
-		if _, _, err := e.LowWater(t.Context(), tab); err != nil {
+		if _, _, _, err := e.LowWater(t.Context(), tab); err != nil {
 			t.Fatal(err)
 		}
 	}
-	low, at, err := e.LowWater(t.Context(), tab)
+	low, at, _, err := e.LowWater(t.Context(), tab)
 	if last := promises[len(promises)-1]; err != nil || low.Compare(last.low) <= 0 || at < last.at {
 		t.Errorf("at rest the low water is %v at %d (%v)", low, at, err)
 	}

@@ -596,7 +596,7 @@ func TestClockAfterRestart(t *testing.T) {
 	var low clock.Timestamp
 	for range 3 {
 		var err error
-		if low, _, err = e.LowWater(t.Context(), tab); err != nil {
+		if low, _, _, err = e.LowWater(t.Context(), tab); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -32,12 +32,12 @@ func appendRow(dst []byte, s *conflict.State) []byte {
 	if s.Deleted {
 		flags |= rowDeleted
 	}
-	if len(s.Vector) > 0 {
+	if !s.Vector.IsZero() {
 		flags |= rowVector
 	}
 	dst = conflict.AppendVersion(append(dst, rowFormat, flags), s.Version)
 	if flags&rowVector != 0 {
-		dst = conflict.AppendVector(dst, s.Vector)
+		dst = conflict.AppendVector(dst, &s.Vector)
 	}
 	return append(dst, s.Item...)
 }

@@ -44,6 +44,11 @@ func (e *Engine) Sweep(ctx context.Context, t *Table, stable clock.Timestamp) (i
 	}); err != nil {
 		return 0, err
 	}
+	if t.replicated && len(marks) > 0 {
+		if err := e.RaiseFloor(ctx, t, stable); err != nil {
+			return 0, err
+		}
+	}
 	dropped := 0
 	for _, mark := range marks {
 		rowKey := mark[head:]

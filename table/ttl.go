@@ -79,6 +79,7 @@ func (e *Engine) expire(ctx context.Context, t *Table, keys [][]byte, now int64)
 				Version: conflict.Version{Time: e.hybrid.After(old.Version.Time), Cell: e.cell},
 				Deleted: true, Item: s.key,
 			}
+			c.next.Vector = t.follow(&old, c.next.Version)
 			commit(w, &s.commit, &c, nil)
 			deleted++
 		}

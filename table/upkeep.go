@@ -20,6 +20,8 @@ type upkeep struct {
 	figures map[uint32]*Figures
 	rows    int                  // How many rows one piece of work looks at.
 	logs    map[uint32]time.Time // When a regional table's log is looked at next.
+
+	journals map[uint32]time.Time // When a table's conflict journal is looked at next.
 }
 
 // rouse makes Wake's channel ready.
@@ -87,7 +89,11 @@ func (e *Engine) stepTable(ctx context.Context, t *Table, r *round, now time.Tim
 	if !log.IsZero() && log.Before(at) {
 		at = log
 	}
-	return at, errors.Join(err, logErr)
+	journal, journalErr := e.stepJournal(ctx, t, now)
+	if !journal.IsZero() && journal.Before(at) {
+		at = journal
+	}
+	return at, errors.Join(err, logErr, journalErr)
 }
 
 // How often the log of a regional table is looked at, and how long its entries

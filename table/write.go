@@ -159,6 +159,7 @@ func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock
 		Deleted: w.Kind == Delete,
 		Item:    w.New,
 	}
+	c.next.Vector = w.Table.follow(&old, c.next.Version)
 	if c.next.Deleted {
 		c.next.Item = s.key
 	}
