@@ -189,7 +189,7 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 		return err
 	}
 	number := binary.BigEndian.AppendUint32(nil, t.Def.Number)
-	for _, p := range [][]byte{append([]byte{rowPrefix}, number...), append([]byte{tombstonePrefix}, number...), t.Log.ReaderKey(""), appendBackfillKey(nil, t.Def.Number), figuresKey(t.Def.Number), floorKey(t.Def.Number), appendJournalKey(nil, t.Def.Number)} {
+	for _, p := range [][]byte{append([]byte{rowPrefix}, number...), append([]byte{tombstonePrefix}, number...), t.Log.ReaderKey(""), appendBackfillKey(nil, t.Def.Number), figuresKey(t.Def.Number), floorKey(t.Def.Number), journalKey(t.Def.Number)} {
 		if err := e.store.DropRange(ctx, kv.Range{Low: p, High: changelog.Successor(p)}); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ const conflictIDSize = 16
 // returns how many bytes that takes.
 func (e *Engine) note(w *kv.Writes, t *Table, key item.Item, lost, kept *conflict.State, other conflict.Version) int64 {
 	id := conflictID(key, lost.Version, other)
-	k := appendJournalKey(nil, t.Def.Number)
+	k := journalKey(t.Def.Number)
 	k = binary.BigEndian.AppendUint64(k, uint64(e.wall.Now().UnixMicro()))
 	k = append(k, id[:]...)
 	v := []byte{conflictFormat}
@@ -87,7 +87,7 @@ var errMalformedConflict = errors.New("table: malformed entry of the conflict jo
 // decodeConflict reads an entry. Its items are copies.
 func (e *Engine) decodeConflict(t *Table, key, value []byte) (Conflict, error) {
 	var c Conflict
-	head := len(appendJournalKey(nil, t.Def.Number))
+	head := len(journalKey(t.Def.Number))
 	if len(key) != head+8+conflictIDSize || len(value) < 2 || value[0] != conflictFormat {
 		return c, errMalformedConflict
 	}
@@ -104,6 +104,9 @@ func (e *Engine) decodeConflict(t *Table, key, value []byte) (Conflict, error) {
 			return c, err
 		}
 		out, err := decodeRow(r, e.decoder)
+		if err == nil {
+			err = item.Validate(out.Item)
+		}
 		if err != nil {
 			return c, fmt.Errorf("%w: %w", errMalformedConflict, err)
 		}
@@ -137,7 +140,7 @@ type ConflictQuery struct {
 // Conflicts reads a page of a table's journal, oldest first. The token is where
 // to go on, nil at the end; a page may be empty and have one.
 func (e *Engine) Conflicts(ctx context.Context, t *Table, q ConflictQuery) (page []Conflict, token []byte, err error) {
-	prefix := appendJournalKey(nil, t.Def.Number)
+	prefix := journalKey(t.Def.Number)
 	r := kv.Range{Low: prefix, High: changelog.Successor(prefix)}
 	if !q.Since.IsZero() {
 		r.Low = binary.BigEndian.AppendUint64(slices.Clone(prefix), uint64(max(0, q.Since.UnixMicro())))
@@ -272,7 +275,7 @@ func (e *Engine) stepJournal(ctx context.Context, t *Table, now time.Time) (time
 
 // trimJournal drops at most trimConflicts, and returns how many.
 func (e *Engine) trimJournal(ctx context.Context, t *Table, size JournalSize, now time.Time) (int, error) {
-	prefix := appendJournalKey(nil, t.Def.Number)
+	prefix := journalKey(t.Def.Number)
 	old := now.Add(-MaxConflictAge).UnixMicro()
 	var keys [][]byte
 	gone := int64(0)

@@ -146,8 +146,7 @@ func floorKey(table uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{floorPrefix}, table)
 }
 
-// appendJournalKey appends the key of a table's conflict that was noted at a
-// time; without one, the prefix of those of the table.
-func appendJournalKey(dst []byte, table uint32) []byte {
-	return binary.BigEndian.AppendUint32(append(dst, journalPrefix), table)
+// journalKey begins the keys of a table's conflict journal.
+func journalKey(table uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{journalPrefix}, table)
 }
