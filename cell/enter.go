@@ -51,6 +51,13 @@ func (t *tenure) end() bool {
 	return true
 }
 
+// keep keeps the cell for good.
+func (t *tenure) keep() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = true
+}
+
 // Enter returns a cell for a call that may make something in it, made where there
 // is none. The caller calls leave once, at the end, and says whether the call
 // succeeded: a cell that was made for calls none of which made a table goes again.

@@ -51,7 +51,8 @@ type NodeOptions struct {
 	Clock    clock.Clock
 	Rand     *rand.Rand
 	Logger   *slog.Logger
-	Throttle bool // Holds the tables of all cells to their capacity.
+	Throttle bool       // Holds the tables of all cells to their capacity.
+	Cells    []aws.Cell // The cells that the node has, and no others, made at once. Nil: any cell, once something is made in it.
 
 	ReserveBytes int64                 // Free disk space that is kept; zero is the usual reserve.
 	FreeBytes    func() (int64, error) // Nil asks the file system.
@@ -87,7 +88,7 @@ func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
 	n.shared.Network.Find(n.find)
 	n.cells.Store(&map[aws.Cell]*Cell{})
 	if o.Dir == "" {
-		return n, nil
+		return n, n.host(ctx)
 	}
 	if err := os.MkdirAll(n.root(), 0o700); err != nil {
 		return nil, fmt.Errorf("cell: data directory: %w", err)
@@ -104,6 +105,9 @@ func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	if err := n.openAll(ctx, found); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	if err := n.host(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
@@ -223,6 +227,9 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 	if c := n.Cell(id); c != nil {
 		return c, nil
 	}
+	if err := n.hosts(id); err != nil {
+		return nil, err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if c := n.Cell(id); c != nil {
@@ -278,6 +285,9 @@ func (n *Node) openStore(id aws.Cell) (kv.Store, error) {
 // Empty returns a cell in which nothing was ever made, for a call that only
 // looks. It keeps nothing and needs no Close.
 func (n *Node) Empty(ctx context.Context, id aws.Cell) (*Cell, error) {
+	if err := n.hosts(id); err != nil {
+		return nil, err
+	}
 	store := kv.NewMem(kv.MemOptions{Now: func() int64 { return n.shared.Clock.Now().UnixMicro() }})
 	return Open(ctx, n.config(id, store))
 }
@@ -285,6 +295,9 @@ func (n *Node) Empty(ctx context.Context, id aws.Cell) (*Cell, error) {
 // find returns the replicator of a cell that another cell calls and that nobody
 // has called before.
 func (n *Node) find(ctx context.Context, id aws.Cell, create bool) (replication.Peer, error) {
+	if n.hosts(id) != nil {
+		return nil, fmt.Errorf("%w: no node is known that has the cell %v", replication.ErrUnreachable, id)
+	}
 	if create {
 		return founder{n, id}, nil
 	}

@@ -149,6 +149,13 @@ func (n *Network) State() (isolated []aws.Region, conditions map[Way]Conditions)
 	return isolated, conditions
 }
 
+// Cut reports whether nothing passes on a way at this moment.
+func (n *Network) Cut(w Way) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.passes(w).Cut
+}
+
 // passes returns the conditions of a way at this moment.
 func (n *Network) passes(w Way) Conditions {
 	c := n.conditions[w]

@@ -55,6 +55,9 @@ func New(o Options) *Replicator {
 	return r
 }
 
+// Cell is the cell whose tables it replicates.
+func (r *Replicator) Cell() aws.Cell { return r.cell }
+
 // stepper is a piece of background work of a link.
 type stepper interface {
 	step(ctx context.Context, now time.Time) (next time.Time, err error)

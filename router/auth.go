@@ -27,9 +27,10 @@ const anonymousAccount aws.Account = "000000000000"
 const signingKeys = 1024
 
 // authenticator says who calls. Signatures are verified for the keys that it
-// knows; any other key is taken at its word.
+// knows; any other key is taken at its word, or refused where it is strict.
 type authenticator struct {
 	clock       clock.Clock
+	strict      bool
 	credentials map[string]Credential
 	scope       sigv4.Scope
 
@@ -37,9 +38,9 @@ type authenticator struct {
 	keys *sigv4.KeyCache
 }
 
-func newAuthenticator(credentials []Credential, c clock.Clock) *authenticator {
+func newAuthenticator(credentials []Credential, c clock.Clock, strict bool) *authenticator {
 	a := &authenticator{
-		clock: c, credentials: map[string]Credential{}, keys: sigv4.NewKeyCache(signingKeys),
+		clock: c, strict: strict, credentials: map[string]Credential{}, keys: sigv4.NewKeyCache(signingKeys),
 		scope: sigv4.Scope{
 			Services:    []string{"dynamodb"},
 			RegionValid: func(r string) bool { return aws.Region(r).Known() },
@@ -51,6 +52,9 @@ func newAuthenticator(credentials []Credential, c clock.Clock) *authenticator {
 	return a
 }
 
+// errUnknownKey is AWS's answer to an access key that nobody has (documented).
+var errUnknownKey = aws.Errorf("UnrecognizedClientException", "The security token included in the request is invalid.")
+
 // proof is the memory of one verification.
 type proof struct {
 	verifier sigv4.Verifier
@@ -60,7 +64,7 @@ type proof struct {
 // authenticate finds the caller and the cell that the call is for.
 func (a *authenticator) authenticate(w *wire.Call, c *call) error {
 	id, region, ok := claim(w)
-	if ok {
+	if ok && !a.strict {
 		if _, known := a.credentials[id]; !known {
 			return a.believe(id, region, c)
 		}
@@ -72,7 +76,10 @@ func (a *authenticator) authenticate(w *wire.Call, c *call) error {
 		return err
 	}
 	known, ok := a.credentials[cred.AccessKey]
-	if !ok {
+	switch {
+	case !ok && a.strict:
+		return errUnknownKey
+	case !ok:
 		return a.believe(cred.AccessKey, cred.Region, c)
 	}
 	a.mu.Lock()

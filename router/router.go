@@ -38,6 +38,11 @@ type Options struct {
 	Clock       clock.Clock
 	Logger      *slog.Logger
 	Credentials []Credential // Access keys whose signatures are verified.
+
+	// Strict refuses every other access key, and shows of the Hortus service to
+	// each account its own cells. Without Rehearsal nothing of the node may be
+	// changed by that service then: its conditions are all accounts'.
+	Strict, Rehearsal bool
 }
 
 // route is an operation of some service, ready to run in a cell.
@@ -61,7 +66,7 @@ type call struct {
 func New(o Options) *Router {
 	r := &Router{
 		node: o.Node, dynamodb: dynamodb.New(), logger: o.Logger,
-		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock),
+		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock, o.Strict),
 	}
 	r.calls.New = func() any { return new(call) }
 	for _, op := range r.dynamodb.Operations() {
@@ -73,7 +78,13 @@ func New(o Options) *Router {
 	for _, op := range hortusapi.Operations() {
 		r.routes[hortusapi.TargetPrefix+op.Name] = &route{
 			name: op.Action, world: true, decode: op.Decode,
-			run: func(ctx context.Context, _ *cell.Cell, call *api.Call) error { return op.Run(ctx, o.Node, call) },
+			run: func(ctx context.Context, _ *cell.Cell, call *api.Call) error {
+				world, err := o.world(op.Name, call)
+				if err != nil {
+					return err
+				}
+				return op.Run(ctx, world, call)
+			},
 		}
 	}
 	return r

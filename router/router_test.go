@@ -30,14 +30,19 @@ var known = router.Credential{ID: "AKIDKNOWN", Secret: "secret", Account: "11111
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, router.Options{Credentials: []router.Credential{known}})
+}
+
+// newWorldWith serves with some options; the rest of them is as usual.
+func newWorldWith(t *testing.T, o router.Options) *world {
+	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	node, err := cell.OpenNode(t.Context(), cell.NodeOptions{Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := wire.New(wire.Options{Handler: router.New(router.Options{
-		Node: node, Clock: clock.Wall{}, Logger: logger, Credentials: []router.Credential{known},
-	})})
+	o.Node, o.Clock, o.Logger = node, clock.Wall{}, logger
+	server := wire.New(wire.Options{Handler: router.New(o)})
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -98,14 +103,18 @@ func (w *world) do(c call) (int, string) {
 
 // signed signs a body with a key, and changes it then when tamper is set.
 func (w *world) signed(key router.Credential, body string, at time.Time, tamper bool) call {
+	return w.signedFor("DynamoDB_20120810.ListTables", key, body, at, tamper)
+}
+
+func (w *world) signedFor(target string, key router.Credential, body string, at time.Time, tamper bool) call {
 	r := sigv4.Request{Method: http.MethodPost, Path: "/", Body: []byte(body), Headers: []sigv4.Header{
 		{Name: "content-type", Value: "application/x-amz-json-1.0"},
 		{Name: "host", Value: strings.TrimPrefix(w.url, "http://")},
-		{Name: "x-amz-target", Value: "DynamoDB_20120810.ListTables"},
+		{Name: "x-amz-target", Value: target},
 	}}
 	s := sigv4.Signer{AccessKey: key.ID, Secret: key.Secret, Region: "us-east-1", Service: "dynamodb"}
 	s.Sign(&r, at)
-	c := call{target: "DynamoDB_20120810.ListTables", body: body, headers: map[string]string{}}
+	c := call{target: target, body: body, headers: map[string]string{}}
 	for _, h := range r.Headers {
 		if h.Name != "host" {
 			c.headers[h.Name] = h.Value

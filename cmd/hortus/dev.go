@@ -149,12 +149,19 @@ func readCredentials(file string) ([]router.Credential, error) {
 	if err := json.Unmarshal(b, &out); err != nil {
 		return nil, fmt.Errorf(`--credentials %s: want a list as [{"id":"AKIDEXAMPLE","secret":"...","account":"111111111111"}]: %w`, file, err)
 	}
-	for i, c := range out {
-		if c.ID == "" || c.Secret == "" || !c.Account.Valid() {
-			return nil, fmt.Errorf("--credentials %s: entry %d: an entry has an id, a secret and an account of twelve digits", file, i+1)
-		}
+	if err := checkCredentials(out); err != nil {
+		return nil, fmt.Errorf("--credentials %s: %w", file, err)
 	}
 	return out, nil
+}
+
+func checkCredentials(list []router.Credential) error {
+	for i, c := range list {
+		if c.ID == "" || c.Secret == "" || !c.Account.Valid() {
+			return fmt.Errorf("entry %d: an entry has an id, a secret and an account of twelve digits", i+1)
+		}
+	}
+	return nil
 }
 
 // defaultData is the directory for a world that names none.

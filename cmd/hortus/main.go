@@ -13,8 +13,10 @@ import (
 )
 
 type commands struct {
-	Dev  devCommand  `cmd:"" help:"Start a world on this machine: any account in any Region, at once."`
-	Demo demoCommand `cmd:"" help:"Show one table in three accounts, from creation to a healed partition."`
+	Dev   devCommand   `cmd:"" help:"Start a world on this machine: any account in any Region, at once."`
+	Serve serveCommand `cmd:"" help:"Run a node: the cells of a configuration, TLS, peers, and none but known access keys."`
+	Cert  certCommand  `cmd:"" help:"Make certificates for rehearsals of serve."`
+	Demo  demoCommand  `cmd:"" help:"Show one table in three accounts, from creation to a healed partition."`
 
 	Region struct {
 		Isolate isolateCommand `cmd:"" help:"Cut a Region off from all others."`

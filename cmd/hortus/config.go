@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/peer"
+	"github.com/hortusdb/hortus/router"
+)
+
+// config is the file of `hortus serve`; docs/tutorials/serve.md explains it.
+// Names of files in it are taken from where it is.
+type config struct {
+	Name        string              `json:"name"`       // Of the node, for its log.
+	Listen      string              `json:"listen"`     // For clients, as in 0.0.0.0:8000.
+	TLS         *keyPair            `json:"tls"`        // Of the clients' side; without it that is plain HTTP.
+	Data        string              `json:"data"`       // Directory.
+	Durability  string              `json:"durability"` // As --durability of dev; sync.
+	Cache       string              `json:"cache"`      // As --cache of dev.
+	Cells       []cellConfig        `json:"cells"`
+	Credentials []router.Credential `json:"credentials"`
+	Peer        *peerConfig         `json:"peer"` // Needed where there are peers.
+	Peers       []nodeConfig        `json:"peers"`
+	Throttle    *bool               `json:"throttle"`  // Holds tables to their capacity; true.
+	Rehearsal   bool                `json:"rehearsal"` // Lets any credential isolate Regions and set conditions of links.
+
+	dir   string
+	cells []aws.Cell
+}
+
+type keyPair struct {
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+}
+
+type cellConfig struct {
+	Account aws.Account `json:"account"`
+	Region  aws.Region  `json:"region"`
+}
+
+// peerConfig is this node as its peers know it.
+type peerConfig struct {
+	Listen    string `json:"listen"`
+	Authority string `json:"authority"` // Certificates of who may certify nodes.
+	keyPair
+}
+
+// nodeConfig is another node.
+type nodeConfig struct {
+	Address string       `json:"address"`
+	Cells   []cellConfig `json:"cells"`
+}
+
+// readConfig reads and checks a file.
+func readConfig(file string) (*config, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+	c := &config{dir: filepath.Dir(file), Durability: "sync"}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return nil, fmt.Errorf("--config %s: %w", file, err)
+	}
+	if d.More() {
+		return nil, fmt.Errorf("--config %s: there is more after the first object", file)
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("--config %s:\n%w", file, err)
+	}
+	return c, nil
+}
+
+// check reports all that is wrong at once.
+func (c *config) check() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("  "+format, args...)) }
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		wrong("listen: want an address and a port, as in 127.0.0.1:8000: %w", err)
+	}
+	if c.Data == "" {
+		wrong("data: want a directory")
+	}
+	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
+		wrong("tls: want a certificate and a key, both names of files")
+	}
+	if len(c.Credentials) == 0 {
+		wrong("credentials: want at least one {id, secret, account}; nobody is let in without")
+	}
+	if err := checkCredentials(c.Credentials); err != nil {
+		wrong("credentials: %w", err)
+	}
+	if len(c.Cells) == 0 {
+		wrong("cells: want at least one {account, region}")
+	}
+	where := map[aws.Cell]string{}
+	c.cells = checkCells(c.Cells, "cells", where, wrong)
+	for i, n := range c.Peers {
+		name := fmt.Sprintf("peers[%d]", i)
+		if _, _, err := net.SplitHostPort(n.Address); err != nil {
+			wrong("%s.address: want an address and a port: %w", name, err)
+		}
+		if len(n.Cells) == 0 {
+			wrong("%s.cells: want at least one {account, region}", name)
+		}
+		checkCells(n.Cells, name+".cells", where, wrong)
+	}
+	if c.Peer == nil && len(c.Peers) > 0 {
+		wrong("peer: want listen, certificate, key and authority, since there are peers")
+	}
+	if p := c.Peer; p != nil {
+		if _, _, err := net.SplitHostPort(p.Listen); err != nil || p.Certificate == "" || p.Key == "" || p.Authority == "" {
+			wrong("peer: want listen (an address and a port), certificate, key and authority (names of files)")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkCells checks a list of cells, none of which may be named twice.
+func checkCells(list []cellConfig, name string, where map[aws.Cell]string, wrong func(string, ...any)) []aws.Cell {
+	var out []aws.Cell
+	for i, c := range list {
+		id := aws.Cell{Account: c.Account, Region: c.Region}
+		here := fmt.Sprintf("%s[%d]", name, i)
+		if !c.Account.Valid() {
+			wrong("%s.account: want twelve digits", here)
+			continue
+		}
+		if err := aws.CheckRegion(c.Region); err != nil {
+			wrong("%s.region: %w", here, err)
+			continue
+		}
+		if there := where[id]; there != "" {
+			wrong("%s: %v is in %s already; a cell is on one node", here, id, there)
+		}
+		where[id] = here
+		out = append(out, id)
+	}
+	return out
+}
+
+// path is a file named in the configuration.
+func (c *config) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+// load reads a certificate and its key.
+func (c *config) load(k *keyPair) (*tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(c.path(k.Certificate), c.path(k.Key))
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s: %w", k.Certificate, err)
+	}
+	return &cert, nil
+}
+
+// nodes lists the other nodes.
+func (c *config) nodes() []peer.Node {
+	var out []peer.Node
+	for _, n := range c.Peers {
+		node := peer.Node{Address: n.Address}
+		for _, id := range n.Cells {
+			node.Cells = append(node.Cells, aws.Cell{Account: id.Account, Region: id.Region})
+		}
+		out = append(out, node)
+	}
+	return out
+}
+
+// trust reads the node's own certificate, which has to name its cells, and the
+// authority's.
+func (c *config) trust() (own func() (*tls.Certificate, error), roots *x509.CertPool, err error) {
+	own = func() (*tls.Certificate, error) { return c.load(&c.Peer.keyPair) }
+	cert, err := own()
+	if err != nil {
+		return nil, nil, fmt.Errorf("peer: %w", err)
+	}
+	if err := peer.CheckCertificate(cert.Leaf, c.cells); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", c.Peer.Certificate, err)
+	}
+	pem, err := os.ReadFile(c.path(c.Peer.Authority))
+	if err != nil {
+		return nil, nil, fmt.Errorf("peer: authority: %w", err)
+	}
+	roots = x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, nil, fmt.Errorf("peer: authority %s holds no certificate", c.Peer.Authority)
+	}
+	for _, n := range []struct {
+		what string
+		use  x509.ExtKeyUsage
+	}{{"show others", x509.ExtKeyUsageServerAuth}, {"call others with", x509.ExtKeyUsageClientAuth}} {
+		_, err := cert.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between(cert), KeyUsages: []x509.ExtKeyUsage{n.use}})
+		if err != nil {
+			return nil, nil, fmt.Errorf("peer: certificate %s is none to %s: %w", c.Peer.Certificate, n.what, err)
+		}
+	}
+	return own, roots, nil
+}
+
+// between holds the certificates that come with a node's own.
+func between(cert *tls.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, der := range cert.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			pool.AddCert(c)
+		}
+	}
+	return pool
+}
+
+// sizes reads what has a unit.
+func (c *config) sizes() (interval time.Duration, cache int64, err error) {
+	interval, err1 := parseDurability(c.Durability)
+	cache, err2 := cacheSize(c.Cache)
+	return interval, cache, errors.Join(err1, err2)
+}

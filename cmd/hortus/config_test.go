@@ -1,0 +1,100 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hortusdb/hortus/aws"
+)
+
+const goodConfig = `{
+	"name": "virginia", "listen": "127.0.0.1:0", "data": "data",
+	"cells": [{"account": "111111111111", "region": "us-east-1"}],
+	"credentials": [{"id": "KEY", "secret": "s", "account": "111111111111"}],
+	"peer": {"listen": "127.0.0.1:0", "certificate": "v.pem", "key": "v.key", "authority": "ca.pem"},
+	"peers": [{"address": "10.0.0.2:9000", "cells": [{"account": "222222222222", "region": "eu-west-1"}]}]
+}`
+
+func TestConfig(t *testing.T) {
+	read := func(text string) (*config, error) {
+		file := filepath.Join(t.TempDir(), "node.json")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return readConfig(file)
+	}
+	c, err := read(goodConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.path(c.Data); got != filepath.Join(c.dir, "data") || !filepath.IsAbs(got) {
+		t.Errorf("data is in %s", got)
+	}
+	if n := c.nodes(); len(n) != 1 || n[0].Cells[0].String() != "222222222222/eu-west-1" {
+		t.Errorf("nodes %v", n)
+	}
+	for _, bad := range []struct{ old, new, want string }{
+		{`"name"`, `"nmae"`, `unknown field "nmae"`},
+		{`"certificate"`, `"cert"`, `unknown field "cert"`},
+		{`"listen": "127.0.0.1:0", "data"`, `"listen": "8000", "data"`, "listen: want an address and a port"},
+		{`"data": "data"`, `"data": ""`, "data: want a directory"},
+		{`"us-east-1"`, `"us-east1"`, `cells[0].region: "us-east1" is not a Region`},
+		{`"account": "111111111111", "region"`, `"account": "1111", "region"`, "cells[0].account: want twelve digits"},
+		{`"222222222222", "region": "eu-west-1"`, `"111111111111", "region": "us-east-1"`, "peers[0].cells[0]: 111111111111/us-east-1 is in cells[0] already"},
+		{`[{"id": "KEY", "secret": "s", "account": "111111111111"}]`, `[]`, "nobody is let in without"},
+		{`"secret": "s"`, `"secret": ""`, "credentials: entry 1"},
+		{`"peer": {"listen": "127.0.0.1:0", "certificate": "v.pem", "key": "v.key", "authority": "ca.pem"},`, ``, "peer: want listen, certificate, key and authority"},
+		{`"authority": "ca.pem"`, `"authority": ""`, "peer: want listen"},
+		{`10.0.0.2:9000`, `10.0.0.2`, "peers[0].address"},
+	} {
+		text := strings.Replace(goodConfig, bad.old, bad.new, 1)
+		if text == goodConfig {
+			t.Fatalf("%s is not there", bad.old)
+		}
+		if _, err := read(text); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%s: %v, want %s", bad.new, err, bad.want)
+		}
+	}
+	if _, err := read(goodConfig + "{}"); err == nil {
+		t.Error("a second object is taken")
+	}
+}
+
+// TestCertificates: a certificate is made for the cells that it is asked for, and
+// trust wants it to name the node's.
+func TestCertificates(t *testing.T) {
+	dir := t.TempDir()
+	if err := (&certAuthorityCommand{Out: dir, Days: 1}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	node := certNodeCommand{Name: "v", Cell: []string{"111111111111/us-east-1"}, CA: dir, Out: dir, Days: 1}
+	if err := node.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Run(); err == nil {
+		t.Error("a key is overwritten")
+	}
+	c := &config{dir: dir, Peer: &peerConfig{Authority: "ca.pem", keyPair: keyPair{"v.pem", "v.key"}}}
+	where := map[aws.Cell]string{}
+	wrong := func(format string, args ...any) { t.Errorf(format, args...) }
+	c.cells = checkCells([]cellConfig{{"111111111111", "us-east-1"}}, "cells", where, wrong)
+	if _, _, err := c.trust(); err != nil {
+		t.Error(err)
+	}
+	c.cells = checkCells([]cellConfig{{"222222222222", "us-east-1"}}, "cells", where, wrong)
+	if _, _, err := c.trust(); err == nil || !strings.Contains(err.Error(), "does not name 222222222222/us-east-1") {
+		t.Errorf("a certificate of another cell: %v", err)
+	}
+	for _, bad := range []certNodeCommand{
+		{Name: "../v", Cell: node.Cell, CA: dir, Out: dir, Days: 1},
+		{Name: "x", Cell: []string{"1/us-east-1"}, CA: dir, Out: dir, Days: 1},
+		{Name: "x", Cell: node.Cell, CA: t.TempDir(), Out: dir, Days: 1},
+		{Name: "x", Cell: node.Cell, CA: dir, Out: dir, Days: 0},
+	} {
+		if bad.Run() == nil {
+			t.Errorf("%+v is made", bad)
+		}
+	}
+}

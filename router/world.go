@@ -1,0 +1,36 @@
+package router
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/cell"
+	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// world is what a caller sees and may change of the node by an operation of the
+// Hortus service. Of a strict node an account sees its own cells, and changes
+// nothing unless the node is there for rehearsals.
+func (o *Options) world(operation string, call *api.Call) (hortusapi.World, error) {
+	if !o.Strict {
+		return o.Node, nil
+	}
+	if !o.Rehearsal && !strings.HasPrefix(operation, "Describe") {
+		return nil, aws.Errorf("AccessDeniedException", "%s acts on all accounts of this node. It is allowed where the configuration says \"rehearsal\": true", operation)
+	}
+	return scoped{o.Node, call.Caller.Account}, nil
+}
+
+// scoped is a node as one account sees it.
+type scoped struct {
+	*cell.Node
+	account aws.Account
+}
+
+// Replicators returns those of the account's cells.
+func (s scoped) Replicators() []*replication.Replicator {
+	return slices.DeleteFunc(s.Node.Replicators(), func(r *replication.Replicator) bool { return r.Cell().Account != s.account })
+}
