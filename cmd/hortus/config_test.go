@@ -36,7 +36,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("nodes %v", n)
 	}
 	for _, bad := range []struct{ old, new, want string }{
-		{`"name"`, `"nmae"`, `unknown field "nmae"`},
+		{`"name"`, `"nameOf"`, `unknown field "nameOf"`},
 		{`"certificate"`, `"cert"`, `unknown field "cert"`},
 		{`"listen": "127.0.0.1:0", "data"`, `"listen": "8000", "data"`, "listen: want an address and a port"},
 		{`"data": "data"`, `"data": ""`, "data: want a directory"},
