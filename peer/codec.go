@@ -44,6 +44,7 @@ const (
 	isWants
 	isLast
 	hasPages
+	hasFloor
 	unknownBits
 )
 
@@ -109,6 +110,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasPages != 0 {
 		dst = binary.AppendUvarint(dst, uint64(m.Pages))
 	}
+	if has&hasFloor != 0 {
+		dst = clock.AppendTimestamp(dst, m.Floor)
+	}
 	return dst
 }
 
@@ -136,6 +140,7 @@ func fields(m *replication.Message) uint64 {
 		{isWants, m.Wants},
 		{isLast, m.Last},
 		{hasPages, m.Pages != 0},
+		{hasFloor, !m.Floor.IsZero()},
 	} {
 		if f.set {
 			has |= f.bit
@@ -227,6 +232,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	}
 	if has&hasPages != 0 {
 		m.Pages = int(d.uvarint() & 0xffff)
+	}
+	if has&hasFloor != 0 {
+		m.Floor = d.timestamp()
 	}
 }
 
