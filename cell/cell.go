@@ -6,6 +6,7 @@
 package cell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type Config struct {
 	ID        aws.Cell
 	Store     kv.Store // The cell closes it.
 	Clock     clock.Clock
+	Dates     clock.Clock // What deadlines of hours and days are counted by; nil for Clock.
+	Disabled  bool        // The Region is disabled in the account.
 	Transport replication.Transport
 	Logger    *slog.Logger
 	NewID     func() string // Makes ids of tables and of global tables.
@@ -51,17 +54,18 @@ type Config struct {
 // Open puts a cell together. It takes no call and replicates nothing before
 // Start.
 func Open(ctx context.Context, c Config) (*Cell, error) {
-	engine, err := table.Open(ctx, table.Options{Cell: c.ID, Store: c.Store, Clock: c.Clock})
+	engine, err := table.Open(ctx, table.Options{Cell: c.ID, Store: c.Store, Clock: c.Clock, Dates: c.Dates})
 	if err != nil {
 		return nil, fmt.Errorf("cell: open %v: %w", c.ID, err)
 	}
 	out := &Cell{ID: c.ID, Engine: engine, store: c.Store, logger: c.Logger}
 	out.Replication = replication.New(replication.Options{
-		Engine: engine, Transport: c.Transport, Clock: c.Clock,
+		Engine: engine, Transport: c.Transport, Clock: c.Clock, Dates: c.Dates,
 		Logger: c.Logger, NewID: c.NewID, OnPanic: out.Break,
 	})
+	out.Replication.SetDisabled(c.Disabled)
 	out.DynamoDB = &dynamodb.Service{
-		Cell: c.ID, Engine: engine, Replication: out.Replication, Clock: c.Clock, NewID: c.NewID,
+		Cell: c.ID, Engine: engine, Replication: out.Replication, Clock: cmp.Or(c.Dates, c.Clock), NewID: c.NewID,
 	}
 	if c.Throttle {
 		out.DynamoDB.Throttle = dynamodb.NewThrottle(engine, c.Clock)

@@ -68,6 +68,10 @@ type Node struct {
 	mu     sync.Mutex // Held while a cell is opened or dropped.
 	closed bool       // By mu: no cell is opened or dropped any more.
 	random sync.Mutex // Guards options.Rand.
+
+	noting sync.Mutex // Held while dates and off are changed.
+	dates  *clock.Offset
+	off    atomic.Pointer[map[aws.Cell]bool] // Regions that are disabled in an account.
 }
 
 // OpenNode opens every cell that has data.
@@ -87,6 +91,9 @@ func OpenNode(ctx context.Context, o NodeOptions) (*Node, error) {
 	}
 	n.shared.Network.Find(n.find)
 	n.cells.Store(&map[aws.Cell]*Cell{})
+	if err := n.loadNotes(); err != nil {
+		return nil, err
+	}
 	if o.Dir == "" {
 		return n, n.host(ctx)
 	}
@@ -255,7 +262,7 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 
 func (n *Node) config(id aws.Cell, store kv.Store) Config {
 	return Config{
-		ID: id, Store: store, Clock: n.shared.Clock, Transport: n.shared.Network,
+		ID: id, Store: store, Clock: n.shared.Clock, Dates: n.dates, Disabled: n.Disabled(id), Transport: n.shared.Network,
 		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle,
 	}
 }

@@ -16,8 +16,6 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
-	"github.com/hortusdb/hortus/clock"
-	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/shape"
 	"github.com/hortusdb/hortus/table"
 )
@@ -50,15 +48,16 @@ func describeTable(_ context.Context, s *Service, c *api.Call) error {
 // status is what a table shows: its own status, unless its policy withholds
 // from the service what replication needs (documented).
 func (s *Service) status(t *table.Table) types.TableStatus {
-	if t.Def.Status == table.Active && t.Def.Group != nil {
-		for _, l := range s.Replication.Status() {
-			if l.Table == t.Def.Name && l.State == replication.NotAuthorized {
-				return types.TableStatusReplicationNotAuthorized
-			}
+	if t.Def.Status == table.Active {
+		x := t.Def.Changing()
+		switch {
+		case t.Def.Disassociating:
+			return types.TableStatusUpdating
+		case s.Replication.Standing(t) == table.ReplicationNotAuthorized:
+			return types.TableStatusReplicationNotAuthorized
+		case x != nil && !x.Backfilling:
+			return types.TableStatusUpdating // A table whose new index is being filled is active (recorded).
 		}
-	}
-	if x := t.Def.Changing(); t.Def.Status == table.Active && x != nil && !x.Backfilling {
-		return types.TableStatusUpdating // A table whose new index is being filled is active (recorded).
 	}
 	return types.TableStatus(t.Def.Status)
 }
@@ -123,6 +122,7 @@ func (s *Service) describe(t *table.Table, status types.TableStatus) *types.Tabl
 	d.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	if def.Group != nil {
 		d.GlobalTableVersion = sdkaws.String(globalTableVersion)
+		d.DisassociationProtectionEnabled = sdkaws.Bool(!def.MayDisassociate)
 		d.Replicas = s.describeReplicas(def)
 	}
 	return d
@@ -235,7 +235,7 @@ func warmIndex(def *table.Definition, x *table.Index) *types.GlobalSecondaryInde
 // that is being created has its name and status alone (recorded).
 func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescription {
 	var out []types.ReplicaDescription
-	refused := s.refusing(def.Name)
+	troubles := s.Replication.Troubles(def.Name)
 	for _, m := range def.Group.Members {
 		if m.Cell == s.Cell {
 			continue
@@ -244,8 +244,9 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 			RegionName: sdkaws.String(string(m.Cell.Region)), ReplicaArn: sdkaws.String(m.Cell.TableARN(def.Name)),
 			ReplicaStatus: types.ReplicaStatus(m.Status),
 		}
-		if m.Status == table.Active && refused[m.Cell] {
-			r.ReplicaStatus = types.ReplicaStatusReplicationNotAuthorized
+		if trouble, ok := troubles[m.Cell]; ok && m.Status == table.Active {
+			r.ReplicaStatus = types.ReplicaStatus(trouble.Status)
+			r.ReplicaInaccessibleDateTime = instant(trouble.Since)
 		}
 		if m.Status != table.Creating {
 			s.describeReplica(def, &r)
@@ -268,18 +269,6 @@ func (s *Service) describeReplica(def *table.Definition, r *types.ReplicaDescrip
 			r.GlobalSecondaryIndexes = append(r.GlobalSecondaryIndexes, g)
 		}
 	}
-}
-
-// refusing are the members that say that their own policies do not let them
-// take this table's changes.
-func (s *Service) refusing(name string) map[aws.Cell]bool {
-	out := map[aws.Cell]bool{}
-	for _, l := range s.Replication.Status() {
-		if l.Table == name && l.Source == s.Cell && l.State == replication.Refused && !strings.Contains(l.Reason, clock.ErrAhead.Error()) {
-			out[l.Destination] = true
-		}
-	}
-	return out
 }
 
 // keyARN is the ARN of a key that a table names by id, alias or ARN. An alias is

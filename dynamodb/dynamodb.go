@@ -26,7 +26,7 @@ type Service struct {
 	Cell        aws.Cell
 	Engine      *table.Engine
 	Replication *replication.Replicator
-	Clock       clock.Clock
+	Clock       clock.Clock // Dates what is made, and counts deadlines.
 	NewID       func() string
 	Throttle    *Throttle // Nil holds no table to its capacity.
 }

@@ -69,6 +69,8 @@ func needReplicas(c *api.Call, in *sdk.UpdateTableInput) {
 		need(u.Create.RegionName, "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable", "CreateTableReplica")
 	case u.Delete != nil:
 		need(u.Delete.RegionName, "DeleteTableReplica", "DeleteTable")
+	case u.Disassociate != nil:
+		c.Need("dynamodb:DisassociateTableReplica", *in.TableName, "")
 	}
 }
 
@@ -101,8 +103,8 @@ func checkReplicaUpdates(updates []types.ReplicationGroupUpdate) error {
 	switch {
 	case len(kinds) > 1:
 		return aws.Validation("Update table operation with more than one type of replica actions not allowed.")
-	case kinds["Disassociate"]:
-		return aws.Validation("Disassociation of a replica is not supported yet")
+	case kinds["Disassociate"] && len(updates) > 1:
+		return aws.InvalidParameter("Disassociate must be the only replica update in the request")
 	case changes > 1 && !same:
 		return aws.Validation("Update table operation with more than one create or delete replica actions not allowed")
 	}
@@ -123,6 +125,9 @@ var errOverrides = aws.Validation("Overrides of a replica's settings are not sup
 // one.
 func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
 	u := &in.ReplicaUpdates[0]
+	if u.Disassociate != nil {
+		return s.disassociate(ctx, t, *u.Disassociate.RegionName)
+	}
 	name := regionOf(u)
 	region := aws.Region(name)
 	if region == s.Cell.Region {
@@ -150,6 +155,27 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	d := s.describe(s.Engine.Table(t.Def.Name), types.TableStatusUpdating)
 	d.Replicas = nil // Not seen yet in the answer (recorded).
 	return d, nil
+}
+
+// disassociate makes this cell's replica a regional table that keeps its data.
+// That each of these is refused is documented; the words are ours.
+func (s *Service) disassociate(ctx context.Context, t *table.Table, region string) (*types.TableDescription, error) {
+	switch {
+	case t.Def.Group == nil:
+		return nil, aws.InvalidParameter("Table %s is not a replica of a global table; there is nothing to disassociate", t.Def.Name)
+	case region != string(s.Cell.Region):
+		return nil, aws.InvalidParameter("RegionName of Disassociate must be the Region that the request is sent to, %s; send it to %s with credentials of the account that owns the replica there", s.Cell.Region, region)
+	case !t.Def.MayDisassociate:
+		return nil, aws.Validation("Replica cannot be disassociated as it is currently protected against disassociation. Disable disassociation protection first.")
+	}
+	if err := checkSettled(t); err != nil {
+		return nil, err
+	}
+	after, err := s.Replication.Disassociate(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return s.describe(after, types.TableStatusUpdating), nil
 }
 
 // regionOf is where the replica is that a Create or a Delete is about.

@@ -201,7 +201,7 @@ func checkReadable(x *table.Index) error {
 		return aws.Validation("Cannot read from backfilling global secondary index: %s", x.Name)
 	case table.Deleting:
 		return aws.Validation("The table does not have the specified index: %s", x.Name)
-	case "", table.Active, table.ReplicationNotAuthorized:
+	case "", table.Active, table.ReplicationNotAuthorized, table.RegionDisabled:
 	}
 	return nil
 }

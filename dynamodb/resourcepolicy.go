@@ -131,6 +131,7 @@ func putResourcePolicy(ctx context.Context, s *Service, c *api.Call) error {
 	if err != nil {
 		return err
 	}
+	s.Replication.Rouse()
 	return answer(c, &sdk.PutResourcePolicyOutput{RevisionId: &after.Def.Policy.Revision})
 }
 
@@ -198,5 +199,6 @@ func deleteResourcePolicy(ctx context.Context, s *Service, c *api.Call) error {
 	if err != nil {
 		return err
 	}
+	s.Replication.Rouse()
 	return answer(c, out)
 }

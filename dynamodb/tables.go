@@ -234,7 +234,10 @@ func checkInUse(t *table.Table) error {
 		return aws.Errorf("ResourceInUseException", "Attempt to change a resource which is still in use: Table is being created: %s", t.Def.Name)
 	case table.Deleting:
 		return aws.Errorf("ResourceInUseException", "Attempt to change a resource which is still in use: Table is being deleted: %s", t.Def.Name)
-	case table.Active, table.ReplicationNotAuthorized:
+	case table.Active, table.ReplicationNotAuthorized, table.RegionDisabled:
+	}
+	if t.Def.Disassociating {
+		return errChanging
 	}
 	return nil
 }
@@ -347,6 +350,12 @@ func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
 	// nothing (recorded).
 	if in.TableClass != "" && (d.TableClass != "" || in.TableClass != types.TableClassStandard) {
 		d.TableClass, d.TableClassSince = string(in.TableClass), now.UnixMicro()
+	}
+	if on := in.DisassociationProtectionEnabled; on != nil {
+		if d.Group == nil {
+			return aws.InvalidParameter("DisassociationProtectionEnabled can be changed on a replica of a global table only")
+		}
+		d.MayDisassociate = !*on
 	}
 	if in.DeletionProtectionEnabled != nil {
 		d.DeletionProtection = *in.DeletionProtectionEnabled

@@ -16,7 +16,7 @@ import (
 func (s *Service) describeUpdate(before, after *table.Table, in *sdk.UpdateTableInput) *types.TableDescription {
 	regional := before.Def.Group == nil
 	switch {
-	case in.GlobalTableSettingsReplicationMode != "", in.DeletionProtectionEnabled != nil && regional:
+	case in.GlobalTableSettingsReplicationMode != "", in.DisassociationProtectionEnabled != nil, in.DeletionProtectionEnabled != nil && regional:
 		return s.describe(after, s.status(after))
 	case in.StreamSpecification != nil, changesIndexes(in) > 0, before.Def.OnDemand != after.Def.OnDemand:
 		d := s.describe(after, types.TableStatusUpdating)

@@ -373,9 +373,6 @@ var errManagedKey = aws.InvalidParameter("The AWS managed key is not supported f
 // looked for. That some changes must be made alone goes before all else
 // (recorded).
 func checkUpdate(in *sdk.UpdateTableInput) error {
-	if in.DisassociationProtectionEnabled != nil {
-		return aws.Validation("DisassociationProtectionEnabled is not supported yet")
-	}
 	if len(in.VectorIndexUpdates) > 0 {
 		return errVectorIndexes
 	}
@@ -443,17 +440,18 @@ var errEmpty = &aws.Error{Code: "InternalFailure", Status: 500}
 
 // updates is which kinds of change a request holds. An empty structure is none.
 type updates struct {
-	replicas, encryption, class, protection, maxima, warm, mode bool
-	throughput, stream, creates, indexes                        bool
+	replicas, encryption, class, protection, staying, maxima, warm, mode bool
+	throughput, stream, creates, indexes                                 bool
 }
 
 func kindsOf(in *sdk.UpdateTableInput) updates {
 	return updates{
 		replicas: len(in.ReplicaUpdates) > 0, encryption: in.SSESpecification != nil,
 		class: in.TableClass != "", protection: in.DeletionProtectionEnabled != nil,
-		maxima: in.OnDemandThroughput != nil && !emptyMaxima(in.OnDemandThroughput),
-		warm:   in.WarmThroughput != nil && !emptyWarm(in.WarmThroughput),
-		mode:   in.GlobalTableSettingsReplicationMode != "",
+		staying: in.DisassociationProtectionEnabled != nil,
+		maxima:  in.OnDemandThroughput != nil && !emptyMaxima(in.OnDemandThroughput),
+		warm:    in.WarmThroughput != nil && !emptyWarm(in.WarmThroughput),
+		mode:    in.GlobalTableSettingsReplicationMode != "",
 		// A switch to on-demand mode may go with a change of the stream or of an
 		// index; one to provisioned mode may not (recorded).
 		throughput: in.ProvisionedThroughput != nil || in.BillingMode == types.BillingModeProvisioned,
@@ -465,7 +463,7 @@ func kindsOf(in *sdk.UpdateTableInput) updates {
 // count counts the kinds of change.
 func (u updates) count(in *sdk.UpdateTableInput) int {
 	n := 0
-	for _, given := range []bool{u.replicas, u.encryption, u.class, u.protection, u.maxima, u.warm, u.mode, u.throughput || in.BillingMode != "", u.stream, u.indexes} {
+	for _, given := range []bool{u.replicas, u.encryption, u.class, u.protection, u.staying, u.maxima, u.warm, u.mode, u.throughput || in.BillingMode != "", u.stream, u.indexes} {
 		if given {
 			n++
 		}
@@ -496,6 +494,8 @@ func checkCombination(in *sdk.UpdateTableInput) error {
 		return aws.InvalidParameter("TableClass modification" + alone)
 	case u.protection:
 		return aws.InvalidParameter("DeletionProtection modification" + alone)
+	case u.staying:
+		return aws.InvalidParameter("DisassociationProtection modification" + alone)
 	case u.maxima && (u.indexes || u.stream || in.ProvisionedThroughput != nil || u.warm):
 		return aws.InvalidParameter("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request")
 	case u.warm && u.creates:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/replication"
 )
 
@@ -19,6 +20,15 @@ const TargetPrefix = "Hortus_20261122."
 type World interface {
 	Network() *replication.Network
 	Replicators() []*replication.Replicator
+
+	// Dates is the clock that deadlines of hours and days are counted by, in all
+	// cells; AdvanceClock moves it on, for good.
+	Dates() *clock.Offset
+	AdvanceClock(by time.Duration) error
+
+	// DisableRegion disables a Region in an account, or enables it again.
+	DisableRegion(c aws.Cell, on bool) error
+	DisabledRegions() []aws.Cell
 }
 
 // Operation is one operation of the Hortus service.
@@ -32,6 +42,11 @@ func Operations() []*Operation {
 		operation("SetLink", setLink),
 		operation("DescribeLinks", describeLinks),
 		operation("DescribeReplication", describeReplication),
+		operation("ExplainJoin", explainJoin),
+		operation("AdvanceClock", advanceClock),
+		operation("DescribeClock", describeClock),
+		operation("DisableRegion", disableRegion),
+		operation("EnableRegion", enableRegion),
 	}
 	return ops
 }
@@ -122,12 +137,16 @@ func setLink(w World, in *Link) (*Empty, error) {
 // LinksOutput tells which Regions are isolated and which ways have conditions.
 type LinksOutput struct {
 	Isolated []aws.Region
+	Disabled []string `json:",omitempty"` // Regions that are disabled in an account, as in "111111111111/af-south-1".
 	Links    []Link
 }
 
 func describeLinks(w World, _ *Empty) (*LinksOutput, error) {
 	isolated, conditions := w.Network().State()
 	out := &LinksOutput{Isolated: isolated, Links: []Link{}}
+	for _, c := range w.DisabledRegions() {
+		out.Disabled = append(out.Disabled, c.String())
+	}
 	for _, from := range aws.Regions() {
 		for _, to := range aws.Regions() {
 			c, ok := conditions[replication.Way{From: from, To: to}]

@@ -24,6 +24,10 @@ type Replication struct {
 	Source, Destination string // Cells, as in "111111111111/us-east-1".
 	State               replication.LinkState
 	Reason              string `json:",omitempty"`
+	By                  string `json:",omitempty"` // The cell whose policy or Region is the reason.
+	Allow               string `json:",omitempty"` // A statement, as JSON, that would let it flow, where the policy of By lacks one.
+	Since               string `json:",omitempty"` // Since when By's replica is kept from replication, by the clock of deadlines.
+	Detaches            string `json:",omitempty"` // When it becomes a regional table if that lasts.
 	LastContact         string `json:",omitempty"`
 
 	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
@@ -65,7 +69,17 @@ func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, err
 // merge adds what one end knows.
 func (r *Replication) merge(s *replication.LinkStatus) {
 	if s.State != replication.Flowing && (r.State == replication.Flowing || s.State == replication.NotAuthorized) {
-		r.State, r.Reason = s.State, s.Reason
+		r.State, r.Reason, r.By = s.State, s.Reason, ""
+		if s.By != (aws.Cell{}) {
+			r.By = s.By.String()
+		}
+	}
+	if r.Allow == "" && s.By.String() == r.By {
+		r.Allow = s.Allow
+	}
+	if !s.Since.IsZero() && s.By.String() == r.By {
+		r.Since = s.Since.UTC().Format(time.RFC3339)
+		r.Detaches = s.Since.Add(replication.InaccessibleAtMost).UTC().Format(time.RFC3339)
 	}
 	r.Pending += s.Pending
 	r.ShippedBytes += s.Shipped

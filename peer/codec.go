@@ -45,6 +45,7 @@ const (
 	isLast
 	hasPages
 	hasFloor
+	hasInaccessible
 	unknownBits
 )
 
@@ -113,6 +114,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasFloor != 0 {
 		dst = clock.AppendTimestamp(dst, m.Floor)
 	}
+	if has&hasInaccessible != 0 {
+		dst = binary.AppendVarint(appendText(dst, string(m.Inaccessible.Status)), m.Inaccessible.Since)
+	}
 	return dst
 }
 
@@ -141,6 +145,7 @@ func fields(m *replication.Message) uint64 {
 		{isLast, m.Last},
 		{hasPages, m.Pages != 0},
 		{hasFloor, !m.Floor.IsZero()},
+		{hasInaccessible, m.Inaccessible != nil},
 	} {
 		if f.set {
 			has |= f.bit
@@ -235,6 +240,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	}
 	if has&hasFloor != 0 {
 		m.Floor = d.timestamp()
+	}
+	if has&hasInaccessible != 0 {
+		m.Inaccessible = &table.Inaccessible{Status: table.Status(d.text(maxName)), Since: d.varint()}
 	}
 }
 

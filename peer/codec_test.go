@@ -28,7 +28,8 @@ func full() *replication.Message {
 	return &replication.Message{
 		Kind: replication.SeedPage, Table: "Orders", Group: "g", FromSince: 3, ToSince: -4,
 		From: 5, To: 6, Entries: []replication.Entry{{Position: 7, Time: 8, Record: []byte("record")}},
-		Refused: "because", Denied: true, Active: true, Life: "life",
+		Inaccessible: &table.Inaccessible{Status: table.RegionDisabled, Since: 77},
+		Refused:      "because", Denied: true, Active: true, Life: "life",
 		Begin: true, Key: []byte("key"), Pages: 9, Last: true, Next: []byte("next"),
 		Rows: []table.Row{[]byte("row"), []byte("rows")}, Cursors: []replication.Cursor{{Cell: prod, Position: 10}},
 		LowWater: clock.Timestamp{Wall: 11, Logical: 12},

@@ -1,8 +1,6 @@
 package replication
 
 import (
-	"time"
-
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
@@ -25,25 +23,26 @@ const (
 type permission struct {
 	table    *table.Table
 	decision policy.Decision
-	since    time.Time // When it was first denied; zero while allowed.
+	disabled string // Set where the cell's Region is disabled.
 }
 
-func (p *permission) allows(r *Replicator, t *table.Table, action string, peer aws.Cell, now time.Time) bool {
+func (p *permission) allows(r *Replicator, t *table.Table, action string, peer aws.Cell) bool {
+	if p.disabled = ""; r.disabled.Load() {
+		p.disabled = "Region " + string(r.cell.Region) + " is disabled in account " + string(r.cell.Account)
+		return false
+	}
 	if p.table != t {
 		p.table = t
 		p.decision = decide(t.Def.Group.Kind, t.ARN, t.Policy, action, []aws.Cell{r.cell, peer}, t.Def.Name)
-		switch {
-		case p.decision.Allowed():
-			p.since = time.Time{}
-		case p.since.IsZero():
-			p.since = now
-		}
 	}
 	return p.decision.Allowed()
 }
 
 // reason explains a denial to the statement; "" when there is none.
 func (p *permission) reason() string {
+	if p.disabled != "" {
+		return p.disabled
+	}
 	if p.table == nil || p.decision.Allowed() {
 		return ""
 	}

@@ -45,30 +45,59 @@ func (r *Replicator) confirm(q *Request) (*Response, error) {
 	return nil, notFound(q.Table)
 }
 
-// confirmMembers asks the members that are being made whether they are, and
-// takes out those that are not.
+// confirmMembers asks the members that are being made whether they are, and those
+// that have been silent whether they still are, and takes out those that are not:
+// one that was kept from replication for too long leaves by itself, and need not
+// reach the others then.
 func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Time) error {
 	if now.Sub(k.confirmedAt) < confirmEvery {
 		return nil
 	}
-	first := k.confirmedAt.IsZero()
+	first, stays := k.confirmedAt.IsZero(), t.Def.Status == table.Active && !t.Def.Disassociating
 	k.confirmedAt = now
 	for _, m := range t.Def.Group.Members {
-		young := now.Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind == table.SameAccount
-		if first || young || m.Cell == k.r.cell || m.Status != table.Creating {
+		young := k.r.dates.Now().Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind == table.SameAccount
+		creating := m.Status == table.Creating
+		if m.Cell == k.r.cell || (creating && (first || young)) || (!creating && (!stays || now.Sub(k.r.heard(t, m.Cell)) <= noContactAfter)) {
 			continue
 		}
-		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, &Request{Kind: Confirm, Table: k.table, Group: t.Def.Group})
+		q := &Request{Kind: Confirm, Table: k.table, Group: t.Def.Group}
+		if !creating {
+			q.Member = *t.Def.Group.Member(k.r.cell)
+		}
+		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
 		var answer *aws.Error
 		if !errors.As(err, &answer) || answer.Code != "ResourceNotFoundException" {
 			continue // It is one, or cannot be asked.
 		}
-		k.r.logger.Info("a member that was never made is taken out", "table", k.table, "member", m.Cell.String())
+		k.r.logger.Info("what is no member is taken out", "table", k.table, "member", m.Cell.String())
 		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// heard returns when anything last came from a member, or, where that is later,
+// when this cell began to listen.
+func (r *Replicator) heard(t *table.Table, c aws.Cell) time.Time {
+	var at time.Time
+	for _, side := range []side{sending, receiving} {
+		l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, c, side})
+		if l == nil {
+			continue
+		}
+		l.mu.Lock()
+		at = later(at, l.made)
+		switch w := l.work.(type) {
+		case *sender:
+			at = later(at, w.heardAt)
+		case *receiver:
+			at = later(at, w.heardAt)
+		}
+		l.mu.Unlock()
+	}
+	return at
 }
 
 // learnParted asks the members whether they still count this cell, which leaves.

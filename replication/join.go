@@ -44,7 +44,7 @@ func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceAR
 		return nil, err
 	}
 	defer r.expectMember(def.Name)()
-	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.clock.Now().UnixMicro(), Source: source}
+	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: source}
 	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller, Member: self})
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definit
 
 // inherit fills in what all members have in common.
 func (r *Replicator) inherit(def, source *table.Definition, g *table.Group) {
-	now := r.clock.Now()
+	now := r.dates.Now()
 	def.ID, def.CreatedAt, def.Status, def.Group = r.newID(), now.UnixMicro(), table.Creating, g
 	common(def, source)
 	view := "NEW_AND_OLD_IMAGES"
@@ -238,26 +238,24 @@ func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
 	return err
 }
 
-// drained reports whether every member has all that this cell wrote up to a
-// position, but for those that parted. Unless it is patient it does not wait for
-// members with which there is no leave to replicate.
-func (r *Replicator) drained(t *table.Table, last kv.Position, patient bool, parted map[aws.Cell]bool) bool {
-	all := true
+// lacking lists the members that do not have all that this cell wrote up to a
+// position, but for those that parted.
+func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Cell]bool) []aws.Cell {
+	var out []aws.Cell
 	for _, l := range r.sorted() {
 		s, ok := l.work.(*sender)
 		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID || parted[s.peer] {
 			continue
 		}
 		l.mu.Lock()
-		done := s.lost || (s.started && len(s.flight) == 0 && s.read >= last)
-		done = done || (!patient && (s.denied || s.leave.reason() != ""))
+		done := s.delivered(last)
 		l.mu.Unlock()
 		if !done {
-			all = false
+			out = append(out, s.peer)
 			l.box.rouse()
 		}
 	}
-	return all
+	return out
 }
 
 // depart ends what Leave began.
@@ -268,16 +266,19 @@ func (r *Replicator) depart(ctx context.Context, t *table.Table) error {
 	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
+	if !belongs(r.engine.Table(t.Def.Name), t.Def.Group.ID, r.cell) {
+		return nil // The last other member left meanwhile.
+	}
+	return r.drop(ctx, t)
+}
+
+// drop deletes a replica and what belonged to its links.
+func (r *Replicator) drop(ctx context.Context, t *table.Table) error {
 	if err := r.engine.Drop(ctx, t.Def.Name); err != nil {
 		return err
 	}
 	r.Refresh()
-	for _, m := range t.Def.Group.Members {
-		if err := r.forgetCursor(ctx, t, m.Cell); err != nil {
-			return err
-		}
-	}
-	return r.forgetSeed(ctx, t.Def.Name)
+	return r.forgetLinks(ctx, t)
 }
 
 func (r *Replicator) rouseKeeper(t *table.Table) {

@@ -54,6 +54,7 @@ type keeper struct {
 	last        kv.Position       // All that this cell wrote before that is up to it.
 	parted      map[aws.Cell]bool // The members that let this cell go already.
 	partedAt    time.Time
+	owed        map[aws.Cell]kv.Position // Of each member: what this cell must have before it leaves.
 	seedTook    time.Duration
 }
 
@@ -76,6 +77,14 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 	if t.Def.Status == table.Deleting {
 		return k.depart(ctx, t, now)
 	}
+	if left, err := k.watch(ctx, t); left || err != nil {
+		return now.Add(time.Second), err
+	}
+	if t.Def.Disassociating {
+		if left, err := k.part(ctx, t, now); left || err != nil {
+			return now.Add(time.Second), err
+		}
+	}
 	if k.seed != nil && k.seed.Done && t.Def.Status == table.Creating {
 		// It ended between the last page and this.
 		return now.Add(time.Second), k.finish(ctx, now)
@@ -86,7 +95,11 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 		return k.asked.Add(askAgain), nil
 	}
-	return k.housekeeping(ctx, t, now)
+	next, err := k.housekeeping(ctx, t, now)
+	if at := now.Add(partPoll); t.Def.Disassociating && at.Before(next) {
+		next = at
+	}
+	return next, err
 }
 
 // depart deletes the replica once the others have all of it.
@@ -98,8 +111,10 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 		return now.Add(time.Second), err
 	}
 	k.learnParted(ctx, t, now)
-	if !k.r.drained(t, k.last, now.Sub(k.leaving) < leaveWithin, k.parted) {
-		return now.Add(drainPoll), nil
+	for _, c := range k.r.lacking(t, k.last, k.parted) {
+		if now.Sub(k.leaving) < leaveWithin || !k.r.denied(t, c) {
+			return now.Add(drainPoll), nil
+		}
 	}
 	// The end of this link's own context comes with the end of the table.
 	return now.Add(time.Second), k.r.depart(context.WithoutCancel(ctx), t)

@@ -177,3 +177,15 @@ func TestSourceRuleEnds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLeaveBoth: two members that are deleted at once both go.
+func TestLeaveBoth(t *testing.T) {
+	w := newPair(t)
+	w.dates.Advance(24 * time.Hour)
+	for _, c := range w.order {
+		if err := w.members[c].repl.Leave(t.Context(), w.members[c].table()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until(time.Minute, "both are gone", func() bool { return w.members[cellA].table() == nil && w.members[cellB].table() == nil })
+}

@@ -25,18 +25,20 @@ type receiver struct {
 	group string
 	peer  aws.Cell
 
-	loaded  bool
-	known   bool        // The cursor is set: the table is seeded, or being seeded.
-	cursor  kv.Position // On the peer's log: all up to it is applied.
-	durable kv.Position // The last cursor that a crash cannot take back; it alone is shown to others.
-	unsure  []pending   // Cursors between the two.
-	safe    bool        // There is a durable cursor.
-	life    string      // Names this run to the peer.
-	heardAt time.Time
-	leave   permission
-	ahead   bool // The last batch was refused: its times are too far in the future.
-	lag     *metrics.Histogram
-	applied table.Applied
+	loaded   bool
+	known    bool        // The cursor is set: the table is seeded, or being seeded.
+	cursor   kv.Position // On the peer's log: all up to it is applied.
+	durable  kv.Position // The last cursor that a crash cannot take back; it alone is shown to others.
+	unsure   []pending   // Cursors between the two.
+	safe     bool        // There is a durable cursor.
+	life     string      // Names this run to the peer.
+	heardAt  time.Time
+	leave    permission
+	told     *table.Inaccessible // What the peer said of itself.
+	withheld string              // Why the peer sends nothing, in its words.
+	ahead    bool                // The last batch was refused: its times are too far in the future.
+	lag      *metrics.Histogram
+	applied  table.Applied
 
 	promised []promise // Low waters of the peer, not yet reached.
 	reached  clock.Timestamp
@@ -169,10 +171,15 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 			v.promise(m)
 			continue
 		}
+		if v.withheld, v.told = m.Refused, m.Inaccessible; m.Refused != "" {
+			v.leave.allows(v.r, t, writeData, v.peer)
+			v.ack(t, v.leave.reason())
+			continue
+		}
 		if !v.known {
 			continue // Not seeded yet; the source sends it again.
 		}
-		if err := v.receive(ctx, t, m, now); err != nil {
+		if err := v.receive(ctx, t, m); err != nil {
 			return now.Add(time.Second), err
 		}
 	}
@@ -186,8 +193,8 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 }
 
 // receive applies one batch and acknowledges the cursor.
-func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message, now time.Time) error {
-	if !v.leave.allows(v.r, t, writeData, v.peer, now) {
+func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) error {
+	if !v.leave.allows(v.r, t, writeData, v.peer) {
 		v.ahead = false
 		v.ack(t, v.leave.reason())
 		return nil
@@ -258,6 +265,7 @@ func (v *receiver) ack(t *table.Table, refused string) {
 	v.r.send(t.Def.Group, v.peer, &Message{
 		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: t.Def.Status == table.Active,
+		Inaccessible: t.Def.Inaccessible,
 	})
 }
 

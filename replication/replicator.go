@@ -1,11 +1,13 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -21,10 +23,12 @@ type Replicator struct {
 	engine    *table.Engine
 	transport Transport
 	clock     clock.Clock
+	dates     clock.Clock
 	logger    *slog.Logger
 	newID     func() string
 	onPanic   func(any)
 	changing  sync.Mutex // Held by every change of a group's members in this cell.
+	disabled  atomic.Bool
 
 	mu      sync.Mutex
 	links   map[linkKey]*link
@@ -38,6 +42,7 @@ type Options struct {
 	Engine    *table.Engine
 	Transport Transport
 	Clock     clock.Clock
+	Dates     clock.Clock // What deadlines of hours and days are counted by; nil for Clock.
 	Logger    *slog.Logger
 	NewID     func() string // Makes the ids of tables and of global tables.
 	OnPanic   func(any)     // Is told of a bug in background work; nil lets it panic.
@@ -48,7 +53,7 @@ type Options struct {
 func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
-		clock: o.Clock, logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic,
+		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic,
 		links: map[linkKey]*link{}, joining: map[string]int{},
 	}
 	r.Refresh()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
 )
@@ -23,6 +24,7 @@ const (
 	Abandon                        // Delete a replica, of a table of the same account.
 	Settle                         // Take over settings that are kept in step.
 	Confirm                        // Is the cell that is asked a member, or about to be one?
+	Drain                          // Has Member all that the cell that is asked wrote up to Position?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -34,16 +36,22 @@ type Request struct {
 	Member     table.Member     // Who joins or leaves.
 	Group      *table.Group     // As it will be.
 	Definition *table.Definition
-	DryRun     bool // Check alone.
+	Position   kv.Position // Of a Drain; zero for now.
+	DryRun     bool        // Check alone.
 }
 
 // Response is the answer.
 type Response struct {
 	Definition table.Definition // Of an Inspect, and of an Admit once the newcomer is taken in.
+	Position   kv.Position      // Of a Drain: what to ask for next time.
+	Done       bool             // Of a Drain.
 }
 
 // Serve implements Peer.
 func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle) {
+		return nil, aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
+	}
 	switch q.Kind {
 	case Inspect:
 		return r.inspect(q)
@@ -59,6 +67,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.settle(ctx, from, q)
 	case Confirm:
 		return r.confirm(q)
+	case Drain:
+		return r.drain(q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -133,7 +143,7 @@ func (r *Replicator) inspect(q *Request) (*Response, error) {
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status != table.Active || t.Def.Changing() != nil {
+	if t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	return &Response{Definition: t.Def}, nil
@@ -166,7 +176,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
 	}
-	if q.Member.Source == r.cell && t.Def.Status != table.Active {
+	if t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
@@ -285,7 +295,7 @@ const streamLabel = "2006-01-02T15:04:05.000"
 
 // EnableStream turns a definition's stream on; its label is this moment.
 func (r *Replicator) EnableStream(d *table.Definition, view string) {
-	label := r.clock.Now().UTC().Format(streamLabel)
+	label := r.dates.Now().UTC().Format(streamLabel)
 	d.Stream, d.LastStreamLabel = &table.Stream{View: view, Label: label}, label
 }
 
@@ -305,8 +315,11 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 }
 
 // remove takes a member out of this cell's view of a group. The last one left
-// is a regional table again.
+// is a regional table again, or goes where it is being deleted.
 func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell) error {
+	if t.Def.Status == table.Deleting && len(t.Def.Group.Members) <= 2 && t.Def.Group.Member(c) != nil {
+		return r.drop(ctx, t)
+	}
 	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		var left []table.Member
 		for _, m := range d.Group.Members {
@@ -316,10 +329,7 @@ func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell) err
 		}
 		d.Group.Members = left
 		if len(left) < 2 {
-			if d.Group.Kind == table.SameAccount {
-				d.SettingsMode = ""
-			}
-			d.Group = nil
+			d.Regional()
 		}
 		return nil
 	})

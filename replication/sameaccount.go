@@ -16,7 +16,7 @@ import (
 // AddReplica makes a replica of a table in another Region of its account.
 func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t *table.Table, region aws.Region) error {
 	to := aws.Cell{Account: r.cell.Account, Region: region}
-	self := table.Member{Cell: to, Status: table.Creating, Since: r.clock.Now().UnixMicro(), Source: r.cell}
+	self := table.Member{Cell: to, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: r.cell}
 	g := &table.Group{ID: r.newID(), Kind: table.SameAccount}
 	if t.Def.Group != nil {
 		g.ID = t.Def.Group.ID
@@ -130,7 +130,7 @@ func (r *Replicator) CheckDelete(t *table.Table) error {
 		return nil
 	}
 	for _, m := range t.Def.Group.Members {
-		if m.Source == r.cell && r.clock.Now().Sub(time.UnixMicro(m.Since)) < sourceRule {
+		if m.Source == r.cell && r.dates.Now().Sub(time.UnixMicro(m.Since)) < sourceRule {
 			return aws.Validation("Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the table in the last 24 hours.")
 		}
 	}
@@ -190,7 +190,7 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 			return err
 		}
 		if s.OnDemand && !d.OnDemand {
-			d.OnDemandSince = r.clock.Now().UnixMicro()
+			d.OnDemandSince = r.dates.Now().UnixMicro()
 		}
 		d.OnDemand, d.Throughput, d.OnDemandMax, d.Warm = s.OnDemand, s.Throughput, s.OnDemandMax, s.Warm
 		d.TimeToLive, d.TimeToLiveSince = s.TimeToLive, s.TimeToLiveSince

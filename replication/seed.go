@@ -116,7 +116,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	if s == nil || s.Done || m.from != s.Source || m.Begin == s.Begun || string(m.Key) != string(s.Key) {
 		return nil // An answer to a question of before.
 	}
-	if !k.leave.allows(k.r, t, writeData, s.Source, now) {
+	if !k.leave.allows(k.r, t, writeData, s.Source) {
 		return nil
 	}
 	next := *s

@@ -54,8 +54,11 @@ type sender struct {
 	life     string // Of the peer, as it last acknowledged.
 	below    int    // Acknowledgements in a row, of one life, from before the log's start.
 	leave    permission
-	refused  string // Why the peer does not apply what comes, in its words.
-	denied   bool   // That it may not.
+	refused  string              // Why the peer does not apply what comes, in its words.
+	denied   bool                // That it may not.
+	told     *table.Inaccessible // What the peer said of itself.
+	noticeAt time.Time           // When the peer was last told that this side has no leave to send.
+	noticed  *table.Inaccessible // What it was told then.
 	batches  int64
 	lost     bool // Cut off by retention: the peer must be seeded again.
 	shipped  int64
@@ -87,9 +90,12 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
-	if !s.leave.allows(s.r, t, readData, s.peer, now) {
-		s.deniedAt = now
+	if !s.leave.allows(s.r, t, readData, s.peer) {
+		s.notice(t, now)
 		return now.Add(checkAgain), nil
+	}
+	if !s.noticeAt.IsZero() {
+		s.noticeAt, s.sentAt = time.Time{}, time.Time{} // Say at once that it is over.
 	}
 	s.overdue(now)
 	for !s.lost && s.bytes < s.window() {
@@ -105,6 +111,18 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		s.transmit(t, now, max(s.sent, s.passed), nil)
 	}
 	return s.next(now), s.keep(ctx, t, now)
+}
+
+// notice tells the peer that this side has no leave to send, and why.
+func (s *sender) notice(t *table.Table, now time.Time) {
+	s.deniedAt = now
+	if !s.noticeAt.IsZero() && now.Sub(s.noticeAt) < contactEvery && s.noticed == t.Def.Inaccessible {
+		return
+	}
+	s.noticeAt, s.noticed = now, t.Def.Inaccessible
+	s.r.send(t.Def.Group, s.peer, &Message{
+		Kind: Batch, Table: t.Def.Name, Group: s.group, Refused: s.leave.reason(), Denied: true, Inaccessible: t.Def.Inaccessible,
+	})
 }
 
 // start takes up where the log's reader says. There is none yet in the table of
@@ -138,6 +156,7 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 func (s *sender) acknowledge(m *Message, now time.Time) {
 	s.measure(m, now)
 	s.heardAt, s.resend, s.refused, s.denied = now, s.patience(), m.Refused, m.Denied
+	s.told = m.Inaccessible
 	if m.To < s.acked {
 		return // An old one, that was overtaken.
 	}

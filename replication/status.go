@@ -8,6 +8,8 @@ import (
 	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/metrics"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
 )
 
 // LinkState says how a link is.
@@ -18,6 +20,7 @@ const (
 	Flowing       LinkState = "FLOWING"
 	Seeding       LinkState = "SEEDING"
 	NotAuthorized LinkState = "NOT_AUTHORIZED"
+	RegionOff     LinkState = "REGION_DISABLED"
 	NoContact     LinkState = "NO_CONTACT"
 	Refused       LinkState = "REFUSED" // The destination does not apply what comes.
 	Failing       LinkState = "FAILING" // The last turn of one of its ends ended in an error.
@@ -33,7 +36,10 @@ type LinkStatus struct {
 	Source      aws.Cell
 	Destination aws.Cell
 	State       LinkState
-	Reason      string // Why it does not flow, to the statement; "" when it does.
+	Reason      string    // Why it does not flow, to the statement; "" when it does.
+	By          aws.Cell  // The member whose policy or Region keeps it from flowing, where that is why.
+	Allow       string    // Where By is this cell: a statement, as JSON, that would let it flow; "" where a Deny stands against it.
+	Since       time.Time // Since when By's replica is kept from replication, by the clock of deadlines, as far as known.
 	LastContact time.Time
 
 	Pending   int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
@@ -94,7 +100,7 @@ func (r *Replicator) seedStatus(s *LinkStatus, k *keeper) {
 		return
 	}
 	s.Seed, s.Seeded = k.seedTook, k.seedRows
-	if !k.seed.Done && s.State != NotAuthorized {
+	if !k.seed.Done && s.State != NotAuthorized && s.State != RegionOff {
 		s.State = Seeding
 		if l.err != nil {
 			s.Reason = l.err.Error()
@@ -138,17 +144,55 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 		LastContact: s.heardAt, Shipped: s.shipped,
 	}
 	st.Pending = s.pending()
+	if t := s.r.engine.Table(s.table); belongs(t, s.group, s.peer) {
+		s.leave.allows(s.r, t, readData, s.peer)
+	}
 	switch {
 	case s.lost:
 		st.State, st.Reason = CutOff, "the destination fell behind the source's log and must be seeded again"
 	case s.leave.reason() != "":
-		st.State, st.Reason = NotAuthorized, s.leave.reason()
+		s.r.explain(&st, &s.leave)
 	case s.refused != "":
 		st.State, st.Reason = Refused, s.refused
+		if s.denied {
+			st.State = NotAuthorized
+			st.blame(s.peer, s.told)
+		}
 	case now.Sub(later(s.heardAt, later(made, s.deniedAt))) > noContactAfter:
 		st.State, st.Reason = NoContact, "nothing has come from the destination for "+noContactAfter.String()
 	}
 	return st
+}
+
+// explain says of a link that this cell keeps from flowing why, and what would
+// let it flow.
+func (r *Replicator) explain(st *LinkStatus, p *permission) {
+	st.State, st.Reason, st.By = NotAuthorized, p.reason(), r.cell
+	t := r.engine.Table(st.Table)
+	if t == nil || t.Def.Group == nil {
+		return
+	}
+	if i := t.Def.Inaccessible; i != nil {
+		st.Since = time.UnixMicro(i.Since)
+	}
+	switch {
+	case p.disabled != "":
+		st.State = RegionOff
+	case p.decision.Effect == policy.ImplicitDeny:
+		st.Allow = ServiceStatement(r.cell, st.Table, cells(t.Def.Group))
+	}
+}
+
+// blame notes whose policy or Region keeps a link from flowing, as it said itself.
+func (s *LinkStatus) blame(c aws.Cell, told *table.Inaccessible) {
+	s.By = c
+	if told == nil {
+		return
+	}
+	s.Since = time.UnixMicro(told.Since)
+	if told.Status == table.RegionDisabled {
+		s.State = RegionOff
+	}
 }
 
 func later(a, b time.Time) time.Time {
@@ -164,9 +208,15 @@ func (v *receiver) status(now, made time.Time) LinkStatus {
 		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost), Conflicts: int64(v.applied.Conflicts),
 		Lag: v.lag.Snapshot(),
 	}
+	if t := v.r.engine.Table(v.table); belongs(t, v.group, v.peer) {
+		v.leave.allows(v.r, t, writeData, v.peer)
+	}
 	switch {
 	case v.leave.reason() != "":
-		st.State, st.Reason = NotAuthorized, v.leave.reason()
+		v.r.explain(&st, &v.leave)
+	case v.withheld != "":
+		st.State, st.Reason = NotAuthorized, v.withheld
+		st.blame(v.peer, v.told)
 	case v.ahead:
 		st.State, st.Reason = Refused, "the source's clock is too far ahead of this cell's"
 	case now.Sub(later(v.heardAt, made)) > noContactAfter:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/kv"
@@ -55,6 +56,7 @@ func (t transport) Call(ctx context.Context, from, to aws.Cell, r *replication.R
 type world struct {
 	t         *testing.T
 	clock     *wallClock
+	dates     *clock.Offset
 	network   *replication.Network
 	transport replication.Transport
 	members   map[aws.Cell]*member
@@ -74,6 +76,7 @@ type member struct {
 func newWorld(t *testing.T, cells ...aws.Cell) *world {
 	t.Helper()
 	w := &world{t: t, clock: &wallClock{time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}, ahead: map[aws.Cell]time.Duration{}}
+	w.dates = clock.NewOffset(w.clock, 0)
 	w.network = replication.NewNetwork(w.clock, rand.New(rand.NewPCG(1, 2)))
 	w.transport = w.network
 	t.Cleanup(w.network.Close)
@@ -94,7 +97,7 @@ func (w *world) start(c aws.Cell, store *kv.Mem) {
 	}
 	m := &member{cell: c, store: store, engine: e}
 	m.repl = replication.New(replication.Options{
-		Engine: e, Transport: transport{w}, Clock: own, Logger: slog.New(slog.DiscardHandler),
+		Engine: e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler),
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
 	w.members[c] = m

@@ -93,6 +93,10 @@ func New(o Options) *Router {
 // errUnknown is AWS's answer to an operation that it does not know (recorded).
 var errUnknown = aws.Errorf("UnknownOperationException", "")
 
+// errDisabled is AWS's answer in a Region that the caller's account has disabled
+// (documented of STS's tokens: they are not valid there).
+var errDisabled = aws.Errorf("UnrecognizedClientException", "The security token included in the request is invalid.")
+
 // Serve implements wire.Handler.
 func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 	c := r.calls.Get().(*call)
@@ -108,6 +112,10 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 		return
 	}
 	c.Owner = c.Home
+	if r.node.Disabled(c.Home) && !way.world {
+		w.Fail(wellFormed(w.Body, errDisabled))
+		return
+	}
 	if err := r.serve(ctx, way, c); err != nil {
 		w.Fail(r.contract(err, way, c))
 		return

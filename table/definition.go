@@ -22,6 +22,7 @@ const (
 	Active                   Status = "ACTIVE"
 	Deleting                 Status = "DELETING"
 	ReplicationNotAuthorized Status = "REPLICATION_NOT_AUTHORIZED"
+	RegionDisabled           Status = "REGION_DISABLED"
 )
 
 // Definition is all that a cell keeps of a table but its items. It is stored
@@ -56,8 +57,16 @@ type Definition struct {
 	Policy             *Policy     `json:"policy,omitempty"`
 	SettingsMode       string      `json:"settings_mode,omitempty"` // GlobalTableSettingsReplicationMode.
 	Group              *Group      `json:"group,omitempty"`         // Nil for a regional table.
-	TimeToLive         *TimeToLive `json:"time_to_live,omitempty"`  // Nil while it is disabled.
-	TimeToLiveSince    int64       `json:"time_to_live_since,omitempty"`
+
+	// Of a member of a global table. It keeps Disassociate away unless that was
+	// allowed; Disassociating is set while it leaves and keeps its data; and
+	// Inaccessible says why nothing is replicated to and from it.
+	MayDisassociate bool          `json:"may_disassociate,omitempty"`
+	Disassociating  bool          `json:"disassociating,omitempty"`
+	Inaccessible    *Inaccessible `json:"inaccessible,omitempty"`
+
+	TimeToLive      *TimeToLive `json:"time_to_live,omitempty"` // Nil while it is disabled.
+	TimeToLiveSince int64       `json:"time_to_live_since,omitempty"`
 }
 
 // Attribute is a key attribute of the table or of an index.
@@ -176,6 +185,20 @@ type Member struct {
 	Status Status   `json:"status"`
 	Since  int64    `json:"since"`           // When it joined, microseconds.
 	Source aws.Cell `json:"source,omitzero"` // The member that it was seeded from; none for the first.
+}
+
+// Inaccessible is why a replica takes no part in replication.
+type Inaccessible struct {
+	Status Status `json:"status"` // ReplicationNotAuthorized or RegionDisabled.
+	Since  int64  `json:"since"`  // Microseconds, by the clock of deadlines.
+}
+
+// Regional makes a member a table of its own again. It keeps all that it has.
+func (d *Definition) Regional() {
+	if d.Group != nil && d.Group.Kind == SameAccount {
+		d.SettingsMode = ""
+	}
+	d.Group, d.Inaccessible, d.Disassociating, d.MayDisassociate = nil, nil, false, false
 }
 
 // Member returns the group's member in a cell, nil when there is none.

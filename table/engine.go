@@ -7,6 +7,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Engine struct {
 	cell    aws.Cell
 	store   kv.Store
 	wall    clock.Clock
+	dates   clock.Clock // What items expire by.
 	hybrid  *clock.Hybrid
 	decoder *conflict.Decoder
 
@@ -50,12 +52,13 @@ type Options struct {
 	Cell  aws.Cell
 	Store kv.Store
 	Clock clock.Clock
+	Dates clock.Clock // What items expire by; nil for Clock.
 }
 
 // Open reads the catalog of a store. The engine does not close the store.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{
-		cell: o.Cell, store: o.Store, wall: o.Clock,
+		cell: o.Cell, store: o.Store, wall: o.Clock, dates: cmp.Or(o.Dates, o.Clock),
 		hybrid:  clock.NewHybrid(o.Clock),
 		decoder: conflict.NewDecoder(o.Cell),
 	}

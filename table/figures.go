@@ -76,17 +76,18 @@ func (e *Engine) stepRound(ctx context.Context, t *Table, r *round, now time.Tim
 	if now.Before(r.due) && r.table == t {
 		return r.due, nil
 	}
+	date := e.dates.Now().Unix()
 	if !r.going || r.table != t {
 		at := e.store.Durable()
-		if !r.going && r.table == t && at == r.began && (r.soon == 0 || now.Unix() <= r.soon) {
+		if !r.going && r.table == t && at == r.began && (r.soon == 0 || date <= r.soon) {
 			r.due = now.Add(roundRest)
 			return r.due, nil
 		}
 		*r = round{going: true, table: t, began: at, count: Figures{Indexes: map[uint16]Figure{}}}
 	}
-	gone, more, err := e.count(ctx, t, r, now.Unix())
+	gone, more, err := e.count(ctx, t, r, date)
 	if err == nil && len(gone) > 0 {
-		_, err = e.expire(ctx, t, gone, now.Unix())
+		_, err = e.expire(ctx, t, gone, date)
 	}
 	if err != nil {
 		*r = round{} // What was passed over is looked at again.

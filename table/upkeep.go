@@ -36,6 +36,10 @@ func (u *upkeep) rouse() {
 // returned: the catalog changed.
 func (e *Engine) Wake() <-chan struct{} { return e.upkeep.wake }
 
+// Rouse makes Step look again before it said that it would: the clock that items
+// expire by was moved.
+func (e *Engine) Rouse() { e.upkeep.rouse() }
+
 // stepAgain is when a step that failed is tried again.
 const stepAgain = time.Second
 

@@ -21,7 +21,17 @@ type commands struct {
 	Region struct {
 		Isolate isolateCommand `cmd:"" help:"Cut a Region off from all others."`
 		Heal    healCommand    `cmd:"" help:"End the isolation of a Region."`
-	} `cmd:"" help:"Isolate and heal Regions."`
+		Disable disableCommand `cmd:"" help:"Disable a Region in an account."`
+		Enable  enableCommand  `cmd:"" help:"Enable a Region in an account again."`
+	} `cmd:"" help:"Isolate and heal Regions, or disable one in an account."`
+	Clock struct {
+		Advance clockAdvanceCommand `cmd:"" help:"Move the clock of deadlines on, in all cells."`
+		Show    clockShowCommand    `cmd:"" help:"Show it."`
+	} `cmd:"" help:"The clock that deadlines of hours and days are counted by."`
+	Explain struct {
+		Links explainLinksCommand `cmd:"" help:"Why links do not flow, and what would let them."`
+		Join  explainJoinCommand  `cmd:"" help:"Why an account cannot join a global table, and what would let it."`
+	} `cmd:"" help:"Say why replication does not work, and the statement that would allow it."`
 	Link struct {
 		Set  linkSetCommand  `cmd:"" help:"Set the conditions of the way from one Region to another."`
 		List linkListCommand `cmd:"" help:"List isolated Regions and the conditions of links."`

@@ -81,6 +81,9 @@ func printLinks(ctx context.Context, c *client) error {
 	for _, r := range out.Isolated {
 		fmt.Printf("%s is isolated\n", r)
 	}
+	for _, c := range out.Disabled {
+		fmt.Printf("%s is disabled\n", c)
+	}
 	if len(out.Links) == 0 {
 		fmt.Println("all links are without delay or loss")
 		return nil
@@ -116,9 +119,10 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, l := range out.Links {
-		if l.Reason != "" {
-			fmt.Printf("\n%s, %s to %s: %s\n", l.Table, l.Source, l.Destination, l.Reason)
+	for i := range out.Links {
+		if out.Links[i].Reason != "" {
+			fmt.Println()
+			printReason(&out.Links[i])
 		}
 	}
 	return nil

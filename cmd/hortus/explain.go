@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/replication"
+)
+
+type explainLinksCommand struct {
+	client `embed:""`
+	Table  string `arg:"" optional:"" help:"Only this table."`
+}
+
+func (e *explainLinksCommand) Run(ctx context.Context) error {
+	var out hortusapi.ReplicationOutput
+	if err := e.call(ctx, "DescribeReplication", hortusapi.ReplicationInput{Table: e.Table}, &out); err != nil {
+		return err
+	}
+	flowing := 0
+	for i := range out.Links {
+		if out.Links[i].State == replication.Flowing {
+			flowing++
+			continue
+		}
+		printReason(&out.Links[i])
+	}
+	fmt.Printf("%d of %d links flow\n", flowing, len(out.Links))
+	return nil
+}
+
+// printReason says why a link does not flow, and what would let it.
+func printReason(l *hortusapi.Replication) {
+	fmt.Printf("%s, %s to %s: %s\n", l.Table, l.Source, l.Destination, l.State)
+	if l.By != "" {
+		fmt.Printf("  It is the policy or the Region of %s that keeps it.\n", l.By)
+	}
+	printIndented(l.Reason)
+	if l.Allow != "" {
+		fmt.Printf("  Add this statement to the policy of %s's table:\n    %s\n", l.By, l.Allow)
+	}
+	if l.Since != "" {
+		fmt.Printf("  Since %s by the clock of deadlines; the replica of %s becomes a regional table at %s.\n", l.Since, l.By, l.Detaches)
+	}
+	fmt.Println()
+}
+
+func printIndented(text string) {
+	for line := range strings.Lines(text) {
+		fmt.Print("  ", strings.TrimRight(line, "\n"), "\n")
+	}
+}
+
+type explainJoinCommand struct {
+	client   `embed:""`
+	Table    string `arg:"" help:"The table."`
+	Source   string `arg:"" help:"A member, as in 111111111111/us-east-1."`
+	Newcomer string `arg:"" help:"Who wants to join, as in 222222222222/eu-west-1."`
+}
+
+func (e *explainJoinCommand) Run(ctx context.Context) error {
+	in := hortusapi.ExplainJoinInput{Table: e.Table, Source: e.Source, Newcomer: e.Newcomer}
+	var out hortusapi.ExplainJoinOutput
+	if err := e.call(ctx, "ExplainJoin", in, &out); err != nil {
+		return err
+	}
+	for _, g := range out.Gaps {
+		fmt.Printf("%s:\n", g.Cell)
+		printIndented(g.Reason)
+		if g.Allow != "" {
+			fmt.Printf("  Add to the policy of its table:\n")
+			printIndented("  " + strings.ReplaceAll(g.Allow, "\n", "\n  "))
+		}
+		fmt.Println()
+	}
+	for _, m := range out.Unknown {
+		fmt.Printf("%s cannot be asked by this server\n", m)
+	}
+	if len(out.Gaps) == 0 && len(out.Unknown) == 0 {
+		fmt.Println("nothing is in the way on the members' side")
+	}
+	if out.Newcomer != "" {
+		fmt.Printf("The policy that %s brings along must have:\n  %s\n", e.Newcomer, out.Newcomer)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package replication
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
+)
+
+// Gap is something about a member's table that keeps a cell from joining its
+// global table.
+type Gap struct {
+	Cell   aws.Cell // Whose table it is.
+	Reason string
+	Allow  string // Statements, as JSON, that the table's policy lacks; "" where a policy is not what is in the way.
+}
+
+// Members lists the cells of the global table of that name, this one included;
+// nil when there is no such table here.
+func (r *Replicator) Members(name string) []aws.Cell {
+	t := r.engine.Table(name)
+	switch {
+	case t == nil:
+		return nil
+	case t.Def.Group == nil:
+		return []aws.Cell{r.cell}
+	}
+	return cells(t.Def.Group)
+}
+
+// ExplainJoin lists what about this cell's table keeps a newcomer from joining a
+// global table of these members, which does not hold the newcomer yet. The
+// newcomer is taken for the root user of its account.
+func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.Cell) ([]Gap, error) {
+	t := r.engine.Table(name)
+	if t == nil {
+		return []Gap{{Cell: r.cell, Reason: "There is no table of that name."}}, nil
+	}
+	var out []Gap
+	say := func(format string, args ...any) {
+		out = append(out, Gap{Cell: r.cell, Reason: fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case t.Def.Group != nil && t.Def.Group.Kind == table.SameAccount:
+		say("The table has replicas in its own account. Disassociate them first; another account joins a regional table, or a multi-account global table.")
+	case t.Def.SettingsMode != "ENABLED":
+		say("GlobalTableSettingsReplicationMode of the table is not ENABLED. Set it with UpdateTable.")
+	}
+	if newcomer.Region == r.cell.Region {
+		say("The table is in Region %s, too: members are in different Regions.", r.cell.Region)
+	}
+	if newcomer.Account == r.cell.Account {
+		say("The table is of account %s, too: members belong to different accounts.", r.cell.Account)
+	}
+	if t.Def.Status != table.Active || t.Def.Disassociating || t.Def.Changing() != nil {
+		say("The table is being changed: it is not ACTIVE. Wait until it is.")
+	}
+	if r.disabled.Load() {
+		say("Region %s is disabled in account %s.", r.cell.Region, r.cell.Account)
+	}
+	gap, err := r.policyGap(t, newcomer, append(members, newcomer))
+	if err == nil && gap.Reason != "" {
+		out = append(out, gap)
+	}
+	return out, err
+}
+
+// policyGap is what the table's policy lacks, or denies.
+func (r *Replicator) policyGap(t *table.Table, newcomer aws.Cell, members []aws.Cell) (Gap, error) {
+	who, err := policy.ParsePrincipal(newcomer.Account.Root())
+	if err != nil {
+		return Gap{}, err
+	}
+	var docs []*policy.Document
+	if t.Policy != nil {
+		docs = append(docs, t.Policy)
+	}
+	var reasons, allow []string
+	note := func(d policy.Decision, lacks string) {
+		if d.Allowed() {
+			return
+		}
+		reasons = append(reasons, strings.TrimSpace(d.Explain()))
+		if d.Effect == policy.ImplicitDeny {
+			allow = append(allow, lacks)
+		}
+	}
+	note(policy.Evaluate(&policy.Request{Principal: who, Action: associate, Resource: t.ARN}, docs...), AssociateStatement(r.cell, t.Def.Name, newcomer.Account))
+	note(decideAll(table.MultiAccount, t.ARN, t.Policy, members, t.Def.Name), ServiceStatement(r.cell, t.Def.Name, members))
+	return Gap{Cell: r.cell, Reason: strings.Join(reasons, "\n"), Allow: strings.Join(allow, ",\n")}, nil
+}

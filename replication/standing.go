@@ -1,0 +1,125 @@
+package replication
+
+import (
+	"context"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/table"
+)
+
+// InaccessibleAtMost is how long a replica may be kept from replication until it
+// becomes a regional table, for good (documented).
+const InaccessibleAtMost = 20 * time.Hour
+
+// Standing is why this cell's replica takes no part in replication, "" when
+// nothing here keeps it from it: its Region is disabled, or its own policy
+// withholds reading or writing on behalf of some member.
+func (r *Replicator) Standing(t *table.Table) table.Status {
+	switch {
+	case t.Def.Group == nil:
+		return ""
+	case r.disabled.Load():
+		return table.RegionDisabled
+	}
+	if d := r.dataDenial(t); !d.Allowed() {
+		return table.ReplicationNotAuthorized
+	}
+	return ""
+}
+
+// dataDenial is the first denial by the table's own policy that keeps changes
+// from coming or going; an allowing decision when there is none.
+func (r *Replicator) dataDenial(t *table.Table) policy.Decision {
+	d := policy.Decision{Effect: policy.Allow}
+	for _, m := range t.Def.Group.Members {
+		if m.Cell == r.cell {
+			continue
+		}
+		for _, action := range []string{readData, writeData} {
+			if d = decide(t.Def.Group.Kind, t.ARN, t.Policy, action, []aws.Cell{r.cell, m.Cell}, t.Def.Name); !d.Allowed() {
+				return d
+			}
+		}
+	}
+	return d
+}
+
+// SetDisabled says whether the cell's Region is disabled in its account: then
+// nothing is replicated to and from it.
+func (r *Replicator) SetDisabled(on bool) {
+	r.disabled.Store(on)
+	r.Rouse()
+}
+
+// Rouse has every link look again at what it depends on: a policy, or the clock
+// of deadlines.
+func (r *Replicator) Rouse() {
+	for _, l := range r.sorted() {
+		l.box.rouse()
+	}
+}
+
+// watch keeps why, and since when, this cell's replica takes no part in
+// replication. When that has lasted too long the replica becomes a regional
+// table, and left is true.
+func (k *keeper) watch(ctx context.Context, t *table.Table) (left bool, err error) {
+	if t.Def.Status != table.Active {
+		return false, nil
+	}
+	status, was, now := k.r.Standing(t), t.Def.Inaccessible, k.r.dates.Now()
+	switch {
+	case status == "" && was == nil:
+		return false, nil
+	case status != "" && was != nil && now.Sub(time.UnixMicro(was.Since)) >= InaccessibleAtMost:
+		k.r.logger.Error("a replica was kept from replication for too long and becomes a regional table",
+			"cell", k.r.cell.String(), "table", k.table, "status", string(status), "since", time.UnixMicro(was.Since))
+		return true, k.r.detach(ctx, k.table, k.group)
+	case status != "" && was != nil && was.Status == status:
+		return false, nil
+	}
+	_, err = k.r.engine.Alter(ctx, k.table, func(d *table.Definition) error {
+		switch {
+		case d.Group == nil || d.Group.ID != k.group || status == "":
+			d.Inaccessible = nil
+		case d.Inaccessible == nil:
+			d.Inaccessible = &table.Inaccessible{Status: status, Since: now.UnixMicro()}
+		default:
+			d.Inaccessible.Status = status
+		}
+		return nil
+	})
+	if err == nil {
+		k.r.Rouse() // The others are told.
+	}
+	return false, err
+}
+
+// Troubles are the other members that said that they take no part in
+// replication, with why and since when.
+func (r *Replicator) Troubles(name string) map[aws.Cell]table.Inaccessible {
+	out := map[aws.Cell]table.Inaccessible{}
+	for _, l := range r.sorted() {
+		if l.key.table != name {
+			continue
+		}
+		l.mu.Lock()
+		var told *table.Inaccessible
+		denied := false
+		switch w := l.work.(type) {
+		case *sender:
+			told, denied = w.told, w.denied
+		case *receiver:
+			told, denied = w.told, w.withheld != ""
+		}
+		if told == nil && denied {
+			told = &table.Inaccessible{Status: table.ReplicationNotAuthorized} // It will say since when.
+		}
+		l.mu.Unlock()
+		if was, ok := out[l.key.peer]; told != nil && (!ok || was.Since == 0) {
+			out[l.key.peer] = *told
+		}
+	}
+	return out
+}

@@ -1,0 +1,49 @@
+package replication
+
+import (
+	"encoding/json"
+
+	"github.com/hortusdb/hortus/aws"
+)
+
+// statement is one of a resource policy, in the order in which people write it.
+type statement struct {
+	Sid       string `json:",omitempty"`
+	Effect    string
+	Principal map[string]any
+	Action    any
+	Resource  string
+	Condition map[string]map[string][]string `json:",omitempty"`
+}
+
+func (s statement) String() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return "" // Strings alone: it cannot fail.
+	}
+	return string(b)
+}
+
+// ServiceStatement is the statement by which the policy of a member's table lets
+// the service replicate on behalf of all members, itself included: one statement
+// that names them all, for pairs of them do not add up (documented).
+func ServiceStatement(own aws.Cell, name string, members []aws.Cell) string {
+	var accounts, arns []string
+	for _, m := range members {
+		accounts, arns = append(accounts, string(m.Account)), append(arns, m.TableARN(name))
+	}
+	return statement{
+		Sid: "Replicate", Effect: "Allow", Principal: map[string]any{"Service": ServicePrincipal},
+		Action: []string{readData, writeData, replicateSetting}, Resource: own.TableARN(name),
+		Condition: map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": accounts, "aws:SourceArn": arns}},
+	}.String()
+}
+
+// AssociateStatement is the statement by which the policy of a member's table
+// lets an account join its global table.
+func AssociateStatement(own aws.Cell, name string, newcomer aws.Account) string {
+	return statement{
+		Sid: "Join", Effect: "Allow", Principal: map[string]any{"AWS": string(newcomer)},
+		Action: associate, Resource: own.TableARN(name),
+	}.String()
+}
