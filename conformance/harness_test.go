@@ -114,8 +114,14 @@ func inMemory(t testing.TB) *server {
 // launch runs `hortus dev` and leaves it to the caller how it ends.
 func launch(t testing.TB, flags ...string) *server {
 	t.Helper()
+	return launchCommand(t, append([]string{"dev", "--port", "0", "--quiet"}, flags...)...)
+}
+
+// launchCommand runs a command that serves until it is stopped.
+func launchCommand(t testing.TB, flags ...string) *server {
+	t.Helper()
 	s := &server{t: t, exited: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"dev", "--port", "0", "--quiet"}, flags...)...)
+	s.cmd = exec.Command(binary, flags...)
 	home := t.TempDir()
 	s.cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+filepath.Join(home, "data"))
 	s.cmd.Stderr = &s.log

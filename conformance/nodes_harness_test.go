@@ -1,0 +1,200 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// node is one of several processes of `hortus serve`, a cell each.
+type node struct {
+	*server
+	place
+	config string
+	listen string // For clients.
+	met    string // For peers.
+}
+
+// nodes is a mesh of them. Each reaches each other one by a way of its own, which
+// the test can cut.
+type nodes struct {
+	t    *testing.T
+	dir  string
+	all  []*node
+	ways map[[2]int]*way // By who calls and who is called.
+}
+
+type object map[string]any
+
+// newNodes makes certificates and configurations for a node in each place, and
+// starts them. Data are in a directory of each, or where data says.
+func newNodes(t *testing.T, places []place, data map[int]string) *nodes {
+	t.Helper()
+	m := &nodes{t: t, dir: t.TempDir(), ways: map[[2]int]*way{}}
+	m.run("cert", "ca", "--out", m.dir)
+	for _, p := range places {
+		n := &node{place: p, listen: freeAddress(t), met: freeAddress(t)}
+		n.config = filepath.Join(m.dir, p.region+".json")
+		m.run("cert", "node", p.region, "--cell", p.account+"/"+p.region, "--ca", m.dir, "--out", m.dir)
+		m.all = append(m.all, n)
+	}
+	for i, n := range m.all {
+		var peers []object
+		for j, other := range m.all {
+			if i != j {
+				w := newWay(t, other.met)
+				m.ways[[2]int{i, j}] = w
+				peers = append(peers, object{"address": w.address, "cells": []object{{"account": other.account, "region": other.region}}})
+			}
+		}
+		dir := data[i]
+		if dir == "" {
+			dir = n.region + "-data"
+		}
+		b, err := json.Marshal(object{
+			"name": n.region, "listen": n.listen, "data": dir, "throttle": false,
+			"cells":       []object{{"account": n.account, "region": n.region}},
+			"credentials": []object{{"id": "KEY" + n.account, "secret": "secret", "account": n.account}},
+			"peer":        object{"listen": n.met, "certificate": n.region + ".pem", "key": n.region + ".key", "authority": "ca.pem"},
+			"peers":       peers,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(n.config, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m.start(i)
+	}
+	return m
+}
+
+// run runs the binary and wants it to succeed.
+func (m *nodes) run(args ...string) string {
+	m.t.Helper()
+	out, code := hortus(m.t, args...)
+	if code != 0 {
+		m.t.Fatalf("hortus %v: exit code %d: %s", args, code, out)
+	}
+	return out
+}
+
+func (m *nodes) start(i int) { m.all[i].server = launchCommand(m.t, "serve", "--config", m.all[i].config) }
+
+// client is one with the node's key.
+func (n *node) client(change ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region: n.region, BaseEndpoint: aws.String("http://" + n.listen),
+		Credentials: credentials.NewStaticCredentialsProvider("KEY"+n.account, "secret", ""),
+	}, change...)
+}
+
+// freeAddress chooses a port outside of the range from which systems give ports to
+// whoever asks for any: it has to be free until the node takes it.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15_000+rand.IntN(15_000)))
+		if err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// way passes connections on to an address, until it is cut: then nothing passes,
+// and nobody is told.
+type way struct {
+	address string
+
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+}
+
+func newWay(t *testing.T, to string) *way {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &way{address: ln.Addr().String()}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			from, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { w.pass(from, to) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		w.set(true)
+		w.set(false)
+		running.Wait()
+	})
+	return w
+}
+
+// set cuts the way, or heals it: what hung on it then ends.
+func (w *way) set(cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cut && !cut {
+		for _, c := range w.conns {
+			_ = c.Close()
+		}
+		w.conns = nil
+	}
+	w.cut = cut
+}
+
+func (w *way) pass(from net.Conn, to string) {
+	there, err := net.Dial("tcp", to)
+	if err != nil {
+		_ = from.Close()
+		return
+	}
+	w.mu.Lock()
+	w.conns = append(w.conns, from, there)
+	w.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { w.copy(there, from) })
+	both.Go(func() { w.copy(from, there) })
+	both.Wait()
+}
+
+// copy passes on what comes, and swallows it while the way is cut.
+func (w *way) copy(to, from net.Conn) {
+	defer to.Close()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(b)
+		w.mu.Lock()
+		cut := w.cut
+		w.mu.Unlock()
+		if n > 0 && !cut {
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
