@@ -90,7 +90,9 @@ func (m *nodes) run(args ...string) string {
 	return out
 }
 
-func (m *nodes) start(i int) { m.all[i].server = launchCommand(m.t, "serve", "--config", m.all[i].config) }
+func (m *nodes) start(i int) {
+	m.all[i].server = launchCommand(m.t, "serve", "--config", m.all[i].config)
+}
 
 // client is one with the node's key.
 func (n *node) client(change ...func(*dynamodb.Options)) *dynamodb.Client {
