@@ -47,6 +47,7 @@ func Operations() []*Operation {
 		operation("DescribeClock", describeClock),
 		operation("DisableRegion", disableRegion),
 		operation("EnableRegion", enableRegion),
+		accountOperation("ListConflicts", listConflicts),
 	}
 	return ops
 }

@@ -14,7 +14,8 @@ type ReplicationInput struct {
 
 // ReplicationOutput is the mesh: each direction between two members once.
 type ReplicationOutput struct {
-	Links []Replication
+	Links    []Replication
+	Journals []Journal // The conflict journal of each replica.
 }
 
 // Replication is one direction of replication, put together from what both its
@@ -33,6 +34,7 @@ type Replication struct {
 	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
 	ShippedBytes   int64
 	Written, Lost  int64 // Changes applied, and changes that were older than what was there.
+	Conflicts      int64 // Writes that were overwritten at the destination by one that had not seen them; all are in its journal.
 	LagP50, LagP99 float64
 	LagCount       int64
 	Seeded         int64   // Items that came by seeding.
@@ -44,7 +46,7 @@ func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, err
 		table    string
 		from, to aws.Cell
 	}
-	out := &ReplicationOutput{Links: []Replication{}}
+	out := &ReplicationOutput{Links: []Replication{}, Journals: journals(w, in.Table)}
 	at := map[way]int{}
 	for _, r := range w.Replicators() {
 		for _, s := range r.Status() {
@@ -85,6 +87,7 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	r.ShippedBytes += s.Shipped
 	r.Written += s.Written
 	r.Lost += s.Lost
+	r.Conflicts += s.Conflicts
 	r.Seeded += s.Seeded
 	r.SeedMillis += millis(s.Seed)
 	if s.Lag.Count > 0 {

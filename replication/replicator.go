@@ -48,6 +48,9 @@ type Options struct {
 	OnPanic   func(any)     // Is told of a bug in background work; nil lets it panic.
 }
 
+// Engine returns the table engine that the replicator was given.
+func (r *Replicator) Engine() *table.Engine { return r.engine }
+
 // New returns a replicator. It does nothing until Run, or until StepAll is
 // called.
 func New(o Options) *Replicator {

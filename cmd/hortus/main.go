@@ -39,8 +39,9 @@ type commands struct {
 	Replication struct {
 		Status statusCommand `cmd:"" help:"Show every link of every global table."`
 	} `cmd:"" help:"Look at replication."`
-	Bench   benchCommand   `cmd:"" help:"Put load on a server of DynamoDB's protocol, and measure it."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Conflicts conflictsCommand `cmd:"" help:"List writes that were overwritten by one that had not seen them."`
+	Bench     benchCommand     `cmd:"" help:"Put load on a server of DynamoDB's protocol, and measure it."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 func main() {

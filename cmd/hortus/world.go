@@ -111,10 +111,10 @@ func (s *statusCommand) Run(ctx context.Context) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TABLE\tSOURCE\tDESTINATION\tSTATE\tAPPLIED\tOUTDATED\tPENDING\tLAG P50\tLAG P99")
+	fmt.Fprintln(w, "TABLE\tSOURCE\tDESTINATION\tSTATE\tAPPLIED\tOUTDATED\tCONFLICTS\tPENDING\tLAG P50\tLAG P99")
 	for _, l := range out.Links {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.2fms\t%.2fms\n",
-			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Pending, l.LagP50, l.LagP99)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.2fms\t%.2fms\n",
+			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Conflicts, l.Pending, l.LagP50, l.LagP99)
 	}
 	if err := w.Flush(); err != nil {
 		return err
