@@ -42,10 +42,14 @@ type Need struct {
 	Table  string // A table's name; "" for an action that takes no resource.
 	Index  string // An index of that table, where that is the resource.
 	Cell   aws.Cell
+	Global string // A global table of 2017, where that is the resource: it is in no Region.
 }
 
 // ARN returns the ARN of the resource.
 func (n *Need) ARN() string {
+	if n.Global != "" {
+		return "arn:aws:dynamodb::" + string(n.Cell.Account) + ":global-table/" + n.Global
+	}
 	if n.Table == "" {
 		return "*"
 	}
@@ -71,7 +75,7 @@ type Call struct {
 
 // Need adds a need for an action on a table of the call's owner.
 func (c *Call) Need(action, table, index string) {
-	c.Needs = append(c.Needs, Need{action, table, index, c.Owner})
+	c.Needs = append(c.Needs, Need{Action: action, Table: table, Index: index, Cell: c.Owner})
 }
 
 // maxTableName is the longest name of a table (documented).

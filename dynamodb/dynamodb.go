@@ -74,6 +74,7 @@ func (a *API) Operations() []*Operation {
 	}
 	ops = append(ops, a.partiqlOperations()...)
 	ops = append(ops, a.controlPlane()...)
+	ops = append(ops, a.retired()...)
 	for _, o := range ops {
 		o.Action = "dynamodb:" + o.Name
 	}

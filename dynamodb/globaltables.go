@@ -134,11 +134,7 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 		return nil, aws.Validation("Cannot add or delete the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or UpdateTable as required.")
 	}
 	if !region.Known() {
-		var known []string
-		for _, r := range aws.Regions() {
-			known = append(known, string(r))
-		}
-		return nil, aws.Validation("Region %s is not supported. The latest version of global tables are only supported in the following regions: [%s]", name, strings.Join(known, ", "))
+		return nil, errUnsupportedRegion(name)
 	}
 	if err := checkSettled(t); err != nil {
 		return nil, err
@@ -155,6 +151,15 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	d := s.describe(s.Engine.Table(t.Def.Name), types.TableStatusUpdating)
 	d.Replicas = nil // Not seen yet in the answer (recorded).
 	return d, nil
+}
+
+// errUnsupportedRegion names the Regions that there are (recorded).
+func errUnsupportedRegion(name string) error {
+	var known []string
+	for _, r := range aws.Regions() {
+		known = append(known, string(r))
+	}
+	return aws.Validation("Region %s is not supported. The latest version of global tables are only supported in the following regions: [%s]", name, strings.Join(known, ", "))
 }
 
 // disassociate makes this cell's replica a regional table that keeps its data.
