@@ -338,14 +338,22 @@ func (a *API) updateItem(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	if w.Update != nil {
-		if err := w.Update.CheckNoKeys(t.KeySchema(nil)); err != nil {
-			return err
-		}
-		if err := checkScalars(t, w.Update.Paths()); err != nil {
+		if err := checkItemUpdate(t, w.Update); err != nil {
 			return err
 		}
 	}
 	return s.runWrite(ctx, c, r, t)
+}
+
+// checkItemUpdate checks an update against its table, whatever the item is.
+func checkItemUpdate(t *table.Table, u *expr.Update) error {
+	if err := u.CheckNoKeys(t.KeySchema(nil)); err != nil {
+		return err
+	}
+	if err := checkScalars(t, u.Paths()); err != nil {
+		return err
+	}
+	return t.CheckIndexUpdate(u)
 }
 
 func (a *API) decodeDeleteItem(c *api.Call) error {

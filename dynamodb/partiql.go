@@ -254,6 +254,9 @@ func (s *Service) lower(r *request, st *statement) error {
 		if err := checkScalars(t, w.Update.Paths()); err != nil {
 			return err
 		}
+		if err := t.CheckIndexUpdate(w.Update); err != nil {
+			return err
+		}
 		if st.fault == nil {
 			st.fault = w.Update.CheckNoKeys(t.KeySchema(nil))
 		}

@@ -322,10 +322,7 @@ func (s *Service) resolveWrite(x *action) error {
 	if w.Update == nil {
 		return nil
 	}
-	if err := w.Update.CheckNoKeys(t.KeySchema(nil)); err != nil {
-		return err
-	}
-	return checkScalars(t, w.Update.Paths())
+	return checkItemUpdate(t, w.Update)
 }
 
 // canceled is AWS's answer to a transaction of which nothing was done.

@@ -79,6 +79,21 @@ func (u *Update) Touched() []item.Path { return u.targets }
 // once. AttributeNames has also those that it reads.
 func (u *Update) TargetNames() []string { return appendTopLevel(nil, u.targets) }
 
+// Legacy reports whether AttributeUpdates made the update, not an expression.
+func (u *Update) Legacy() bool { return u.e.mismatch != nil }
+
+// Literal returns the value that the update sets a top-level attribute to,
+// whatever the item is; false where it does not, or where that depends.
+func (u *Update) Literal(name string) (item.Value, bool) {
+	for i, p := range u.targets {
+		a := &u.e.actions[i]
+		if a.clause == ClauseSet && len(p) == 1 && p[0].Name == name && a.value.Op == OpValue {
+			return u.values[a.value.Slot], true
+		}
+	}
+	return nil, false
+}
+
 // CheckNoKeys refuses an update of a key attribute.
 func (u *Update) CheckNoKeys(schema KeySchema) error {
 	for _, p := range u.targets {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/kv"
 )
@@ -57,11 +58,32 @@ func newIndex(d *Definition, x *Index) (index, error) {
 
 // CheckIndexKeys returns AWS's error for an item whose attributes cannot be the
 // keys of the table's indexes: of another type, empty, or too long.
-func (t *Table) CheckIndexKeys(it item.Item) error { return t.checkIndexKeys(it, nil) }
+// Of several indexes the first by name is told (seen of the live service).
+func (t *Table) CheckIndexKeys(it item.Item) error { return t.checkIndexKeys(it, nil, nil) }
+
+// CheckIndexUpdate refuses an update expression that sets an index key to an
+// empty value, whatever the item is.
+func (t *Table) CheckIndexUpdate(u *expr.Update) error {
+	if u.Legacy() {
+		return nil
+	}
+	for i := range t.indexes {
+		x := &t.indexes[i]
+		for n := range len(x.hash) + len(x.rng) {
+			a, _ := x.key(n)
+			v, ok := u.Literal(a.name)
+			if ok && a.typ != item.TypeN && v.Type() == a.typ && len(v.Bytes()) == 0 {
+				return a.errUpdate(v)
+			}
+		}
+	}
+	return nil
+}
 
 // checkIndexKeys does so for what differs from the image before: an item that
 // was there before the index, and does not fit it, may still be updated (ours).
-func (t *Table) checkIndexKeys(it, before item.Item) error {
+// u is the update that made the item, nil for none.
+func (t *Table) checkIndexKeys(it, before item.Item, u *expr.Update) error {
 	for i := range t.indexes {
 		x := &t.indexes[i]
 		for n := range len(x.hash) + len(x.rng) {
@@ -70,7 +92,12 @@ func (t *Table) checkIndexKeys(it, before item.Item) error {
 			if !ok {
 				continue
 			}
-			if err := x.checkKey(a, v, limit); err != nil && !had(before, a.name, v) {
+			err := x.checkKey(a, v, limit)
+			switch {
+			case err == nil || had(before, a.name, v):
+			case u != nil && !u.Legacy():
+				return a.errUpdate(v)
+			default:
 				return err
 			}
 		}
@@ -100,6 +127,29 @@ func (a *keyAttribute) fits(v item.Value, limit int) bool {
 	return v.Type() == a.typ && (a.typ == item.TypeN || len(v.Bytes()) > 0 && len(v.Bytes()) <= limit)
 }
 
+// errUpdate is AWS's answer to an update expression that makes v, which no index
+// can have, of a key attribute: documented for other types and for sizes, as
+// DynamoDB Local has it for what is empty.
+func (a *keyAttribute) errUpdate(v item.Value) error {
+	const update = "The update expression attempted to update "
+	switch {
+	case v.Type() != a.typ:
+		return aws.Validation(update + "the secondary index key to unsupported type")
+	case len(v.Bytes()) > 0:
+		return aws.Validation(update + "the secondary index key beyond allowed size limits")
+	}
+	return aws.Validation("One or more parameter values are not valid. "+update+
+		"a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", a.kind())
+}
+
+// kind is what messages call values of the attribute's type.
+func (a *keyAttribute) kind() string {
+	if a.typ == item.TypeB {
+		return "binary"
+	}
+	return "string"
+}
+
 func (x *index) checkKey(a *keyAttribute, v item.Value, limit int) error {
 	switch {
 	case v.Type() != a.typ:
@@ -107,11 +157,7 @@ func (x *index) checkKey(a *keyAttribute, v item.Value, limit int) error {
 	case a.typ == item.TypeN:
 		return nil
 	case len(v.Bytes()) == 0:
-		kind := "string"
-		if a.typ == item.TypeB {
-			kind = "binary"
-		}
-		return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, x.def.Name, a.name)
+		return aws.Validation("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", a.kind(), x.def.Name, a.name)
 	case len(v.Bytes()) > limit: // The text is known from the live service.
 		return aws.InvalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d bytes IndexName: %s", a.name, len(v.Bytes()), limit, x.def.Name)
 	}

@@ -2,6 +2,8 @@ package table
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/hortusdb/hortus/aws"
@@ -70,6 +72,7 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 		}
 		t.indexes = append(t.indexes, x)
 	}
+	slices.SortFunc(t.indexes, func(a, b index) int { return strings.Compare(a.def.Name, b.def.Name) })
 	if def.Policy != nil {
 		doc, err := policy.Parse(policy.Resource, self.TableARN(def.Name), []byte(def.Policy.Document))
 		if err != nil {
@@ -178,11 +181,7 @@ func (a *keyAttribute) checkEmpty(v item.Value) error {
 	if a.typ == item.TypeN || len(v.Bytes()) > 0 {
 		return nil
 	}
-	kind := "string"
-	if a.typ == item.TypeB {
-		kind = "binary"
-	}
-	return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", kind, a.name)
+	return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", a.kind(), a.name)
 }
 
 // ErrRangeKeySize is AWS's answer to a sort key that is too long, in an item or

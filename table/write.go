@@ -215,7 +215,7 @@ func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
 		}
 		w.image = append(w.image[:0], image...)
 		w.New = w.image
-		if err := w.Table.checkIndexKeys(w.New, base); err != nil {
+		if err := w.Table.checkIndexKeys(w.New, base, w.Update); err != nil {
 			return next, err
 		}
 	}
