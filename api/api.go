@@ -90,9 +90,12 @@ func (c *Call) Table(parameter string) (string, error) {
 		c.Owner = c.Home
 		return parameter, CheckTableName(parameter)
 	}
-	cell, table, _, err := ParseTableARN("arn:" + name)
+	cell, table, index, err := ParseTableARN("arn:" + name)
 	if err != nil {
 		return "", err
+	}
+	if index != "" {
+		return "", aws.Validation("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Invalid resource type", parameter)
 	}
 	if cell.Region != c.Home.Region {
 		return "", aws.Validation("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Invalid AWS region", parameter)

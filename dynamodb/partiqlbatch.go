@@ -37,10 +37,11 @@ func (a *API) decodeBatchExecuteStatement(c *api.Call) error {
 	return nil
 }
 
-// Errors of batches and transactions as a whole (as DynamoDB Local says them).
+// Errors of batches and transactions (as DynamoDB Local says them, but for a
+// SELECT of no whole key in a batch, which the live service words otherwise).
 var (
 	errMixedBatch      = aws.Validation("Read and write requests together in the same batch is not supported.")
-	errSingleSelect    = aws.Validation("Only single item select is supported")
+	errSingleSelect    = aws.Validation("Select statements within BatchExecuteStatement must specify the primary key in the where clause.")
 	errBatchDuplicates = aws.Validation("Provided list of item keys contains duplicates")
 	errMixedStatements = aws.Validation("ExecuteTransaction API does not support both read and write operations in the same request.")
 )
@@ -278,7 +279,7 @@ func statementCode(e *aws.Error) string {
 }
 
 // appendStatementError writes the response to a statement that failed. The
-// table is named where the item of a key was looked at.
+// table is named where the item of a key was looked at, or would have been.
 func appendStatementError(dst []byte, st *statement) []byte {
 	e, _ := errors.AsType[*aws.Error](st.err)
 	dst = append(dst, `{"Error":{"Code":`...)
@@ -292,7 +293,7 @@ func appendStatementError(dst []byte, st *statement) []byte {
 		dst = append(dst, m.JSON...)
 	}
 	dst = append(dst, '}')
-	if st.write.Table != nil && st.write.Key.Hash != nil {
+	if e == errSingleSelect || st.write.Table != nil && st.write.Key.Hash != nil {
 		dst = jsonscan.AppendString(append(dst, `,"TableName":`...), st.table)
 	}
 	return append(dst, '}')

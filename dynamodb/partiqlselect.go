@@ -143,7 +143,7 @@ func (s *Service) selectPage(ctx context.Context, c *api.Call, r *request, sel *
 		return s.selectRange(ctx, c, r, sel)
 	}
 	for sel.rangeAt < len(sel.plan.Ranges) {
-		if sel.Bytes >= table.MaxPage || sel.Limit > 0 && sel.Scanned >= sel.Limit {
+		if sel.Done() {
 			return nil
 		}
 		sel.Keys = &sel.plan.Ranges[sel.rangeAt]

@@ -389,5 +389,6 @@ func (s *Service) fetch(ctx context.Context, r *request, p *page, entry item.Ite
 	if err != nil || it == nil {
 		return entry, 0, err
 	}
+	p.Fetched += it.Size()
 	return it, readUnits(it.Size(), p.Consistent), nil
 }

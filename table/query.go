@@ -37,6 +37,7 @@ type Page struct {
 	Scanned int       // Items evaluated.
 	Count   int       // Items that passed the filter.
 	Bytes   int       // Size of the items evaluated.
+	Fetched int       // Size of what emit read for them besides, which it adds: it counts for the page's size.
 	Last    item.Item // LastEvaluatedKey, nil when there is no more.
 }
 
@@ -77,7 +78,10 @@ func (e *Engine) Query(ctx context.Context, p *Page, emit func(it item.Item) err
 }
 
 // full reports whether the page has evaluated all that it may.
-func (p *Page) full() bool { return p.Bytes >= MaxPage }
+func (p *Page) full() bool { return p.Bytes+p.Fetched >= MaxPage }
+
+// Done reports whether the page has evaluated all that it may, by size or Limit.
+func (p *Page) Done() bool { return p.full() || p.Limit > 0 && p.Scanned >= p.Limit }
 
 // decode returns the item of a stored row or entry, nil for one that is not
 // part of the answer.
@@ -98,14 +102,16 @@ func (p *Page) decode(value []byte, e *Engine) (item.Item, error) {
 func (p *Page) evaluate(it item.Item, emit func(it item.Item) error) error {
 	p.Scanned++
 	p.Bytes += it.Size()
-	if p.full() || (p.Limit > 0 && p.Scanned >= p.Limit) {
+	if p.Filter == nil || p.Filter.Eval(it) {
+		p.Count++
+		if err := emit(it); err != nil {
+			return err
+		}
+	}
+	if p.Done() {
 		p.Last = item.Project(p.Last[:0], it, p.keyPaths())
 	}
-	if p.Filter != nil && !p.Filter.Eval(it) {
-		return nil
-	}
-	p.Count++
-	return emit(it)
+	return nil
 }
 
 // keyPaths are the attributes of a last evaluated key: the table's key and the
