@@ -15,11 +15,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hortusdb/hortus/autoscaling"
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -29,6 +31,7 @@ type Cell struct {
 	Engine      *table.Engine
 	Replication *replication.Replicator
 	DynamoDB    *dynamodb.Service
+	AutoScaling *autoscaling.Service
 
 	store   kv.Store
 	logger  *slog.Logger
@@ -59,13 +62,18 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 		return nil, fmt.Errorf("cell: open %v: %w", c.ID, err)
 	}
 	out := &Cell{ID: c.ID, Engine: engine, store: c.Store, logger: c.Logger}
+	targets := scaling.NewStore(c.Store)
 	out.Replication = replication.New(replication.Options{
 		Engine: engine, Transport: c.Transport, Clock: c.Clock, Dates: c.Dates,
-		Logger: c.Logger, NewID: c.NewID, OnPanic: out.Break,
+		Scaling: targets,
+		Logger:  c.Logger, NewID: c.NewID, OnPanic: out.Break,
 	})
 	out.Replication.SetDisabled(c.Disabled)
 	out.DynamoDB = &dynamodb.Service{
 		Cell: c.ID, Engine: engine, Replication: out.Replication, Clock: cmp.Or(c.Dates, c.Clock), NewID: c.NewID,
+	}
+	out.AutoScaling = &autoscaling.Service{
+		Cell: c.ID, Engine: engine, Targets: targets, Replication: out.Replication, Clock: c.Clock, NewID: c.NewID,
 	}
 	if c.Throttle {
 		out.DynamoDB.Throttle = dynamodb.NewThrottle(engine, c.Clock)

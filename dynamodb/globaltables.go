@@ -145,6 +145,9 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	if err := checkReplicable(t, u.Create); err != nil {
 		return nil, err
 	}
+	if err := s.Replication.CheckScaled(ctx, &t.Def); err != nil {
+		return nil, err
+	}
 	if err := s.Replication.AddReplica(ctx, c.Caller, t, region); err != nil {
 		return nil, err
 	}
@@ -216,9 +219,6 @@ func checkReplicable(t *table.Table, r *types.CreateReplicationGroupMemberAction
 		return aws.InvalidParameter("A multi-account global table has one replica in each account; a replica in another Region belongs to another account, which makes it with CreateTable and GlobalTableSourceArn")
 	case t.Def.OnDemand && r.ProvisionedThroughputOverride != nil:
 		return aws.Validation("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
-	case !t.Def.OnDemand:
-		// Nothing here scales by itself yet.
-		return aws.Validation("Table write capacity should either be Pay-Per-Request or AutoScaled.")
 	case e != nil && !managed(e) && r.KMSMasterKeyId == nil:
 		return aws.InvalidParameter("KMSMasterKeyId must be specified for each replica.")
 	case r.KMSMasterKeyId != nil || r.OnDemandThroughputOverride != nil || r.ProvisionedThroughputOverride != nil || len(r.GlobalSecondaryIndexes) > 0:

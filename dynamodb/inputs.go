@@ -27,6 +27,9 @@ type inputs struct {
 	describeTimeToLive   *shape.Input[sdk.DescribeTimeToLiveInput]
 
 	describeContinuousBackups *shape.Input[sdk.DescribeContinuousBackupsInput]
+
+	describeTableReplicaAutoScaling *shape.Input[sdk.DescribeTableReplicaAutoScalingInput]
+	updateTableReplicaAutoScaling   *shape.Input[sdk.UpdateTableReplicaAutoScalingInput]
 }
 
 func newInputs(m *shape.Model) inputs {
@@ -48,6 +51,9 @@ func newInputs(m *shape.Model) inputs {
 		describeTimeToLive:   shape.NewInput[sdk.DescribeTimeToLiveInput](m, schemas.DescribeTimeToLiveInput),
 
 		describeContinuousBackups: shape.NewInput[sdk.DescribeContinuousBackupsInput](m, schemas.DescribeContinuousBackupsInput),
+
+		describeTableReplicaAutoScaling: shape.NewInput[sdk.DescribeTableReplicaAutoScalingInput](m, schemas.DescribeTableReplicaAutoScalingInput),
+		updateTableReplicaAutoScaling:   shape.NewInput[sdk.UpdateTableReplicaAutoScalingInput](m, schemas.UpdateTableReplicaAutoScalingInput),
 	}
 }
 
@@ -71,6 +77,8 @@ func (a *API) controlPlane() []*Operation {
 		{Name: "UpdateTimeToLive", Decode: a.decodeUpdateTimeToLive, Run: updateTimeToLive},
 		{Name: "DescribeTimeToLive", Decode: a.decodeDescribeTimeToLive, Run: describeTimeToLive},
 		{Name: "DescribeContinuousBackups", Decode: a.decodeDescribeContinuousBackups, Run: describeContinuousBackups},
+		{Name: "DescribeTableReplicaAutoScaling", Decode: a.decodeDescribeTableReplicaAutoScaling, Run: describeTableReplicaAutoScaling},
+		{Name: "UpdateTableReplicaAutoScaling", Decode: a.decodeUpdateTableReplicaAutoScaling, Run: updateTableReplicaAutoScaling},
 	}
 }
 

@@ -311,6 +311,11 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	if err != nil {
 		return nil, err
 	}
+	if t.Def.Group != nil && t.Def.OnDemand && !after.Def.OnDemand {
+		if err := s.Replication.ResetScaling(ctx, &after.Def); err != nil {
+			return nil, err
+		}
+	}
 	return s.describeUpdate(t, after, in), nil
 }
 

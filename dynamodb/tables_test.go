@@ -21,6 +21,7 @@ import (
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -35,6 +36,8 @@ import (
 //	  its own; null takes one away.
 //	set NAME JSON-PATH-OF-LAST-ANSWER
 //	  Keeps a value; $NAME in an input stands for it.
+//	scale RESOURCE DIMENSION MIN MAX [policy=NAME] [at=ACCOUNT/REGION]
+//	  Registers a target of auto scaling.
 //	advance DURATION
 //	step ROUNDS
 //	  Lets every cell's replication run.
@@ -63,6 +66,9 @@ func walkWorlds(t *testing.T, dir string, newWorld func() *controlWorld) {
 				return w.call(t, d)
 			case "set":
 				w.values[d.CmdArgs[0].Key] = w.last(t, d.CmdArgs[1].Key)
+				return ""
+			case "scale":
+				w.scale(t, d)
 				return ""
 			case "advance":
 				by, err := time.ParseDuration(d.CmdArgs[0].Key)
@@ -128,6 +134,7 @@ type controlWorld struct {
 	order   []aws.Cell
 	now     time.Time
 	ids     int
+	targets map[aws.Cell]*scaling.Store
 	answer  []byte
 	values  map[string]string
 
@@ -140,7 +147,8 @@ func (w *controlWorld) Now() time.Time { return w.now }
 func newControlWorld() *controlWorld {
 	w := &controlWorld{
 		api: dynamodb.New(), ops: map[string]*dynamodb.Operation{}, cells: map[aws.Cell]*dynamodb.Service{},
-		now: time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC), values: map[string]string{},
+		targets: map[aws.Cell]*scaling.Store{},
+		now:     time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC), values: map[string]string{},
 	}
 	w.network = replication.NewNetwork(w, rand.New(rand.NewPCG(1, 2)))
 	for _, o := range w.api.Operations() {
@@ -158,12 +166,14 @@ func (w *controlWorld) cell(t testing.TB, c aws.Cell) *dynamodb.Service {
 	if s := w.cells[c]; s != nil {
 		return s
 	}
-	engine, err := table.Open(context.Background(), table.Options{Cell: c, Store: kv.NewMem(kv.MemOptions{}), Clock: w})
+	store := kv.NewMem(kv.MemOptions{})
+	w.targets[c] = scaling.NewStore(store)
+	engine, err := table.Open(context.Background(), table.Options{Cell: c, Store: store, Clock: w})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := replication.New(replication.Options{
-		Engine: engine, Transport: w.network, Clock: w, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), NewID: w.newID,
+		Engine: engine, Transport: w.network, Clock: w, Scaling: w.targets[c], Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), NewID: w.newID,
 	})
 	w.network.Attach(c, r)
 	s := &dynamodb.Service{Cell: c, Engine: engine, Replication: r, Clock: w, NewID: w.newID}
@@ -173,6 +183,30 @@ func (w *controlWorld) cell(t testing.TB, c aws.Cell) *dynamodb.Service {
 	w.cells[c] = s
 	w.order = append(w.order, c)
 	return s
+}
+
+// scale registers a target, as Application Auto Scaling does.
+func (w *controlWorld) scale(t testing.TB, d *datadriven.TestData) {
+	at, target := aws.Cell{Account: "111111111111", Region: "eu-west-1"}, scaling.Target{ID: "made"}
+	least, err := strconv.Atoi(d.CmdArgs[2].Key)
+	most, err2 := strconv.Atoi(d.CmdArgs[3].Key)
+	for _, a := range d.CmdArgs[4:] {
+		switch a.Key {
+		case "policy":
+			target.Policies = []scaling.Policy{{Name: a.Vals[0], Value: 70}}
+		case "at":
+			at, err = aws.ParseCell(a.Vals[0])
+		}
+	}
+	if err := errors.Join(err, err2); err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	target.Min, target.Max = int32(least), int32(most)
+	w.cell(t, at)
+	err = w.targets[at].Change(context.Background(), d.CmdArgs[0].Key, scaling.Dimension(d.CmdArgs[1].Key), func(*scaling.Target) (*scaling.Target, error) { return &target, nil })
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
 }
 
 // upkeep gives every cell one turn of its background work.

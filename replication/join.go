@@ -12,6 +12,7 @@ import (
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -142,6 +143,7 @@ func common(def, source *table.Definition) {
 // the table. What was done is undone when a later part fails.
 func (r *Replicator) associate(ctx context.Context, caller policy.Principal, self table.Member, g *table.Group, def table.Definition) (*table.Table, error) {
 	q := Request{Kind: Admit, Table: def.Name, Caller: caller, Member: self, Group: g}
+	var targets []scaling.Target
 	for _, dry := range []bool{true, false} {
 		q.DryRun = dry
 		for _, m := range g.Members {
@@ -154,12 +156,13 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 			}
 			if m.Cell == self.Source && !dry {
 				common(&def, &a.Definition) // It may have changed since it was inspected.
+				targets = a.Scaling
 			}
 		}
 	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
-	if err := r.forgetSeed(ctx, def.Name); err != nil {
+	if err := errors.Join(r.forgetSeed(ctx, def.Name), r.adoptScaling(ctx, targets)); err != nil {
 		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
 	}
 	t, err := r.engine.Create(ctx, def)

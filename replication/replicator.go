@@ -13,6 +13,7 @@ import (
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/metrics"
+	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -29,6 +30,7 @@ type Replicator struct {
 	onPanic   func(any)
 	changing  sync.Mutex // Held by every change of a group's members in this cell.
 	disabled  atomic.Bool
+	scaling   *scaling.Store // Nil where nothing scales.
 
 	mu      sync.Mutex
 	links   map[linkKey]*link
@@ -46,6 +48,8 @@ type Options struct {
 	Logger    *slog.Logger
 	NewID     func() string // Makes the ids of tables and of global tables.
 	OnPanic   func(any)     // Is told of a bug in background work; nil lets it panic.
+
+	Scaling *scaling.Store // The targets of auto scaling, which replicas share; nil where nothing scales.
 }
 
 // Engine returns the table engine that the replicator was given.
@@ -56,7 +60,7 @@ func (r *Replicator) Engine() *table.Engine { return r.engine }
 func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
-		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic,
+		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
 		links: map[linkKey]*link{}, joining: map[string]int{},
 	}
 	r.Refresh()

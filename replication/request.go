@@ -9,6 +9,7 @@ import (
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -17,14 +18,16 @@ type RequestKind uint8
 
 // The kinds of requests.
 const (
-	Inspect RequestKind = 1 + iota // May the caller join? Answers with the table's definition.
-	Admit                          // Take a member in.
-	Expel                          // A member leaves.
-	Adopt                          // Make a replica, of a table of the same account.
-	Abandon                        // Delete a replica, of a table of the same account.
-	Settle                         // Take over settings that are kept in step.
-	Confirm                        // Is the cell that is asked a member, or about to be one?
-	Drain                          // Has Member all that the cell that is asked wrote up to Position?
+	Inspect     RequestKind = 1 + iota // May the caller join? Answers with the table's definition.
+	Admit                              // Take a member in.
+	Expel                              // A member leaves.
+	Adopt                              // Make a replica, of a table of the same account.
+	Abandon                            // Delete a replica, of a table of the same account.
+	Settle                             // Take over settings that are kept in step.
+	Confirm                            // Is the cell that is asked a member, or about to be one?
+	Drain                              // Has Member all that the cell that is asked wrote up to Position?
+	ReadScaling                        // How does the replica scale? Asked within an account.
+	Rescale                            // Scale like this.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -36,8 +39,9 @@ type Request struct {
 	Member     table.Member     // Who joins or leaves.
 	Group      *table.Group     // As it will be.
 	Definition *table.Definition
-	Position   kv.Position // Of a Drain; zero for now.
-	DryRun     bool        // Check alone.
+	Position   kv.Position      // Of a Drain; zero for now.
+	DryRun     bool             // Check alone.
+	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 }
 
 // Response is the answer.
@@ -45,6 +49,7 @@ type Response struct {
 	Definition table.Definition // Of an Inspect, and of an Admit once the newcomer is taken in.
 	Position   kv.Position      // Of a Drain: what to ask for next time.
 	Done       bool             // Of a Drain.
+	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 }
 
 // Serve implements Peer.
@@ -54,7 +59,7 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 	}
 	switch q.Kind {
 	case Inspect:
-		return r.inspect(q)
+		return r.inspect(ctx, q)
 	case Admit:
 		return r.admit(ctx, from, q)
 	case Expel:
@@ -69,6 +74,10 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.confirm(q)
 	case Drain:
 		return r.drain(q)
+	case ReadScaling:
+		return r.readScaling(ctx, from, q)
+	case Rescale:
+		return r.rescale(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -130,7 +139,7 @@ func withReason(e *aws.Error, reason string) *aws.Error {
 }
 
 // inspect tells a newcomer what to make.
-func (r *Replicator) inspect(q *Request) (*Response, error) {
+func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	if t == nil {
 		return nil, notFound(q.Table)
@@ -146,7 +155,7 @@ func (r *Replicator) inspect(q *Request) (*Response, error) {
 	if t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
-	return &Response{Definition: t.Def}, nil
+	return &Response{Definition: t.Def}, r.CheckScaled(ctx, &t.Def)
 }
 
 // cells lists where the members are.
@@ -196,7 +205,12 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if t = r.engine.Table(q.Table); t == nil {
 		return nil, notFound(q.Table)
 	}
-	return &Response{Definition: t.Def}, nil
+	a := &Response{Definition: t.Def}
+	var err error
+	if q.Member.Source == r.cell {
+		a.Scaling, err = r.exportScaling(ctx, q.Table)
+	}
+	return a, err
 }
 
 // followed refuses a newcomer whose source was cut off from this cell's log: its

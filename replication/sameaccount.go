@@ -39,7 +39,7 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 			return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
 		}
 		if m.Cell == r.cell {
-			q.Definition = &a.Definition // It may have changed since the call came.
+			q.Definition, q.Scaling = &a.Definition, a.Scaling // It may have changed since the call came.
 		}
 	}
 	q.DryRun = false
@@ -86,6 +86,9 @@ func (r *Replicator) adopt(ctx context.Context, from aws.Cell, q *Request) (*Res
 	def := table.Definition{Name: q.Table, SettingsMode: "ENABLED_WITH_OVERRIDES", TableClass: "STANDARD"}
 	r.inherit(&def, q.Definition, q.Group)
 	if err := r.forgetSeed(ctx, def.Name); err != nil {
+		return nil, err
+	}
+	if err := r.adoptScaling(ctx, q.Scaling); err != nil {
 		return nil, err
 	}
 	if _, err := r.engine.Create(ctx, def); err != nil {
@@ -184,8 +187,10 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		next.Indexes, next.Attributes = slices.Clone(next.Indexes), slices.Clone(next.Attributes)
 		return &Response{}, settleIndex(&next, q.Definition)
 	}
-	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+	provisioned := false
+	after, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		s := q.Definition
+		provisioned = d.OnDemand && !s.OnDemand
 		if err := settleIndex(d, s); err != nil {
 			return err
 		}
@@ -201,6 +206,9 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		}
 		return nil
 	})
+	if err == nil && provisioned {
+		err = r.ResetScaling(ctx, &after.Def)
+	}
 	return &Response{}, err
 }
 

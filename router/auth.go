@@ -32,20 +32,13 @@ type authenticator struct {
 	clock       clock.Clock
 	strict      bool
 	credentials map[string]Credential
-	scope       sigv4.Scope
 
 	mu   sync.Mutex
 	keys *sigv4.KeyCache
 }
 
 func newAuthenticator(credentials []Credential, c clock.Clock, strict bool) *authenticator {
-	a := &authenticator{
-		clock: c, strict: strict, credentials: map[string]Credential{}, keys: sigv4.NewKeyCache(signingKeys),
-		scope: sigv4.Scope{
-			Services:    []string{"dynamodb"},
-			RegionValid: func(r string) bool { return aws.Region(r).Known() },
-		},
-	}
+	a := &authenticator{clock: c, strict: strict, credentials: map[string]Credential{}, keys: sigv4.NewKeyCache(signingKeys)}
 	for _, k := range credentials {
 		a.credentials[k.ID] = k
 	}
@@ -55,6 +48,14 @@ func newAuthenticator(credentials []Credential, c clock.Clock, strict bool) *aut
 // errUnknownKey is AWS's answer to an access key that nobody has (documented).
 var errUnknownKey = aws.Errorf("UnrecognizedClientException", "The security token included in the request is invalid.")
 
+// scopeOf is what the credential of a call to a service is scoped to.
+func scopeOf(service string) sigv4.Scope {
+	return sigv4.Scope{
+		Services:    []string{service},
+		RegionValid: func(r string) bool { return aws.Region(r).Known() },
+	}
+}
+
 // proof is the memory of one verification.
 type proof struct {
 	verifier sigv4.Verifier
@@ -62,7 +63,7 @@ type proof struct {
 }
 
 // authenticate finds the caller and the cell that the call is for.
-func (a *authenticator) authenticate(w *wire.Call, c *call) error {
+func (a *authenticator) authenticate(w *wire.Call, scope sigv4.Scope, c *call) error {
 	id, region, ok := claim(w)
 	if ok && !a.strict {
 		if _, known := a.credentials[id]; !known {
@@ -71,7 +72,7 @@ func (a *authenticator) authenticate(w *wire.Call, c *call) error {
 	}
 	p := &c.proof
 	p.fill(w)
-	cred, err := p.verifier.Parse(&p.request, a.scope, a.clock.Now())
+	cred, err := p.verifier.Parse(&p.request, scope, a.clock.Now())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/autoscaling"
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/cell"
 	"github.com/hortusdb/hortus/clock"
@@ -19,6 +20,7 @@ import (
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/sigv4"
 	"github.com/hortusdb/hortus/wire"
 )
 
@@ -51,6 +53,7 @@ type route struct {
 	creates      bool
 	crossAccount bool
 	world        bool // It is about the node, not about a cell.
+	scope        sigv4.Scope
 	decode       func(*api.Call) error
 	run          func(ctx context.Context, c *cell.Cell, call *api.Call) error
 }
@@ -69,15 +72,22 @@ func New(o Options) *Router {
 		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock, o.Strict),
 	}
 	r.calls.New = func() any { return new(call) }
+	tables, scaling := scopeOf("dynamodb"), scopeOf("application-autoscaling")
 	for _, op := range r.dynamodb.Operations() {
 		r.routes[dynamodb.TargetPrefix+op.Name] = &route{
-			name: op.Action, creates: op.Creates, crossAccount: op.CrossAccount, decode: op.Decode,
+			name: op.Action, creates: op.Creates, crossAccount: op.CrossAccount, scope: tables, decode: op.Decode,
 			run: func(ctx context.Context, c *cell.Cell, call *api.Call) error { return op.Run(ctx, c.DynamoDB, call) },
+		}
+	}
+	for _, op := range autoscaling.Operations() {
+		r.routes[autoscaling.TargetPrefix+op.Name] = &route{
+			name: op.Action, scope: scaling, decode: op.Decode,
+			run: func(ctx context.Context, c *cell.Cell, call *api.Call) error { return op.Run(ctx, c.AutoScaling, call) },
 		}
 	}
 	for _, op := range hortusapi.Operations() {
 		r.routes[hortusapi.TargetPrefix+op.Name] = &route{
-			name: op.Action, world: true, decode: op.Decode,
+			name: op.Action, world: true, scope: tables, decode: op.Decode,
 			run: func(ctx context.Context, _ *cell.Cell, call *api.Call) error {
 				world, err := o.world(op.Name, call)
 				if err != nil {
@@ -107,7 +117,7 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 		w.Fail(wellFormed(w.Body, errUnknown))
 		return
 	}
-	if err := r.auth.authenticate(w, c); err != nil {
+	if err := r.auth.authenticate(w, way.scope, c); err != nil {
 		w.Fail(wellFormed(w.Body, err))
 		return
 	}

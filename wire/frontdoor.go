@@ -93,6 +93,9 @@ func (s *Server) answer(serving context.Context, ctx *fasthttp.RequestCtx) {
 		call.Out = append(call.Out, "<UnknownOperationException/>\n"...)
 	default:
 		contentType = ContentType
+		if bytes.HasPrefix(call.ContentType, []byte(contentType11)) {
+			contentType = contentType11
+		}
 		s.call(serving, call)
 	}
 	if s.draining.Load() || wantsClose(call) {
@@ -149,7 +152,8 @@ func isJSON(t []byte) bool {
 	}
 	t, _, _ = bytes.Cut(t, []byte(";"))
 	t = bytes.TrimSpace(t)
-	return bytes.EqualFold(t, []byte(ContentType)) || bytes.EqualFold(t, []byte("application/json"))
+	return bytes.EqualFold(t, []byte(ContentType)) || bytes.EqualFold(t, []byte("application/json")) ||
+		bytes.EqualFold(t, []byte(contentType11))
 }
 
 // regionOf is the Region that host names, as in

@@ -24,6 +24,10 @@ const MaxBody = 16 << 20
 // ContentType is the media type of every answer of the awsJson 1.0 protocol.
 const ContentType = "application/x-amz-json-1.0"
 
+// contentType11 is that of the services that speak awsJson 1.1; for what is
+// here, the two are the same otherwise.
+const contentType11 = "application/x-amz-json-1.1"
+
 // Handler answers calls. A Call and its buffers are reused: nothing of it may
 // be kept after Serve returns. Serve is called on many goroutines at once. Its
 // context ends when the server is closed by force, not when the client leaves.
