@@ -115,6 +115,7 @@ type Link struct {
 	JitterMillis float64
 	Loss, Repeat float64 // Shares between 0 and 1.
 	Cut          bool
+	Bandwidth    int64 // Bytes a second; 0 is no limit.
 }
 
 func setLink(w World, in *Link) (*Empty, error) {
@@ -127,7 +128,7 @@ func setLink(w World, in *Link) (*Empty, error) {
 	err := w.Network().SetConditions(replication.Way{From: in.From, To: in.To}, replication.Conditions{
 		Delay:  time.Duration(in.DelayMillis * float64(time.Millisecond)),
 		Jitter: time.Duration(in.JitterMillis * float64(time.Millisecond)),
-		Loss:   in.Loss, Repeat: in.Repeat, Cut: in.Cut,
+		Loss:   in.Loss, Repeat: in.Repeat, Cut: in.Cut, Bandwidth: in.Bandwidth,
 	})
 	if err != nil {
 		return nil, aws.Validation("%v", err)
@@ -157,7 +158,7 @@ func describeLinks(w World, _ *Empty) (*LinksOutput, error) {
 			out.Links = append(out.Links, Link{
 				From: from, To: to,
 				DelayMillis: millis(c.Delay), JitterMillis: millis(c.Jitter),
-				Loss: c.Loss, Repeat: c.Repeat, Cut: c.Cut,
+				Loss: c.Loss, Repeat: c.Repeat, Cut: c.Cut, Bandwidth: c.Bandwidth,
 			})
 		}
 	}

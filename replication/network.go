@@ -19,12 +19,18 @@ type Conditions struct {
 	Loss   float64       // The share of messages that are lost, 0 to 1.
 	Repeat float64       // The share of messages that come twice.
 	Cut    bool          // Nothing passes.
+
+	// Bandwidth is how many bytes of messages pass in a second; zero is no limit.
+	// What does not fit waits, up to maxBacklog of time, and is lost beyond that.
+	Bandwidth int64
 }
 
 // Limits of conditions.
 const (
 	MaxDelay     = 10 * time.Second
+	MinBandwidth = 1 << 10
 	maxInTransit = 4096 // Messages of one way; more are lost.
+	maxBacklog   = 5 * time.Second
 )
 
 // Check reports conditions out of range.
@@ -34,6 +40,9 @@ func (c Conditions) Check() error {
 	}
 	if c.Loss < 0 || c.Loss > 1 || c.Repeat < 0 || c.Repeat > 1 {
 		return fmt.Errorf("loss and repeat are shares between 0 and 1")
+	}
+	if c.Bandwidth != 0 && c.Bandwidth < MinBandwidth {
+		return fmt.Errorf("bandwidth is zero, for no limit, or at least %d bytes a second", MinBandwidth)
 	}
 	return nil
 }
@@ -61,6 +70,7 @@ type Network struct {
 // transit is what is under way in one direction, in the order of arrival.
 type transit struct {
 	queue []delivery
+	free  time.Time // When all that was sent has gone out, where there is a bandwidth.
 	wake  chan struct{}
 }
 
@@ -179,7 +189,7 @@ func (n *Network) Send(from, to aws.Cell, m *Message) {
 	if c.Repeat > 0 && n.rng.Float64() < c.Repeat {
 		copies = 2
 	}
-	if c.Delay == 0 && c.Jitter == 0 {
+	if c.Delay == 0 && c.Jitter == 0 && c.Bandwidth == 0 {
 		n.mu.Unlock()
 		for range copies {
 			peer.Deliver(from, m)
@@ -191,19 +201,46 @@ func (n *Network) Send(from, to aws.Cell, m *Message) {
 		if c.Jitter > 0 {
 			delay += time.Duration(n.rng.Int64N(int64(c.Jitter)))
 		}
-		n.enqueue(w, delivery{n.clock.Now().Add(delay), from, to, m})
+		now := n.clock.Now()
+		out, ok := n.way(w).depart(now, m.Size(), c.Bandwidth)
+		if !ok {
+			break
+		}
+		n.enqueue(w, delivery{out.Add(delay), from, to, m})
 	}
 	n.mu.Unlock()
 }
 
-// enqueue puts a delivery on its way, with n.mu held.
-func (n *Network) enqueue(w Way, d delivery) {
+// way returns what is under way in one direction, with n.mu held.
+func (n *Network) way(w Way) *transit {
 	t := n.ways[w]
 	if t == nil {
 		t = &transit{wake: make(chan struct{}, 1)}
 		n.ways[w] = t
 		n.running.Go(func() { n.carry(t) })
 	}
+	return t
+}
+
+// depart returns when a message of so many bytes has gone out, after all that
+// was sent before it; false when too much waits already.
+func (t *transit) depart(now time.Time, size int, bandwidth int64) (time.Time, bool) {
+	if bandwidth == 0 {
+		return now, true
+	}
+	if t.free.Before(now) {
+		t.free = now
+	}
+	if t.free.Sub(now) > maxBacklog {
+		return now, false
+	}
+	t.free = t.free.Add(time.Duration(float64(size) / float64(bandwidth) * float64(time.Second)))
+	return t.free, true
+}
+
+// enqueue puts a delivery on its way, with n.mu held.
+func (n *Network) enqueue(w Way, d delivery) {
+	t := n.way(w)
 	if len(t.queue) >= maxInTransit {
 		return
 	}

@@ -18,7 +18,8 @@ func (o *Options) world(operation string, call *api.Call) (hortusapi.World, erro
 	if !o.Strict {
 		return o.Node, nil
 	}
-	if !o.Rehearsal && !strings.HasPrefix(operation, "Describe") {
+	looks := strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Explain")
+	if !o.Rehearsal && !looks {
 		return nil, aws.Errorf("AccessDeniedException", "%s acts on all accounts of this node. It is allowed where the configuration says \"rehearsal\": true", operation)
 	}
 	return scoped{o.Node, call.Caller.Account}, nil

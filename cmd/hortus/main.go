@@ -34,6 +34,8 @@ type commands struct {
 	} `cmd:"" help:"Say why replication does not work, and the statement that would allow it."`
 	Link struct {
 		Set  linkSetCommand  `cmd:"" help:"Set the conditions of the way from one Region to another."`
+		Slow linkSlowCommand `cmd:"" help:"Give a link the real delay between its Regions, and little bandwidth."`
+		WAN  linkWANCommand  `cmd:"" name:"wan" help:"Give the links between Regions the real delays."`
 		List linkListCommand `cmd:"" help:"List isolated Regions and the conditions of links."`
 	} `cmd:"" help:"Delay, lose, repeat or cut what goes between two Regions."`
 	Replication struct {

@@ -38,31 +38,30 @@ func (h *healCommand) Run(ctx context.Context) error {
 }
 
 type linkSetCommand struct {
-	client `embed:""`
-	From   string        `arg:"" help:"The Region where it starts."`
-	To     string        `arg:"" help:"The Region where it ends."`
-	Delay  time.Duration `help:"How long a message takes, one way."`
-	Jitter time.Duration `help:"How much longer it may take, at random."`
-	Loss   float64       `help:"The share of messages that are lost, 0 to 1."`
-	Repeat float64       `help:"The share of messages that come twice, 0 to 1."`
-	Cut    bool          `help:"Let nothing pass."`
-	Both   bool          `help:"Set the way back too."`
+	client    `embed:""`
+	From      string        `arg:"" help:"The Region where it starts."`
+	To        string        `arg:"" help:"The Region where it ends."`
+	Delay     time.Duration `help:"How long a message takes, one way."`
+	Jitter    time.Duration `help:"How much longer it may take, at random."`
+	Loss      float64       `help:"The share of messages that are lost, 0 to 1."`
+	Repeat    float64       `help:"The share of messages that come twice, 0 to 1."`
+	Cut       bool          `help:"Let nothing pass."`
+	Bandwidth string        `placeholder:"SIZE" help:"How many bytes pass in a second, as in 1MiB."`
+	Both      bool          `help:"Set the way back too."`
 }
 
 func (l *linkSetCommand) Run(ctx context.Context) error {
+	bandwidth, err := bytesASecond(l.Bandwidth)
+	if err != nil {
+		return err
+	}
 	in := hortusapi.Link{
 		From: aws.Region(l.From), To: aws.Region(l.To),
 		DelayMillis: float64(l.Delay) / 1e6, JitterMillis: float64(l.Jitter) / 1e6,
-		Loss: l.Loss, Repeat: l.Repeat, Cut: l.Cut,
+		Loss: l.Loss, Repeat: l.Repeat, Cut: l.Cut, Bandwidth: bandwidth,
 	}
-	if err := l.call(ctx, "SetLink", in, &hortusapi.Empty{}); err != nil {
+	if err := l.setLink(ctx, in, l.Both); err != nil {
 		return err
-	}
-	if l.Both {
-		in.From, in.To = in.To, in.From
-		if err := l.call(ctx, "SetLink", in, &hortusapi.Empty{}); err != nil {
-			return err
-		}
 	}
 	return printLinks(ctx, &l.client)
 }
@@ -89,9 +88,9 @@ func printLinks(ctx context.Context, c *client) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "FROM\tTO\tDELAY\tJITTER\tLOSS\tREPEAT\tCUT")
+	fmt.Fprintln(w, "FROM\tTO\tDELAY\tJITTER\tLOSS\tREPEAT\tBANDWIDTH\tCUT")
 	for _, l := range out.Links {
-		fmt.Fprintf(w, "%s\t%s\t%gms\t%gms\t%g\t%g\t%t\n", l.From, l.To, l.DelayMillis, l.JitterMillis, l.Loss, l.Repeat, l.Cut)
+		fmt.Fprintf(w, "%s\t%s\t%gms\t%gms\t%g\t%g\t%s\t%t\n", l.From, l.To, l.DelayMillis, l.JitterMillis, l.Loss, l.Repeat, bandwidthText(l.Bandwidth), l.Cut)
 	}
 	return w.Flush()
 }
