@@ -1,8 +1,9 @@
-.PHONY: all build test race rewrite fuzz sim conformance crash bench lint vuln tidy help
+.PHONY: all build test race rewrite fuzz sim conformance differential crash bench lint vuln tidy help
 .DEFAULT_GOAL := all
 
 T ?= 60s
 SEEDS ?= 1000
+SEED ?= 1
 KILLS ?= 300
 REF ?= main
 TOOL := go tool -modfile=tools/go.mod
@@ -18,9 +19,9 @@ test: ## All tests
 race: ## All tests with the race detector and costly assertions (needs a C compiler)
 	go test -race ./...
 
-rewrite: ## Write the goldens anew; then read the diff
-	go test $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/datadriven/{print $$1}') -rewrite
-	git diff --stat -- '*/testdata/*'
+rewrite: ## Write the goldens and docs/COMPATIBILITY.md anew; then read the diff
+	go test $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/datadriven/{print $$1}') ./conformance/compatibility -rewrite
+	git diff --stat -- '*/testdata/*' docs/COMPATIBILITY.md
 
 fuzz: ## Each fuzz target in turn, for T=60s each
 	./tools/fuzz.sh $(T)
@@ -30,6 +31,9 @@ sim: ## The simulator over SEEDS=1000 seeds
 
 conformance: ## The built binary under real clients, kills and oracles, as far as they are installed
 	go test -count=1 -tags conformance ./conformance/...
+
+differential: ## Hortus beside DynamoDB Local, 21,000 requests with each of SEEDS=1000 seeds from SEED=1 on
+	go test -count=1 -timeout 24h -tags conformance -run TestDifferential -v ./conformance/differential -seed $(SEED) -seeds $(SEEDS)
 
 crash: ## The built binary killed KILLS=300 times under load, every acknowledged write checked
 	HORTUS_KILLS=$(KILLS) go test -count=1 -timeout 60m -tags conformance -run 'TestCrash' -v ./conformance

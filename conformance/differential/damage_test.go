@@ -40,7 +40,7 @@ func (g *generator) damage(c *call) {
 		g.damageNumber(c)
 	case 6:
 		if _, ok := r["TableName"]; ok {
-			r["TableName"] = pick(g, "missing", "", "a", "no table", "users", strings.Repeat("x", 256), "arn:aws:dynamodb:us-east-1:111111111111:table/missing")
+			r["TableName"] = pick(g, "missing", "", "a", "no table", "users", strings.Repeat("x", 256), "arn:aws:dynamodb:"+g.region+":111111111111:table/missing")
 		}
 	case 7: // A member too few.
 		if keys := slices.Sorted(maps.Keys(r)); len(keys) > 0 {

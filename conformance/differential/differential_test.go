@@ -3,68 +3,21 @@
 package differential
 
 import (
-	"flag"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
-
-var (
-	seed     = flag.Uint64("seed", 1, "the seed of the run")
-	requests = flag.Int("requests", 4000, "how many requests to send")
-	classes  = flag.Int("classes", 20, "how many classes of differences to shrink and print")
-)
-
-// TestDifferential fails with a minimal reproduction for each class of
-// differences that the table of known ones does not explain.
-func TestDifferential(t *testing.T) {
-	s := &session{local: startOracle(t), ours: startHortus(t), created: map[string]object{}}
-	if err := s.prepare(); err != nil {
-		t.Fatal(err)
-	}
-	g := newGenerator(*seed)
-	counts, known := map[string]int{}, map[string]int{}
-	begin := time.Now()
-	for i := range *requests {
-		d, err := s.step(g, i)
-		if err != nil {
-			t.Fatalf("seed %d, request %d: %v", *seed, i, err)
-		}
-		if d == nil {
-			continue
-		}
-		if k := explanation(d); k != nil {
-			known[k.name]++
-		} else if class := d.class(); counts[class] == 0 && len(counts) < *classes {
-			counts[class]++
-			t.Errorf("seed %d, request %d: %s\n%s", *seed, i, class, report(s.shrink(d)))
-		} else {
-			counts[class]++
-		}
-		if !d.call.writes && d.what != "state" {
-			continue
-		}
-		if err := s.reconcile(); err != nil {
-			t.Fatalf("seed %d, request %d: %v", *seed, i, err)
-		}
-	}
-	t.Logf("seed %d: %d requests in %v", *seed, *requests, time.Since(begin).Round(time.Millisecond))
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		t.Logf("explained %5d  %s", known[name], name)
-	}
-	for _, class := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return counts[b] - counts[a] }) {
-		t.Logf("open      %5d  %s", counts[class], class)
-	}
-}
 
 // session is a pair of servers in the same state.
 type session struct {
 	local, ours *server
 	created     map[string]object // The request that made each table.
+	explain     func(d *difference) string
+	nonce       string // Part of all tokens: DynamoDB Local may remember those of another run.
 }
 
 // prepare makes the schema's tables anew.
@@ -149,30 +102,6 @@ func (s *session) settle(name any) error {
 		}
 	}
 	return nil
-}
-
-// step makes and runs one request.
-func (s *session) step(g *generator, i int) (*difference, error) {
-	if i%500 == 499 {
-		return s.compareState()
-	}
-	c := g.next()
-	if c.operation == "CreateTable" && g.often(85) {
-		if name, ok := c.request["TableName"].(string); ok && slices.Contains(scratch, name) {
-			if err := s.drop(name); err != nil {
-				return nil, err
-			}
-		}
-	}
-	c.request = clone(c.request).(object)
-	if err := s.remember(c); err != nil {
-		return nil, err
-	}
-	d, err := s.run(c)
-	if d == nil && err == nil {
-		s.harvest(g, c)
-	}
-	return d, err
 }
 
 // clone is a deep copy; the generator's own lists are then free to change.
@@ -271,6 +200,15 @@ func (s *session) run(c *call) (*difference, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.valid = local.ok()
+	if c.how == bySegments && local.ok() && ours.ok() {
+		if err := s.local.segments(c, local); err != nil {
+			return nil, err
+		}
+		if err := s.ours.segments(c, ours); err != nil {
+			return nil, err
+		}
+	}
 	if c.how == byWalk && local.ok() && ours.ok() {
 		for _, w := range []struct {
 			srv *server
@@ -343,6 +281,37 @@ func (srv *server) walk(c *call, first *answer) error {
 	return nil
 }
 
+// segments reads all segments of a scan to their ends, in place of one.
+func (srv *server) segments(c *call, first *answer) error {
+	items, count, scanned := []any{}, 0, 0
+	for i := range intOf(c.request["TotalSegments"]) {
+		one := *c
+		one.request = maps.Clone(c.request)
+		one.request["Segment"] = i
+		a, err := srv.send(one.operation, one.request)
+		if err == nil && a.ok() {
+			err = srv.walk(&one, a)
+		}
+		if err != nil {
+			return err
+		}
+		if !a.ok() {
+			*first = *a
+			return nil
+		}
+		more, _ := a.body["Items"].([]any)
+		items = append(items, more...)
+		count, scanned = count+intOf(a.body["Count"]), scanned+intOf(a.body["ScannedCount"])
+	}
+	if first.body["Items"] != nil {
+		first.body["Items"] = items
+	}
+	first.body["Count"], first.body["ScannedCount"] = fmt.Sprint(count), fmt.Sprint(scanned)
+	delete(first.body, "LastEvaluatedKey")
+	delete(first.body, "ConsumedCapacity")
+	return nil
+}
+
 func intOf(v any) int {
 	n := 0
 	fmt.Sscan(fmt.Sprint(v), &n)
@@ -350,8 +319,9 @@ func intOf(v any) int {
 }
 
 // harvest keeps the keys that answers end with, as start keys.
-func (s *session) harvest(g *generator, c *call) {
-	if c.schema == nil || (c.operation != "Query" && c.operation != "Scan") || c.request["Limit"] == nil {
+func (s *session) harvest(from source, c *call) {
+	keeper, ok := from.(interface{ keys() map[string][]object })
+	if !ok || c.schema == nil || (c.operation != "Query" && c.operation != "Scan") || c.request["Limit"] == nil {
 		return
 	}
 	a, err := s.ours.send(c.operation, c.request)
@@ -366,9 +336,10 @@ func (s *session) harvest(g *generator, c *call) {
 	if x, ok := c.request["IndexName"].(string); ok {
 		where += "/" + x
 	}
-	g.start[where] = append(g.start[where], last)
-	if n := len(g.start[where]); n > 8 {
-		g.start[where] = g.start[where][n-8:]
+	start := keeper.keys()
+	start[where] = append(start[where], last)
+	if n := len(start[where]); n > 8 {
+		start[where] = start[where][n-8:]
 	}
 }
 
@@ -418,8 +389,27 @@ func (s *session) compareState() (*difference, error) {
 	return nil, nil
 }
 
+// fresh is a request whose token no other run has had.
+func (s *session) fresh(request object) object {
+	token, ok := request["ClientRequestToken"].(string)
+	if !ok {
+		return request
+	}
+	request = maps.Clone(request)
+	request["ClientRequestToken"] = token + "-" + s.nonce
+	return request
+}
+
 // reconcile gives both the same state after a difference.
-func (s *session) reconcile() error {
+func (s *session) reconcile(c *call) error {
+	if c.operation == "CreateTable" {
+		name := fmt.Sprint(c.request["TableName"]) // DynamoDB Local takes a number for a name.
+		if !slices.ContainsFunc(schemas, func(s schema) bool { return s.name == name }) && !slices.Contains(scratch, name) {
+			if a, err := s.local.send("DescribeTable", object{"TableName": name}); err != nil || a.ok() {
+				return errors.Join(err, s.drop(name))
+			}
+		}
+	}
 	for i := range schemas {
 		sc := &schemas[i]
 		a, err := s.local.items(sc)

@@ -18,10 +18,12 @@ type known struct {
 }
 
 // explanation returns the entry that explains d, nil if none does.
-func explanation(d *difference) *known {
-	for i := range explained {
-		if explained[i].is(d) {
-			return &explained[i]
+func explanation(d *difference) *known { return firstOf(explained, d) }
+
+func firstOf(list []known, d *difference) *known {
+	for i := range list {
+		if list[i].is(d) {
+			return &list[i]
 		}
 	}
 	return nil
@@ -186,9 +188,9 @@ var explained = []known{
 		},
 	},
 	{
-		"two faulty maps of placeholders", "UNCONFIRMED: ours is names before values",
+		"two faulty placeholders", "UNCONFIRMED: ours is names before values, in the order of their text",
 		func(d *difference) bool {
-			return says(d.ours, `^ExpressionAttributeNames contains invalid`) && says(d.local, `^ExpressionAttributeValues (contains invalid|must not be empty)`)
+			return says(d.ours, `^ExpressionAttribute(Names|Values) contains invalid`) && says(d.local, `^ExpressionAttribute(Names|Values) (contains invalid|must not be empty)`)
 		},
 	},
 	{
@@ -270,10 +272,10 @@ var explained = []known{
 		},
 	},
 	{
-		"a switch of the billing mode", "documented: the old throughput holds until it is done; the answer shows the table as it was, UPDATING",
+		"a change of throughput or billing mode", "documented: the old throughput holds until it is done; the answer shows the table as it was, UPDATING",
 		func(d *difference) bool {
 			now, _ := d.ours.body["TableDescription"].(object)
-			return d.call.operation == "UpdateTable" && d.what == "body" && d.call.request["BillingMode"] != nil && now["TableStatus"] == "UPDATING" &&
+			return d.call.operation == "UpdateTable" && d.what == "body" && (d.call.request["BillingMode"] != nil || d.call.request["ProvisionedThroughput"] != nil) && now["TableStatus"] == "UPDATING" &&
 				tablesAlike(d, "TableDescription", "BillingMode", "Units")
 		},
 	},

@@ -5,55 +5,19 @@ package differential
 import (
 	"maps"
 	"slices"
-	"testing"
 )
 
-// TestLegacy compares requests that use the parameters of before expressions.
-func TestLegacy(t *testing.T) {
-	defer func(list []known) { explained = list }(explained)
-	explained = slices.Concat(explained, legacyExplained)
-	s := &session{local: startOracle(t), ours: startHortus(t), created: map[string]object{}}
-	if err := s.prepare(); err != nil {
-		t.Fatal(err)
+// legacySource makes requests that use the parameters of before expressions.
+type legacySource struct{ *generator }
+
+func (s legacySource) next() *call { return s.legacy() }
+func (legacySource) done(*call)    {}
+
+func explainLegacy(d *difference) *known {
+	if k := explanation(d); k != nil {
+		return k
 	}
-	g := newGenerator(*seed)
-	counts, known, good := map[string]int{}, map[string]int{}, 0
-	for i := range *requests {
-		c := g.legacy()
-		c.request = clone(c.request).(object)
-		if err := s.remember(c); err != nil {
-			t.Fatal(err)
-		}
-		d, err := s.run(c)
-		if i%500 == 499 && err == nil && d == nil {
-			d, err = s.compareState()
-		}
-		if err != nil {
-			t.Fatalf("seed %d, request %d: %v", *seed, i, err)
-		}
-		if d == nil {
-			good++
-			continue
-		}
-		if k := explanation(d); k != nil {
-			known[k.name]++
-		} else if class := d.class(); counts[class] == 0 && len(counts) < *classes {
-			counts[class]++
-			t.Errorf("seed %d, request %d: %s\n%s", *seed, i, class, report(s.shrink(d)))
-		} else {
-			counts[class]++
-		}
-		if err := s.reconcile(); err != nil {
-			t.Fatalf("seed %d, request %d: %v", *seed, i, err)
-		}
-	}
-	t.Logf("seed %d: %d of %d requests are answered alike", *seed, good, *requests)
-	for name, n := range known {
-		t.Logf("explained %5d  %s", n, name)
-	}
-	for class, n := range counts {
-		t.Logf("open      %5d  %s", n, class)
-	}
+	return firstOf(legacyExplained, d)
 }
 
 var comparisons = []string{

@@ -9,62 +9,23 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 )
-
-// TestPartiQL compares statements of PartiQL, alone, in batches and in
-// transactions.
-func TestPartiQL(t *testing.T) {
-	s := &session{local: startOracle(t), ours: startHortus(t), created: map[string]object{}}
-	if err := s.prepare(); err != nil {
-		t.Fatal(err)
-	}
-	g := &statements{generator: newGenerator(*seed)}
-	counts, known, good := map[string]int{}, map[string]int{}, 0
-	for i := range *requests {
-		c := g.next()
-		d, err := s.runStatements(c)
-		if i%500 == 499 && err == nil && d == nil {
-			d, err = s.compareState()
-		}
-		if err != nil {
-			t.Fatalf("seed %d, request %d: %v", *seed, i, err)
-		}
-		if d == nil {
-			good++
-			continue
-		}
-		class := d.class()
-		if k := explainStatement(d); k != nil {
-			known[k.name]++
-		} else if counts[class]++; counts[class] == 1 && len(counts) <= *classes {
-			t.Errorf("seed %d, request %d: %s\n%s", *seed, i, class, report(d))
-		}
-		if err := s.reconcile(); err != nil {
-			t.Fatalf("seed %d, request %d: %v", *seed, i, err)
-		}
-	}
-	t.Logf("seed %d: %d of %d requests are answered alike", *seed, good, *requests)
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		t.Logf("explained %5d  %s", known[name], name)
-	}
-	for class, n := range counts {
-		t.Logf("open      %5d  %s", n, class)
-	}
-}
 
 // runStatements sends a request to both, follows NextTokens to the end, and
 // compares all items in any order.
 func (s *session) runStatements(c *call) (*difference, error) {
 	var answers [2]*answer
+	paged := false
 	for i, srv := range []*server{s.local, s.ours} {
-		request := maps.Clone(c.request)
+		request := s.fresh(maps.Clone(c.request))
 		first, err := srv.send(c.operation, request)
 		if err != nil {
 			return nil, err
 		}
+		c.valid = c.valid || i == 0 && first.ok()
 		items, _ := first.body["Items"].([]any)
 		next := first.body["NextToken"]
+		paged = paged || next != nil
 		for pages := 0; next != nil && pages < maxPages; pages++ {
 			request["NextToken"] = next
 			a, err := srv.send(c.operation, request)
@@ -86,6 +47,9 @@ func (s *session) runStatements(c *call) (*difference, error) {
 		}
 		answers[i] = first
 	}
+	if paged {
+		c.also = "NextToken"
+	}
 	if what := compare(c, answers[0], answers[1]); what != "" {
 		return &difference{c, what, answers[0], answers[1]}, nil
 	}
@@ -102,7 +66,7 @@ type statements struct {
 func (g *statements) next() *call {
 	s := &schemas[g.IntN(len(schemas))]
 	switch n := g.IntN(100); {
-	case n < 90:
+	case n < 82:
 		g.parameters = nil
 		text := g.statement(s)
 		r := g.request(text)
@@ -114,14 +78,24 @@ func (g *statements) next() *call {
 				r["ConsistentRead"] = true
 			}
 		} else if g.often(30) {
-			r["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+			r["ReturnValuesOnConditionCheckFailure"] = pick(g.generator, "ALL_OLD", "ALL_OLD", "NONE")
 		}
-		return &call{operation: "ExecuteStatement", request: r, schema: s, how: asBag}
-	case n < 95:
-		return &call{operation: "BatchExecuteStatement", request: object{"Statements": g.list()}, schema: s}
+		g.capacity(r)
+		return &call{operation: "ExecuteStatement", request: r, schema: s, how: asBag, writes: true}
+	case n < 91:
+		r := object{"Statements": g.list()}
+		g.capacity(r)
+		return &call{operation: "BatchExecuteStatement", request: r, schema: s, writes: true}
 	}
-	return &call{operation: "ExecuteTransaction", request: object{"TransactStatements": g.list()}, schema: s}
+	r := object{"TransactStatements": g.list()}
+	g.capacity(r)
+	if g.often(30) {
+		r["ClientRequestToken"] = fmt.Sprintf("%x", g.Uint64())
+	}
+	return &call{operation: "ExecuteTransaction", request: r, schema: s, writes: true}
 }
+
+func (*statements) done(*call) {}
 
 func (g *statements) request(text string) object {
 	r := object{"Statement": text}
@@ -411,10 +385,8 @@ func literal(v any) (string, bool) {
 
 // explainStatement returns the entry that explains d, nil if none does.
 func explainStatement(d *difference) *known {
-	for i := range statementsExplained {
-		if statementsExplained[i].is(d) {
-			return &statementsExplained[i]
-		}
+	if k := firstOf(statementsExplained, d); k != nil {
+		return k
 	}
 	if d.local.message == d.ours.message {
 		return nil // No text explains another answer.

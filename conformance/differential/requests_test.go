@@ -13,10 +13,11 @@ import (
 type how int
 
 const (
-	exactly how = iota // Structurally.
-	asBag              // Their items in any order.
-	byWalk             // Page by page to the end; then all items in any order.
-	loosely            // Only that both succeed: what they return is up to each.
+	exactly    how = iota // Structurally.
+	asBag                 // Their items in any order.
+	byWalk                // Page by page to the end; then all items in any order.
+	bySegments            // Likewise, and segment by segment.
+	loosely               // Only that both succeed: what they return is up to each.
 )
 
 // call is one request.
@@ -27,26 +28,36 @@ type call struct {
 	schema    *schema
 	item      object // What is stored under the key that it writes; nil where there is nothing.
 	writes    bool
+	anew      bool   // The table that it makes is deleted first.
+	valid     bool   // DynamoDB Local took it.
+	also      string // A member that further requests for the same had.
 }
+
+// itemSource makes requests of expressions' age, and of the control plane.
+type itemSource struct{ *generator }
+
+func (itemSource) done(*call) {}
+
+func (s itemSource) keys() map[string][]object { return s.start }
 
 func (g *generator) next() *call {
 	n := g.IntN(100)
 	s := &schemas[g.IntN(len(schemas))]
 	var c *call
 	switch {
-	case n < 22:
+	case n < 21:
 		c = g.put(s)
-	case n < 45:
+	case n < 42:
 		c = g.update(s)
-	case n < 51:
+	case n < 48:
 		c = g.delete(s)
-	case n < 57:
+	case n < 54:
 		c = g.get(s)
-	case n < 77:
+	case n < 76:
 		c = g.query(s)
-	case n < 85:
+	case n < 84:
 		c = g.scan(s)
-	case n < 89:
+	case n < 88:
 		c = g.batchGet()
 	case n < 93:
 		c = g.batchWrite()
@@ -60,6 +71,7 @@ func (g *generator) next() *call {
 	if now, _ := c.request["TableName"].(string); c.schema == nil && (strings.HasSuffix(now, "missing") || now == "users") {
 		c.request["TableName"] = name // The one is to stay missing, the other to stay.
 	}
+	c.anew = c.operation == "CreateTable" && g.often(85)
 	return c
 }
 
@@ -208,7 +220,7 @@ func (g *generator) scan(s *schema) *call {
 	c := &call{operation: "Scan", request: r, schema: s, how: asBag}
 	if g.often(10) {
 		r["TotalSegments"], r["Segment"] = 1+g.IntN(3), g.IntN(4)
-		c.how = loosely
+		c.how = bySegments
 	}
 	p.attach(r)
 	if r["Limit"] != nil {

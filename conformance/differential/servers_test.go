@@ -33,6 +33,7 @@ type object = map[string]any
 type server struct {
 	name, url string
 	client    *http.Client
+	region    string // DynamoDB Local keeps a database for each.
 }
 
 // answer is what a server said.
@@ -46,7 +47,7 @@ type answer struct {
 func (a *answer) ok() bool { return a.status == http.StatusOK }
 
 // authorization names account and Region. Neither server verifies it.
-const authorization = "AWS4-HMAC-SHA256 Credential=111111111111/20260101/us-east-1/dynamodb/aws4_request, " +
+const authorization = "AWS4-HMAC-SHA256 Credential=111111111111/20260101/%s/dynamodb/aws4_request, " +
 	"SignedHeaders=host;x-amz-date, Signature=0000000000000000000000000000000000000000000000000000000000000000"
 
 // send sends one request. Only a server that does not answer is an error.
@@ -62,7 +63,7 @@ func (s *server) send(operation string, request any) (*answer, error) {
 	req.Header.Set("Content-Type", wire.ContentType)
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	req.Header.Set("X-Amz-Date", "20260101T000000Z")
-	req.Header.Set("Authorization", authorization)
+	req.Header.Set("Authorization", fmt.Sprintf(authorization, s.region))
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
@@ -134,7 +135,7 @@ func startHortus(t *testing.T) *server {
 			t.Error(err)
 		}
 	})
-	return &server{"Hortus", "http://" + ln.Addr().String(), &http.Client{Timeout: 30 * time.Second}}
+	return &server{name: "Hortus", url: "http://" + ln.Addr().String(), client: &http.Client{Timeout: 30 * time.Second}}
 }
 
 // startOracle finds or starts DynamoDB Local: HORTUS_ORACLE is the address of
@@ -142,7 +143,7 @@ func startHortus(t *testing.T) *server {
 // and stops it ("stop PORT"). The test is skipped where there is neither.
 func startOracle(t *testing.T) *server {
 	t.Helper()
-	s := &server{"DynamoDB Local", os.Getenv("HORTUS_ORACLE"), &http.Client{Timeout: 30 * time.Second}}
+	s := &server{name: "DynamoDB Local", url: os.Getenv("HORTUS_ORACLE"), client: &http.Client{Timeout: 30 * time.Second}}
 	if s.url != "" {
 		return s
 	}

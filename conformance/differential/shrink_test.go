@@ -25,7 +25,7 @@ func (s *session) shrink(d *difference) *difference {
 			return false
 		}
 		next, err := s.run(&c)
-		if err != nil || next == nil || next.what != d.what || kindOfText(next.ours) != kindOfText(d.ours) || kindOfText(next.local) != kindOfText(d.local) || explanation(next) != nil {
+		if err != nil || next == nil || next.what != d.what || kindOfText(next.ours) != kindOfText(d.ours) || kindOfText(next.local) != kindOfText(d.local) || s.explain(next) != "" {
 			return false
 		}
 		d = next

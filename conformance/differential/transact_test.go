@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
-	"time"
 )
 
 // transaction makes a TransactWriteItems of a few actions, or now and then
@@ -28,6 +26,9 @@ func (g *generator) transaction(done []object, token string) object {
 	}
 	r := object{"TransactItems": actions, "ClientRequestToken": token}
 	g.capacity(r)
+	if g.often(10) {
+		r["ReturnItemCollectionMetrics"] = pick(g, "NONE", "SIZE")
+	}
 	return r
 }
 
@@ -185,68 +186,54 @@ func plainCapacity(a *answer) {
 	}
 }
 
-// TestTransactions compares transactions: what they answer, what they leave, and
-// what a repeated token does.
-func TestTransactions(t *testing.T) {
-	s := &session{local: startOracle(t), ours: startHortus(t), created: map[string]object{}}
-	if err := s.prepare(); err != nil {
-		t.Fatal(err)
+// transactions makes transactions, and repeats of those that were done.
+type transactions struct {
+	*generator
+	made     int
+	repeated []object
+}
+
+func newTransactions(g *generator) source { return &transactions{generator: g} }
+
+func (s *transactions) next() *call {
+	s.made++
+	if s.made%3 == 0 {
+		return &call{operation: "TransactGetItems", request: s.transactGet(), how: exactly}
 	}
-	g := newGenerator(*seed)
-	counts, open := map[string]int{}, map[string]int{}
-	var done []object
-	run := time.Now().UnixNano() // DynamoDB Local may remember the tokens of another run.
-	for i := range max(*requests/2, 1) {
-		c := &call{operation: "TransactWriteItems", request: g.transaction(done, fmt.Sprint(run, "-", i)), how: exactly}
-		if i%3 == 2 {
-			c = &call{operation: "TransactGetItems", request: g.transactGet(), how: exactly}
-		}
-		local, ours, err := s.both(c.operation, c.request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plainCapacity(local)
-		plainCapacity(ours)
-		what := compare(c, local, ours)
-		d := &difference{c, what, local, ours}
-		why := foldReasons(local, ours)
-		if k := explanation(d); why == "" && k != nil {
-			why = k.name
-		}
-		switch {
-		case what == "" && local.ok():
-			counts["success "+c.operation]++
-			if c.request["ClientRequestToken"] != nil {
-				done = append(done, c.request)
-			}
-		case what == "":
-			counts["the same error"]++
-		case why != "":
-			counts[why]++
-		default:
-			if open[d.class()]++; open[d.class()] == 1 {
-				t.Errorf("seed %d, request %d: %s\n%s", *seed, i, d.class(), report(d))
-			}
-		}
-		if local.ok() != ours.ok() && c.operation == "TransactWriteItems" {
-			if err := s.reconcile(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if i%250 == 249 {
-			d, err := s.compareState()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d != nil {
-				t.Fatalf("seed %d, request %d: the states differ: %s", *seed, i, report(d))
-			}
-		}
+	token := fmt.Sprintf("%x", s.Uint64())
+	return &call{operation: "TransactWriteItems", request: s.transaction(s.repeated, token), how: exactly, writes: true}
+}
+
+func (s *transactions) done(c *call) {
+	if c.valid && c.request["ClientRequestToken"] != nil {
+		s.repeated = append(s.repeated, c.request)
 	}
-	t.Log(counts)
-	for _, needed := range []string{"success TransactWriteItems", "success TransactGetItems", "canceled alike", "mismatch"} {
-		if counts[needed] == 0 {
-			t.Errorf("no request had the outcome %q", needed)
-		}
+}
+
+// runTransaction sends a transaction to both.
+func (s *session) runTransaction(c *call) (*difference, error) {
+	local, ours, err := s.both(c.operation, s.fresh(c.request))
+	if err != nil {
+		return nil, err
 	}
+	c.valid = local.ok()
+	plainCapacity(local)
+	plainCapacity(ours)
+	what := compare(c, local, ours)
+	if what == "" && local.kind != "TransactionCanceledException" && local.kind != "IdempotentParameterMismatchException" {
+		return nil, nil
+	}
+	return &difference{c, what, local, ours}, nil
+}
+
+// explainTransaction has words for what both answer alike, too: a run is to meet
+// transactions that fail.
+func explainTransaction(d *difference) string {
+	if why := foldReasons(d.local, d.ours); why != "" {
+		return why
+	}
+	if d.what == "" {
+		return "alike"
+	}
+	return named(explanation)(d)
 }

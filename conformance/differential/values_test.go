@@ -11,11 +11,12 @@ import (
 // generator makes requests out of one seed.
 type generator struct {
 	*rand.Rand
-	start map[string][]object // Keys that answers of a table or index ended with.
+	region string
+	start  map[string][]object // Keys that answers of a table or index ended with.
 }
 
-func newGenerator(seed uint64) *generator {
-	return &generator{Rand: rand.New(rand.NewPCG(seed, 0x686f72747573)), start: map[string][]object{}}
+func newGenerator(seed uint64, region string) *generator {
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 0x686f72747573)), region: region, start: map[string][]object{}}
 }
 
 // often is true with a chance of percent in a hundred.
