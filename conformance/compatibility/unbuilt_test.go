@@ -21,11 +21,10 @@ import (
 
 // unbuilt are requests with members that are not built.
 var unbuilt = map[string]string{
-	"CreateTable.VectorIndexes":                   `"VectorIndexes":[{"IndexName":"vec","VectorAttribute":{"AttributeName":"v"},"Dimensions":3,"DistanceFunction":"COSINE","Projection":{"ProjectionType":"ALL"}}]`,
-	"UpdateTable.VectorIndexUpdates":              `"VectorIndexUpdates":[{"Delete":{"IndexName":"vec"}}]`,
-	"UpdateTable.DisassociationProtectionEnabled": `"DisassociationProtectionEnabled":true`,
-	"UpdateTable.GlobalTableWitnessUpdates":       `"GlobalTableWitnessUpdates":[{"Create":{"RegionName":"eu-west-1"}}]`,
-	"UpdateTable.MultiRegionConsistency":          `"MultiRegionConsistency":"STRONG","ReplicaUpdates":[{"Create":{"RegionName":"eu-west-1"}}]`,
+	"CreateTable.VectorIndexes":             `"VectorIndexes":[{"IndexName":"vec","VectorAttribute":{"AttributeName":"v"},"Dimensions":3,"DistanceFunction":"COSINE","Projection":{"ProjectionType":"ALL"}}]`,
+	"UpdateTable.VectorIndexUpdates":        `"VectorIndexUpdates":[{"Delete":{"IndexName":"vec"}}]`,
+	"UpdateTable.GlobalTableWitnessUpdates": `"GlobalTableWitnessUpdates":[{"Create":{"RegionName":"eu-west-1"}}]`,
+	"UpdateTable.MultiRegionConsistency":    `"MultiRegionConsistency":"STRONG","ReplicaUpdates":[{"Create":{"RegionName":"eu-west-1"}}]`,
 }
 
 // TestUnbuiltMembers: what is not built is refused. Nobody is left to believe

@@ -248,7 +248,7 @@ var explained = []known{
 	{
 		"the text for a key of another type", "recorded: the texts name the key, or the schema",
 		func(d *difference) bool {
-			return says(d.local, `Type mismatch for (key|Index Key)$`, `^Invalid attribute value type$`, `^Type mismatch for attribute to update$`, `^One of the required keys was not given a value$`) &&
+			return says(d.local, `Type mismatch for (key|Index Key)$`, `^Invalid attribute value type$`, `^Type mismatch for attribute to update$`, `^One of the required keys was not given a value$`, `^The number of conditions on the keys is invalid$`) &&
 				says(d.ours, `Type mismatch for (key|Index Key) `, `^The provided key element does not match the schema$`, `Missing the key `, `^The provided starting key is invalid`)
 		},
 	},
