@@ -133,8 +133,12 @@ func TestCompatibility(t *testing.T) {
 			if d := find(o.name+"."+m, "*."+m); d != nil && d.state == notYet {
 				continue
 			}
-			if !c.decodes(o.name, m) || !c.names[m] {
-				t.Errorf("%s.%s is said to be built; the decoder looks at it: %t; package dynamodb names it: %t", o.name, m, c.decodes(o.name, m), c.names[m])
+			named := c.names[m]
+			if d := find(o.name); d != nil && d.how == retired {
+				named = true
+			}
+			if !c.decodes(o.name, m) || !named {
+				t.Errorf("%s.%s is said to be built; the decoder looks at it: %t; package dynamodb names it: %t", o.name, m, c.decodes(o.name, m), named)
 			}
 		}
 	}
@@ -184,7 +188,7 @@ func checkDeclared(t *testing.T, c *code, all []operation) {
 			t.Errorf("%s: there is no such operation or member", d.at)
 		case seen[d.at]:
 			t.Errorf("%s: declared twice", d.at)
-		case d.how == "" || d.state != differs && d.state != notYet:
+		case d.how == "" || d.state != differs && d.state != notYet && d.state != done:
 			t.Errorf("%s: state %q, how %q", d.at, d.state, d.how)
 		case !built && (d.state != notYet || member != ""):
 			t.Errorf("%s: the operation is not built", d.at)

@@ -71,7 +71,7 @@ func members(b *strings.Builder, o *operation, built bool) {
 	case !built:
 		fmt.Fprintf(b, "Not yet: `UnknownOperationException`; %s.", own.how)
 	case own != nil:
-		fmt.Fprintf(b, "Differs: %s (%s).", own.how, own.shown)
+		fmt.Fprintf(b, "%s: %s (%s).", map[string]string{done: "Done", differs: "Differs"}[own.state], own.how, own.shown)
 	default:
 		b.WriteString("Done, but for what is said of members here.")
 	}
