@@ -52,6 +52,7 @@ type Config struct {
 	Logger    *slog.Logger
 	NewID     func() string // Makes ids of tables and of global tables.
 	Throttle  bool          // Holds the tables to their capacity.
+	Pace      dynamodb.Pace
 }
 
 // Open puts a cell together. It takes no call and replicates nothing before
@@ -75,6 +76,7 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 	out.AutoScaling = &autoscaling.Service{
 		Cell: c.ID, Engine: engine, Targets: targets, Replication: out.Replication, Clock: c.Clock, NewID: c.NewID,
 	}
+	out.DynamoDB.Pace = c.Pace
 	if c.Throttle {
 		out.DynamoDB.Throttle = dynamodb.NewThrottle(engine, c.Clock)
 	}

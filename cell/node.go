@@ -18,6 +18,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/kv/pebblekv"
 	"github.com/hortusdb/hortus/replication"
@@ -51,7 +52,8 @@ type NodeOptions struct {
 	Clock    clock.Clock
 	Rand     *rand.Rand
 	Logger   *slog.Logger
-	Throttle bool       // Holds the tables of all cells to their capacity.
+	Throttle bool // Holds the tables of all cells to their capacity.
+	Pace     dynamodb.Pace
 	Cells    []aws.Cell // The cells that the node has, and no others, made at once. Nil: any cell, once something is made in it.
 
 	ReserveBytes int64                 // Free disk space that is kept; zero is the usual reserve.
@@ -263,7 +265,7 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 func (n *Node) config(id aws.Cell, store kv.Store) Config {
 	return Config{
 		ID: id, Store: store, Clock: n.shared.Clock, Dates: n.dates, Disabled: n.Disabled(id), Transport: n.shared.Network,
-		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle,
+		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle, Pace: n.options.Pace,
 	}
 }
 

@@ -57,6 +57,8 @@ func (s *Service) status(t *table.Table) types.TableStatus {
 			return types.TableStatusReplicationNotAuthorized
 		case x != nil && !x.Backfilling:
 			return types.TableStatusUpdating // A table whose new index is being filled is active (recorded).
+		case t.Def.Updating():
+			return types.TableStatusUpdating
 		}
 	}
 	return types.TableStatus(t.Def.Status)

@@ -29,6 +29,7 @@ type Service struct {
 	Clock       clock.Clock // Dates what is made, and counts deadlines.
 	NewID       func() string
 	Throttle    *Throttle // Nil holds no table to its capacity.
+	Pace        Pace
 }
 
 // API decodes and runs DynamoDB's operations for any number of cells. It keeps

@@ -197,7 +197,7 @@ func regionOf(u *types.ReplicationGroupUpdate) string {
 // checkSettled refuses changes of replicas while one is being added, or an index
 // is being created or deleted.
 func checkSettled(t *table.Table) error {
-	if t.Def.Changing() != nil {
+	if t.Def.Changing() != nil || t.Def.Updating() {
 		return errChanging
 	}
 	if t.Def.Group == nil {

@@ -68,6 +68,9 @@ var errVectorIndexes = aws.Validation("Vector indexes are not supported yet")
 func (s *Service) create(ctx context.Context, c *api.Call, in *sdk.CreateTableInput) (*table.Table, error) {
 	now := s.Clock.Now().UnixMicro()
 	def := table.Definition{Name: *in.TableName, ID: s.NewID(), CreatedAt: now, Status: table.Active}
+	if s.Pace.Create > 0 {
+		def.Status, def.SettlesAt = table.Creating, settles(s.Clock.Now(), s.Pace.Create)
+	}
 	if err := checkSchemaGiven(in); err != nil {
 		return nil, err
 	}
@@ -214,11 +217,23 @@ func deleteTable(ctx context.Context, s *Service, c *api.Call) error {
 	if err := s.Replication.CheckDelete(t); err != nil {
 		return err
 	}
+	if t.Def.Updating() {
+		return errInProcess(&t.Def)
+	}
 	var err error
-	if t.Def.Group == nil {
-		err = s.Engine.Drop(ctx, name)
-	} else {
+	switch {
+	case t.Def.Group != nil:
 		err = s.Replication.Leave(ctx, t)
+	case s.Pace.Delete > 0:
+		_, err = s.Engine.Alter(ctx, name, func(d *table.Definition) error {
+			if d.ID != t.Def.ID || d.Group != nil || d.Status != table.Active {
+				return errChanging
+			}
+			d.Status, d.SettlesAt = table.Deleting, settles(s.Clock.Now(), s.Pace.Delete)
+			return nil
+		})
+	default:
+		err = s.Engine.Drop(ctx, name)
 	}
 	if err != nil {
 		return err
@@ -288,6 +303,9 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	if err := checkUpdating(&t.Def, in); err != nil {
 		return nil, err
 	}
+	if err := checkPaced(&t.Def, in); err != nil {
+		return nil, err
+	}
 	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 	if t.Def.Group != nil && synchronized {
 		next := &table.Table{Def: t.Def}
@@ -331,7 +349,7 @@ func sameMembers(a, b *table.Group) bool {
 
 // apply makes all changes of settings that a request asks for.
 func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
-	now := s.Clock.Now()
+	now, onDemand := s.Clock.Now(), d.OnDemand
 	if err := applyCapacity(in, d, now); err != nil {
 		return err
 	}
@@ -368,6 +386,7 @@ func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
 	if mode := in.GlobalTableSettingsReplicationMode; mode != "" {
 		return applyMode(mode, d)
 	}
+	s.pace(in, onDemand, d, now)
 	return nil
 }
 

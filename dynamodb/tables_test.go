@@ -139,6 +139,7 @@ type controlWorld struct {
 	values  map[string]string
 
 	throttled bool
+	pace      dynamodb.Pace
 }
 
 // Now makes the world a clock.
@@ -177,6 +178,7 @@ func (w *controlWorld) cell(t testing.TB, c aws.Cell) *dynamodb.Service {
 	})
 	w.network.Attach(c, r)
 	s := &dynamodb.Service{Cell: c, Engine: engine, Replication: r, Clock: w, NewID: w.newID}
+	s.Pace = w.pace
 	if w.throttled {
 		s.Throttle = dynamodb.NewThrottle(engine, w)
 	}

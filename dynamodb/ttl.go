@@ -83,7 +83,10 @@ func (s *Service) applyTimeToLive(spec *types.TimeToLiveSpecification, d *table.
 	case d.TimeToLiveSince != 0 && now.Sub(time.UnixMicro(d.TimeToLiveSince)) < timeToLiveInterval:
 		return aws.Validation("Time to live has been modified multiple times within a fixed interval")
 	}
-	d.TimeToLive, d.TimeToLiveSince = nil, now.UnixMicro()
+	d.TimeToLive, d.TimeToLiveSince, d.TimeToLiveSettles = nil, now.UnixMicro(), nil
+	if s.Pace.TimeToLive > 0 {
+		d.TimeToLiveSettles = &table.TimeToLiveSettles{At: settles(now, s.Pace.TimeToLive), Attribute: *spec.AttributeName}
+	}
 	if *spec.Enabled {
 		d.TimeToLive = &table.TimeToLive{Attribute: *spec.AttributeName}
 	}
@@ -108,11 +111,7 @@ func describeTimeToLive(_ context.Context, s *Service, c *api.Call) error {
 	if t == nil {
 		return notFound(name)
 	}
-	d := &types.TimeToLiveDescription{TimeToLiveStatus: types.TimeToLiveStatusDisabled}
-	if l := t.Def.TimeToLive; l != nil {
-		d.TimeToLiveStatus, d.AttributeName = types.TimeToLiveStatusEnabled, &l.Attribute
-	}
-	return answer(c, &sdk.DescribeTimeToLiveOutput{TimeToLiveDescription: d})
+	return answer(c, &sdk.DescribeTimeToLiveOutput{TimeToLiveDescription: s.timeToLiveStatus(&t.Def)})
 }
 
 func (a *API) decodeDescribeContinuousBackups(c *api.Call) error {

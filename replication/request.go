@@ -152,7 +152,7 @@ func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error)
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating {
+	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	return &Response{Definition: t.Def}, r.CheckScaled(ctx, &t.Def)

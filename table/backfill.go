@@ -156,7 +156,7 @@ func rowsAfter(t *Table, after []byte) kv.Range {
 func (e *Engine) endBackfill(ctx context.Context, t *Table, number uint16) error {
 	err := e.alterIndex(ctx, t, number, func(_ *Definition, x *Index) {
 		if x.Status == Creating {
-			x.Status, x.Backfilling = "", false
+			x.Status, x.Backfilling, x.SettlesAt = "", false, 0
 		}
 	})
 	if err != nil {

@@ -67,6 +67,16 @@ type Definition struct {
 
 	TimeToLive      *TimeToLive `json:"time_to_live,omitempty"` // Nil while it is disabled.
 	TimeToLiveSince int64       `json:"time_to_live_since,omitempty"`
+
+	// SettlesAt is when a change of a regional table that is under way is over, in
+	// microseconds since 1970; 0 while none is, or where something else ends it.
+	// Step then makes a table that is Creating Active, and drops one that is
+	// Deleting.
+	SettlesAt int64 `json:"settles_at,omitempty"`
+
+	// TimeToLiveSettles is the change of the time to live that was made last; nil
+	// where it held at once.
+	TimeToLiveSettles *TimeToLiveSettles `json:"time_to_live_settles,omitempty"`
 }
 
 // Attribute is a key attribute of the table or of an index.
@@ -105,6 +115,7 @@ type Index struct {
 	// At most one index of a table has one.
 	Status      Status `json:"status,omitempty"`
 	Backfilling bool   `json:"backfilling,omitempty"` // Set while Creating, once that has begun.
+	SettlesAt   int64  `json:"settles_at,omitempty"`  // Before this time it does not come into use, or go; microseconds.
 }
 
 // Active reports whether the index can be read.
@@ -114,6 +125,17 @@ func (x *Index) Active() bool { return x.Status == "" }
 type TimeToLive struct {
 	Attribute string `json:"attribute"`
 }
+
+// TimeToLiveSettles says until when a change of the time to live shows as being
+// made, in microseconds, and of which attribute.
+type TimeToLiveSettles struct {
+	At        int64  `json:"at"`
+	Attribute string `json:"attribute"`
+}
+
+// Updating reports whether a change of the table is under way that SettlesAt
+// ends.
+func (d *Definition) Updating() bool { return d.Status == Active && d.SettlesAt != 0 }
 
 // Throughput is in capacity units a second.
 type Throughput struct {

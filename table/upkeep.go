@@ -82,13 +82,26 @@ func (e *Engine) Step(ctx context.Context) (time.Time, error) {
 
 // stepTable does a piece of work for one table. Indexes come first.
 func (e *Engine) stepTable(ctx context.Context, t *Table, r *round, now time.Time) (time.Time, error) {
-	if t.Def.Status == Deleting {
+	settles, err := e.stepSettling(ctx, t, now)
+	switch {
+	case err != nil || settles.Equal(now):
+		return now, err
+	case t.Def.Status == Creating && !settles.IsZero():
+		return settles, nil
+	case t.Def.Status == Deleting && !settles.IsZero():
+		return settles, nil
+	case t.Def.Status == Deleting:
 		return now.Add(roundRest), nil
 	}
-	if x := t.Def.Changing(); x != nil {
-		return now, e.stepIndex(ctx, t, x)
+	if x := t.Def.Changing(); x != nil && settles.IsZero() {
+		if settles = x.waits(now); settles.IsZero() {
+			return now, e.stepIndex(ctx, t, x)
+		}
 	}
 	at, err := e.stepRound(ctx, t, r, now)
+	if !settles.IsZero() && settles.Before(at) {
+		at = settles
+	}
 	log, logErr := e.stepLog(ctx, t, now)
 	if !log.IsZero() && log.Before(at) {
 		at = log

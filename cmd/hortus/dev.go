@@ -20,6 +20,7 @@ import (
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/cell"
 	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/router"
 	"github.com/hortusdb/hortus/wire"
 )
@@ -35,6 +36,7 @@ type devCommand struct {
 	Auth        string `default:"open" help:"open: the caller is the root user of the account that its key names. strict: not built yet."`
 	Region      string `default:"us-east-1" help:"The Region that the health answer names, as in eu-west-1."`
 	Throttle    bool   `help:"Hold tables, indexes and partitions to their capacity, as AWS does."`
+	Pace        string `default:"instant" help:"How long tables are CREATING, UPDATING and DELETING: instant, aws, or a duration."`
 	Quiet       bool   `help:"Print only that the server listens."`
 	Profile     string `placeholder:"FILE" hidden:"" help:"Write a CPU profile."`
 }
@@ -59,6 +61,10 @@ func (d *devCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pace, err := dynamodb.ParsePace(d.Pace)
+	if err != nil {
+		return fmt.Errorf("--%w", err)
+	}
 	cache, err := cacheSize(d.Cache)
 	if err != nil {
 		return err
@@ -75,7 +81,7 @@ func (d *devCommand) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	node, err := cell.OpenNode(ctx, cell.NodeOptions{
 		Dir: d.Data, Cache: cache, Interval: interval, Clock: clock.Wall{}, Rand: newRand(), Logger: logger,
-		Throttle: d.Throttle,
+		Throttle: d.Throttle, Pace: pace,
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
