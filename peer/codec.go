@@ -46,6 +46,7 @@ const (
 	hasPages
 	hasFloor
 	hasInaccessible
+	hasOrigin
 	unknownBits
 )
 
@@ -117,6 +118,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasInaccessible != 0 {
 		dst = binary.AppendVarint(appendText(dst, string(m.Inaccessible.Status)), m.Inaccessible.Since)
 	}
+	if has&hasOrigin != 0 {
+		dst = appendCell(dst, m.Origin)
+	}
 	return dst
 }
 
@@ -146,6 +150,7 @@ func fields(m *replication.Message) uint64 {
 		{hasPages, m.Pages != 0},
 		{hasFloor, !m.Floor.IsZero()},
 		{hasInaccessible, m.Inaccessible != nil},
+		{hasOrigin, m.Origin != (aws.Cell{})},
 	} {
 		if f.set {
 			has |= f.bit
@@ -243,6 +248,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	}
 	if has&hasInaccessible != 0 {
 		m.Inaccessible = &table.Inaccessible{Status: table.Status(d.text(maxName)), Since: d.varint()}
+	}
+	if has&hasOrigin != 0 {
+		m.Origin = d.cell()
 	}
 }
 

@@ -130,5 +130,5 @@ func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Me
 	if !belongs(t, group, m.Cell) || *t.Def.Group.Member(m.Cell) != m {
 		return nil
 	}
-	return r.remove(ctx, t, m.Cell)
+	return r.remove(ctx, t, m.Cell, m.Status != table.Creating)
 }

@@ -49,7 +49,7 @@ func (k *keeper) part(ctx context.Context, t *table.Table, now time.Time) (left 
 		}
 	}
 	if len(lacking) == 0 {
-		return true, k.r.detach(ctx, k.table, k.group)
+		return true, k.r.detach(ctx, k.table, k.group, false)
 	}
 	if now.Sub(k.leaving) < leaveWithin {
 		return false, nil
@@ -101,7 +101,7 @@ func (r *Replicator) drain(q *Request) (*Response, error) {
 	}
 	l.mu.Lock()
 	s, ok := l.work.(*sender)
-	done := ok && s.delivered(at)
+	done := ok && s.delivered(at) && !recovers(t.Def.Group, q.Member.Cell)
 	l.mu.Unlock()
 	if !done {
 		l.box.rouse()
@@ -142,14 +142,14 @@ func (r *Replicator) denied(t *table.Table, c aws.Cell) bool {
 }
 
 // detach makes this cell's replica a regional table, at once, and tells the
-// others. Those that cannot be told now learn it when they ask why it is silent.
-func (r *Replicator) detach(ctx context.Context, name, group string) error {
+// others; hasty says that it may not have brought all its changes to all. Those that cannot be told now learn it when they ask why it is silent.
+func (r *Replicator) detach(ctx context.Context, name, group string, hasty bool) error {
 	ctx = context.WithoutCancel(ctx) // The end of the keeper's own link comes with it.
 	t, err := r.letGo(ctx, name, group)
 	if t == nil || err != nil {
 		return err
 	}
-	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, false); err != nil {
+	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, hasty); err != nil {
 		r.logger.Info("members that do not know yet that a replica has left", "table", name, "cell", r.cell.String(), "error", err)
 	}
 	return nil

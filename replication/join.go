@@ -152,7 +152,10 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 			}
 			a, err := r.call(ctx, m.Cell, &q)
 			if err != nil {
-				return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, dry))
+				if !dry {
+					err = errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
+				}
+				return nil, err
 			}
 			if m.Cell == self.Source && !dry {
 				common(&def, &a.Definition) // It may have changed since it was inspected.
@@ -176,18 +179,16 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 // undoWithin bounds the undoing of what was begun.
 const undoWithin = 30 * time.Second
 
-// dissociate asks every member to let a member go.
-func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table.Group, name string, nothing bool) error {
-	if nothing {
-		return nil
-	}
+// dissociate asks every member to let a member go. Hasty says that it may not
+// have brought all its changes to all.
+func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table.Group, name string, hasty bool) error {
 	// What was begun is undone also when the caller has gone.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer stop()
 	var errs error
 	for _, m := range g.Members {
 		if m.Cell != self.Cell {
-			_, err := r.call(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g})
+			_, err := r.call(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g, Hasty: hasty})
 			errs = errors.Join(errs, err)
 		}
 	}
@@ -262,9 +263,9 @@ func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Ce
 }
 
 // depart ends what Leave began.
-func (r *Replicator) depart(ctx context.Context, t *table.Table) error {
+func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) error {
 	self := *t.Def.Group.Member(r.cell)
-	if err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, false); err != nil {
+	if err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, hasty); err != nil {
 		return err
 	}
 	r.changing.Lock()

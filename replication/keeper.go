@@ -39,6 +39,8 @@ type keeper struct {
 	loaded bool
 	leave  permission
 
+	recovery *recovery
+
 	progressAt  time.Time
 	trimAt      time.Time
 	trimMore    bool                     // The last trim did not come to the end.
@@ -96,6 +98,11 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return k.asked.Add(askAgain), nil
 	}
 	next, err := k.housekeeping(ctx, t, now)
+	if len(t.Def.Group.Recover) > 0 {
+		if at := k.recover(t, now); at.Before(next) {
+			next = at
+		}
+	}
 	if at := now.Add(partPoll); t.Def.Disassociating && at.Before(next) {
 		next = at
 	}
@@ -111,13 +118,14 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 		return now.Add(time.Second), err
 	}
 	k.learnParted(ctx, t, now)
-	for _, c := range k.r.lacking(t, k.last, k.parted) {
+	lacking := k.r.lacking(t, k.last, k.parted)
+	for _, c := range lacking {
 		if now.Sub(k.leaving) < leaveWithin || !k.r.denied(t, c) {
 			return now.Add(drainPoll), nil
 		}
 	}
 	// The end of this link's own context comes with the end of the table.
-	return now.Add(time.Second), k.r.depart(context.WithoutCancel(ctx), t)
+	return now.Add(time.Second), k.r.depart(context.WithoutCancel(ctx), t, len(lacking) > 0)
 }
 
 func (k *keeper) handle(ctx context.Context, t *table.Table, m *Message, now time.Time) error {

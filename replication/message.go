@@ -53,9 +53,10 @@ type Message struct {
 
 	Begin   bool // Of a SeedAsk and its answer: where to begin.
 	Key     []byte
-	Pages   int    // Of a SeedAsk: how many pages are wanted, one after the other; 0 is one.
-	Last    bool   // Of a SeedPage: no further one was asked for.
-	Next    []byte // Of a SeedPage: the key to ask from next; nil at the end.
+	Origin  aws.Cell // Of a SeedAsk and its answer: only rows that this cell, which has left, wrote last. None when it is for seeding.
+	Pages   int      // Of a SeedAsk: how many pages are wanted, one after the other; 0 is one.
+	Last    bool     // Of a SeedPage: no further one was asked for.
+	Next    []byte   // Of a SeedPage: the key to ask from next; nil at the end.
 	Rows    []table.Row
 	Cursors []Cursor        // Of a SeedPage with Begin: the source's own cursors on the other members.
 	Floor   clock.Timestamp // Of a SeedPage with Begin: see table.Table.Floor.

@@ -65,6 +65,9 @@ func (r *Replicator) persistAcks(ctx context.Context, t *table.Table, last map[a
 // progress tells every member how far this cell has applied every member's
 // versions, and drops the tombstones that all members are past.
 func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error {
+	if len(t.Def.Group.Recover) > 0 {
+		return nil // What it has applied says nothing of the rows of one that left.
+	}
 	reached := k.r.reached(k.table, k.group)
 	low, at, turned, err := k.r.engine.LowWater(ctx, t)
 	if err != nil {
@@ -102,6 +105,9 @@ func (k *keeper) stable(g *table.Group, mine []Mark) (clock.Timestamp, bool) {
 		marks := applied[m.Cell]
 		if m.Cell == k.r.cell {
 			marks = mine
+		}
+		if slices.ContainsFunc(marks, func(x Mark) bool { return g.Member(x.Cell) == nil }) {
+			return least, false // It has not taken out who left.
 		}
 		for _, origin := range g.Members {
 			at := markOf(marks, origin.Cell)

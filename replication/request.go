@@ -42,6 +42,7 @@ type Request struct {
 	Position   kv.Position      // Of a Drain; zero for now.
 	DryRun     bool             // Check alone.
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
+	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
 }
 
 // Response is the answer.
@@ -152,7 +153,7 @@ func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error)
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating {
+	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating || (t.Def.Group != nil && len(t.Def.Group.Recover) > 0) {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	return &Response{Definition: t.Def}, r.CheckScaled(ctx, &t.Def)
@@ -185,7 +186,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
 	}
-	if t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
+	if (t.Def.Group != nil && len(t.Def.Group.Recover) > 0) || t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
@@ -193,7 +194,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	}
 	if t.Def.Group.Member(q.Member.Cell) != nil {
 		// It was taken in before, and has made nothing of it: it has no table.
-		if err := r.remove(ctx, t, q.Member.Cell); err != nil {
+		if err := r.remove(ctx, t, q.Member.Cell, false); err != nil {
 			return nil, err
 		}
 	}
@@ -325,12 +326,17 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if from != q.Member.Cell && from.Account != q.Member.Cell.Account {
 		return nil, fmt.Errorf("replication: %v cannot take out %v", from, q.Member.Cell)
 	}
-	return &Response{}, r.remove(ctx, t, q.Member.Cell)
+	if !q.Hasty && recovers(t.Def.Group, q.Member.Cell) {
+		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+	}
+	return &Response{}, r.remove(ctx, t, q.Member.Cell, q.Hasty)
 }
 
 // remove takes a member out of this cell's view of a group. The last one left
-// is a regional table again, or goes where it is being deleted.
-func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell) error {
+// is a regional table again, or goes where it is being deleted. Hasty says that it
+// may not have brought all its changes to all.
+func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell, hasty bool) error {
+	hasty = hasty && t.Def.Group.Member(c) != nil
 	if t.Def.Status == table.Deleting && len(t.Def.Group.Members) <= 2 && t.Def.Group.Member(c) != nil {
 		return r.drop(ctx, t)
 	}
@@ -342,6 +348,7 @@ func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell) err
 			}
 		}
 		d.Group.Members = left
+		recoverFrom(d.Group, r.cell, c, hasty)
 		if len(left) < 2 {
 			d.Regional()
 		}
@@ -349,6 +356,9 @@ func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell) err
 	})
 	if err != nil {
 		return err
+	}
+	if hasty {
+		r.forgetClaims(t)
 	}
 	r.Refresh()
 	if err := r.forgetCursor(ctx, t, c); err != nil {

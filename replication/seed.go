@@ -62,6 +62,9 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	if d := decide(t.Def.Group.Kind, t.ARN, t.Policy, readData, []aws.Cell{k.r.cell, m.from}, t.Def.Name); !d.Allowed() || !belongs(t, k.group, m.from) {
 		return nil
 	}
+	if m.Origin != (aws.Cell{}) {
+		return k.giveRows(ctx, t, m)
+	}
 	if t.Def.Status == table.Creating {
 		return nil // It is being seeded itself, after it left and joined again.
 	}
@@ -112,6 +115,9 @@ func (k *keeper) settled(ctx context.Context, at kv.Position) bool {
 
 // plant takes in an answer to ask, and asks for what follows.
 func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time.Time) error {
+	if m.Origin != (aws.Cell{}) {
+		return k.takeRows(ctx, t, m, now)
+	}
 	s := k.seed
 	if s == nil || s.Done || m.from != s.Source || m.Begin == s.Begun || string(m.Key) != string(s.Key) {
 		return nil // An answer to a question of before.

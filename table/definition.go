@@ -199,6 +199,17 @@ type Group struct {
 	ID      string    `json:"id"`
 	Kind    GroupKind `json:"kind"`
 	Members []Member  `json:"members"` // All of them, this table included, ordered by cell.
+
+	// Recover lists what is still to be asked for after members have left in
+	// haste.
+	Recover []Recovery `json:"recover,omitempty"`
+}
+
+// Recovery is the asking of one member for the rows of another that has left and
+// may not have brought all its changes to all.
+type Recovery struct {
+	Gone aws.Cell `json:"gone"`
+	From aws.Cell `json:"from"`
 }
 
 // Member is one replica of a global table.
