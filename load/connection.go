@@ -20,6 +20,7 @@ import (
 
 const (
 	dialWithin  = 5 * time.Second
+	idleWithin  = 2 * time.Second  // Servers close what is idle, some after five seconds: a connection older than this is opened anew.
 	callWithin  = 30 * time.Second // One request, until its answer is in.
 	maxAnswer   = 64 << 20         // Bytes; the largest that DynamoDB gives is 16 MiB.
 	bufferBytes = 16 << 10
@@ -38,6 +39,7 @@ type connection struct {
 	access  *Target
 	clock   clock.Clock
 	nc      net.Conn
+	used    time.Time // When the latest call began.
 	in      *bufio.Reader
 	out     []byte // Head and body, sent in one piece.
 	signer  sigv4.Signer
@@ -100,10 +102,14 @@ func (c *connection) close() {
 // call sends a request and returns the answer's body, which is good until the
 // next call. An answer other than 200 is a *refusal.
 func (c *connection) call(ctx context.Context, operation string, body []byte) ([]byte, error) {
+	now := c.clock.Now()
+	if now.Sub(c.used) > idleWithin {
+		c.close()
+	}
+	c.used = now
 	if err := c.dial(ctx); err != nil {
 		return nil, err
 	}
-	now := c.clock.Now()
 	c.write(operation, body, now)
 	err := c.nc.SetDeadline(now.Add(callWithin))
 	if err == nil {
