@@ -9,6 +9,7 @@ import (
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/invariant"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/shape"
@@ -175,11 +176,11 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	if total > maxBatchGet {
 		return aws.Validation("Too many items requested for the BatchGetItem call")
 	}
-	lookups, owner, err := s.lookups(c, r, projections)
+	lookups, owner, err := s.lookups(c, r, total, projections)
 	if err != nil {
 		return err
 	}
-	g := batchGet{request: r, projections: projections, owner: owner, answers: make([][]byte, len(r.keys)), usage: make([]usage, len(r.keys))}
+	g := batchGet{request: r, projections: projections, owner: owner, out: append(c.Out, `{"Responses":{`...), open: -1, usage: make([]usage, len(r.keys))}
 	for i := range r.keys {
 		g.usage[i].table = r.keys[i].table
 	}
@@ -193,15 +194,14 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	for _, f := range refused {
 		g.left = append(g.left, f.at)
 	}
-	c.Out = g.append(c.Out)
+	c.Out = g.end()
 	return nil
 }
 
-// lookups resolves all keys; owner tells for each which table of the request it
+// lookups resolves all keys, total of them; owner tells for each which table of the request it
 // is of.
-func (s *Service) lookups(c *api.Call, r *request, projections []*expr.Projection) ([]table.Lookup, []int, error) {
-	var lookups []table.Lookup
-	var owner []int
+func (s *Service) lookups(c *api.Call, r *request, total int, projections []*expr.Projection) ([]table.Lookup, []int, error) {
+	lookups, owner := make([]table.Lookup, 0, total), make([]int, 0, total)
 	for i := range r.keys {
 		t, err := s.table(c.Needs[i].Table)
 		if err != nil {
@@ -229,12 +229,15 @@ func (s *Service) lookups(c *api.Call, r *request, projections []*expr.Projectio
 	return lookups, owner, nil
 }
 
-// batchGet gathers the answer of a BatchGetItem.
+// batchGet writes the answer of a BatchGetItem. Its lookups come in the order
+// of their tables.
 type batchGet struct {
 	request     *request
 	projections []*expr.Projection
 	owner       []int
-	answers     [][]byte
+	out         []byte
+	open        int  // The table whose items are being written; -1 before the first.
+	some        bool // It has an item.
 	size        int
 	left        []int // Lookups that did not fit.
 	usage       []usage
@@ -258,25 +261,33 @@ func (g *batchGet) add(i int, it item.Item) error {
 	if p := g.projections[n]; p != nil {
 		it = p.Project(g.request.buf[len(g.request.buf):], it)
 	}
-	if len(g.answers[n]) > 0 {
-		g.answers[n] = append(g.answers[n], ',')
+	g.upTo(n)
+	if g.some {
+		g.out = append(g.out, ',')
 	}
-	g.answers[n] = item.AppendItemJSON(g.answers[n], it)
+	g.some = true
+	g.out = item.AppendItemJSON(g.out, it)
 	return nil
 }
 
-func (g *batchGet) append(dst []byte) []byte {
-	dst = append(dst, `{"Responses":{`...)
-	for i := range g.request.keys {
-		if i > 0 {
-			dst = append(dst, ',')
+// upTo ends the lists of the tables before table n, and begins that of n.
+func (g *batchGet) upTo(n int) {
+	invariant.Assert(n >= g.open, "dynamodb: a batch was not read in order")
+	for g.open < n {
+		if g.open >= 0 {
+			g.out = append(g.out, ']', ',')
 		}
-		dst = jsonscan.AppendString(dst, g.request.keys[i].table)
-		dst = append(dst, ':', '[')
-		dst = append(dst, g.answers[i]...)
-		dst = append(dst, ']')
+		g.open++
+		g.some = false
+		g.out = jsonscan.AppendString(g.out, g.request.keys[g.open].table)
+		g.out = append(g.out, ':', '[')
 	}
-	dst = append(dst, `},"UnprocessedKeys":{`...)
+}
+
+// end writes what comes behind the items.
+func (g *batchGet) end() []byte {
+	g.upTo(len(g.request.keys) - 1)
+	dst := append(g.out, `]},"UnprocessedKeys":{`...)
 	dst = g.appendLeft(dst)
 	dst = append(dst, '}')
 	if g.request.wantsCapacity() {

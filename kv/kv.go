@@ -76,8 +76,8 @@ type Store interface {
 	// position to WaitDurable, also when the error is ErrNotFound.
 	Get(ctx context.Context, key, dst []byte) ([]byte, Position, error)
 
-	// GetMany calls fn for each key with its value, nil when it is absent, all
-	// as of one point in time.
+	// GetMany calls fn for each key, in their order, with its value, nil when
+	// it is absent, all as of one point in time.
 	GetMany(ctx context.Context, keys [][]byte, fn func(i int, value []byte)) (Position, error)
 
 	// Scan calls fn for the keys of r in order, or in reverse, on one snapshot,

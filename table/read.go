@@ -42,7 +42,7 @@ type Lookup struct {
 	Consistent bool
 }
 
-// GetMany calls fn for each lookup with its item, nil where there is none, as of
+// GetMany calls fn for each lookup, in their order, with its item, nil where there is none, as of
 // one point in time. The items are valid only until fn returns.
 func (e *Engine) GetMany(ctx context.Context, lookups []Lookup, fn func(i int, it item.Item) error) error {
 	consistent := false
@@ -52,10 +52,16 @@ func (e *Engine) GetMany(ctx context.Context, lookups []Lookup, fn func(i int, i
 	return e.getMany(ctx, lookups, rowKeys(lookups), consistent, fn)
 }
 
+// rowKeyRoom is the length of a key without a sort key, and a short sort key.
+const rowKeyRoom = prefixSize + hashSize + 41
+
 func rowKeys(lookups []Lookup) [][]byte {
 	keys := make([][]byte, len(lookups))
+	room := make([]byte, 0, rowKeyRoom*len(lookups))
 	for i := range lookups {
-		keys[i] = lookups[i].Table.appendRowKey(nil, lookups[i].Key)
+		start := len(room)
+		room = lookups[i].Table.appendRowKey(room, lookups[i].Key)
+		keys[i] = room[start:len(room):len(room)]
 	}
 	return keys
 }
