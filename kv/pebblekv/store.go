@@ -35,6 +35,11 @@ const (
 	// idle store is small.
 	memTableSize = 16 << 20
 
+	// memoryTableSize is the same in memory, where there is no log to replay:
+	// twice as large, a flush finds more old versions to leave out. Still larger
+	// ones make reads slow.
+	memoryTableSize = 32 << 20
+
 	// flushOnClose is the size of the memtables from which Close flushes them,
 	// so that the next Open has no long log to replay.
 	flushOnClose = 1 << 20
@@ -162,7 +167,7 @@ func (s *Store) open() (err error) {
 	dir, fs := s.options.Dir, s.options.FS
 	switch {
 	case s.options.Memory:
-		dir, fs = "", vfs.NewMem()
+		dir, fs = "", newMemory()
 	case fs == nil:
 		fs = vfs.Default
 		if dir, err = filepath.Abs(dir); err != nil {
@@ -203,6 +208,9 @@ func (s *Store) pebbleOptions(fs vfs.FS, cache *pebble.Cache, files *pebble.File
 		L0StopWritesThreshold:       64,
 		FlushDelayDeleteRange:       deleteRangeInterval,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+	}
+	if s.options.Memory {
+		p.MemTableSize = memoryTableSize
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize, p.Levels[i].IndexBlockSize = blockSize, indexBlockSize
