@@ -580,7 +580,7 @@ func (s *Service) batchWrites(name string, b *batchWrites, indexes bool) ([]*tab
 				return nil, table.ErrKeySchema
 			}
 			if w.Key, err = t.ItemKey(e.put); err == nil {
-				err = t.CheckIndexKeys(e.put)
+				err = checkItem(t, e.put)
 			}
 		} else {
 			w.Kind = table.Delete

@@ -159,10 +159,21 @@ func (a *API) putItem(ctx context.Context, s *Service, c *api.Call) error {
 	if w.Key, err = t.ItemKey(r.item); err != nil {
 		return err
 	}
-	if err := t.CheckIndexKeys(r.item); err != nil {
+	if err := checkItem(t, r.item); err != nil {
 		return err
 	}
 	return s.runWrite(ctx, c, r, t)
+}
+
+// checkItem checks a whole item against the indexes of its table.
+func checkItem(t *table.Table, it item.Item) error {
+	if err := t.CheckIndexKeys(it); err != nil {
+		return err
+	}
+	if t.Size(it) > table.MaxItemSize {
+		return errItemTooLarge
+	}
+	return nil
 }
 
 // checkReturnOld checks what a PutItem or DeleteItem may return.

@@ -278,7 +278,7 @@ func insert(w *table.Write, t *table.Table) (err error) {
 	}
 	hash, _ := t.HashKey()
 	w.Condition = partiql.Absent(hash)
-	return t.CheckIndexKeys(w.Item)
+	return checkItem(t, w.Item)
 }
 
 // prepare binds and lowers a statement; whatever is wrong is the error.

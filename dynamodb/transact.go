@@ -291,7 +291,7 @@ func (a *API) transactWriteItems(ctx context.Context, s *Service, c *api.Call) e
 // refused.
 func atTheDoor(err error) bool {
 	e, ok := errors.AsType[*aws.Error](err)
-	return !ok || e.Code != "ValidationException" ||
+	return !ok || e.Code != "ValidationException" || e == errItemTooLarge ||
 		strings.HasPrefix(e.Message, "One or more parameter values are not valid") ||
 		strings.HasPrefix(e.Message, "Key attributes must be scalars")
 }
@@ -306,7 +306,7 @@ func (s *Service) resolveWrite(x *action) error {
 	w.Table, w.Item = t, x.item
 	if w.Kind == table.Put {
 		if w.Key, err = t.ItemKey(x.item); err == nil {
-			err = t.CheckIndexKeys(x.item)
+			err = checkItem(t, x.item)
 		}
 	} else {
 		w.Key, err = t.RequestKey(x.key)

@@ -260,6 +260,28 @@ func keep(a, b []byte) []byte {
 	return a
 }
 
+// Size is what an item weighs against MaxItemSize: itself and its entries in all
+// local indexes together (documented).
+func (t *Table) Size(it item.Item) int {
+	size := it.Size()
+	whole := size
+	for i := range t.indexes {
+		x := &t.indexes[i]
+		switch {
+		case !x.def.Local || !x.covers(it):
+		case x.project == nil:
+			size += whole
+		default:
+			for _, p := range x.project {
+				if v, ok := it.Get(p[0].Name); ok {
+					size += len(p[0].Name) + v.Size()
+				}
+			}
+		}
+	}
+	return size
+}
+
 func sizeOf(it item.Item) int {
 	if it == nil {
 		return 0

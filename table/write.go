@@ -220,7 +220,7 @@ func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
 		}
 	}
 	w.NewSize = w.New.Size()
-	if w.NewSize > MaxItemSize {
+	if w.NewSize > MaxItemSize || w.Kind == Update && w.Table.Size(w.New) > MaxItemSize {
 		return next, errItemTooLarge
 	}
 	return next, nil
