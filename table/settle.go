@@ -6,14 +6,14 @@ import (
 )
 
 // stepSettling ends the change of a table whose time has come. It returns when
-// that is to be, now when it was just ended, and the zero time where there is
-// nothing to end.
+// it is to be looked at again, now when the change was just ended, and the zero
+// time where there is nothing to end.
 func (e *Engine) stepSettling(ctx context.Context, t *Table, now time.Time) (time.Time, error) {
 	if t.Def.SettlesAt == 0 {
 		return time.Time{}, nil
 	}
-	if due := time.UnixMicro(t.Def.SettlesAt); now.Before(due) {
-		return due, nil
+	if again := e.awaits(t.Def.SettlesAt, now); !again.IsZero() {
+		return again, nil
 	}
 	if t.Def.Status == Deleting {
 		return now, e.Drop(ctx, t.Def.Name)
@@ -34,12 +34,22 @@ func (e *Engine) stepSettling(ctx context.Context, t *Table, now time.Time) (tim
 	return now, err
 }
 
-// waits returns when the creation or deletion of an index may go on, the zero
-// time for at once. A creation first shows that its backfill has begun.
-func (x *Index) waits(now time.Time) time.Time {
-	due := time.UnixMicro(x.SettlesAt)
-	if x.Status == Creating && !x.Backfilling || !now.Before(due) {
+// awaits returns when a date is to be looked at again, the zero time for one that
+// has come. Dates go by a clock that can be moved at any moment, so it is never
+// long.
+func (e *Engine) awaits(date int64, now time.Time) time.Time {
+	left := time.UnixMicro(date).Sub(e.dates.Now())
+	if left <= 0 {
 		return time.Time{}
 	}
-	return due
+	return now.Add(min(left, roundRest))
+}
+
+// awaitsIndex does so for the creation or deletion of an index. A creation first
+// shows that its backfill has begun.
+func (e *Engine) awaitsIndex(x *Index, now time.Time) time.Time {
+	if x.Status == Creating && !x.Backfilling {
+		return time.Time{}
+	}
+	return e.awaits(x.SettlesAt, now)
 }

@@ -49,13 +49,13 @@ func TestSettling(t *testing.T) {
 	if _, err := e.Create(ctx, def); err != nil {
 		t.Fatal(err)
 	}
-	if next := step(e); !next.Equal(due) || status(e) != table.Creating {
+	if next := step(e); next.After(due) || status(e) != table.Creating {
 		t.Errorf("%s, and again at %v, want CREATING until %v", status(e), next, due)
 	}
 	e = open()
 	clock.now = due.Add(-time.Microsecond)
-	if step(e); status(e) != table.Creating {
-		t.Errorf("%s too early", status(e))
+	if next := step(e); !next.Equal(due) || status(e) != table.Creating {
+		t.Errorf("%s, and again at %v, want CREATING until %v", status(e), next, due)
 	}
 	clock.now = due
 	if step(e); status(e) != table.Active || e.Table("Orders").Def.SettlesAt != 0 {

@@ -94,7 +94,7 @@ func (e *Engine) stepTable(ctx context.Context, t *Table, r *round, now time.Tim
 		return now.Add(roundRest), nil
 	}
 	if x := t.Def.Changing(); x != nil && settles.IsZero() {
-		if settles = x.waits(now); settles.IsZero() {
+		if settles = e.awaitsIndex(x, now); settles.IsZero() {
 			return now, e.stepIndex(ctx, t, x)
 		}
 	}
