@@ -1,6 +1,6 @@
 // Package conformance holds the built binary to its promises from outside, with
 // the clients that people use: the Go SDK, the AWS CLI, the JavaScript SDK and
-// boto3; with kills, with bad input, and with a clock and a scale.
+// boto3, and object mappers for DynamoDB (orm); with kills, with bad input, and with a clock and a scale.
 //
 // Its tests have the build tag conformance, and build the binary once. A test
 // whose client is not on the machine skips itself and says so.

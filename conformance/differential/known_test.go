@@ -77,6 +77,7 @@ const (
 	constraint    = `^\d+ validation errors? detected: `
 	expressions   = `^Invalid (Condition|Filter|KeyCondition|Projection|Update)Expression: `
 	placeholder   = `^ExpressionAttribute(Names|Values) |^Value provided in ExpressionAttribute`
+	oursIndexKey  = `Type mismatch for Index Key |Size limit exceeded for Index Key |^The update expression attempted to update the secondary index key `
 	localNullKey  = `^Cannot have null key for GetItem, DeleteItem, or UpdateItem$`
 	localNullItem = `^Item to put in PutItem cannot be null$`
 )
@@ -147,7 +148,7 @@ var explained = []known{
 	{
 		"a computed index key of another type", "documented: an index's key has its type; DynamoDB Local looks only at what is given",
 		func(d *difference) bool {
-			return d.call.operation == "UpdateItem" && d.local.ok() && says(d.ours, `Type mismatch for Index Key `, `Size limit exceeded for Index Key `)
+			return d.call.operation == "UpdateItem" && d.local.ok() && says(d.ours, oursIndexKey)
 		},
 	},
 	{
@@ -248,8 +249,8 @@ var explained = []known{
 	{
 		"the text for a key of another type", "recorded: the texts name the key, or the schema",
 		func(d *difference) bool {
-			return says(d.local, `Type mismatch for (key|Index Key)$`, `^Invalid attribute value type$`, `^Type mismatch for attribute to update$`, `^One of the required keys was not given a value$`, `^The number of conditions on the keys is invalid$`) &&
-				says(d.ours, `Type mismatch for (key|Index Key) `, `^The provided key element does not match the schema$`, `Missing the key `, `^The provided starting key is invalid`)
+			return says(d.local, `Type mismatch for (key|Index Key)$`, `^Invalid attribute value type$`, `^Type mismatch for attribute to update$`, `^One of the required keys was not given a value$`, `^The number of conditions on the keys is invalid$`, `secondary index key to a value that is not supported`) &&
+				says(d.ours, `Type mismatch for (key|Index Key) `, oursIndexKey, `^The provided key element does not match the schema$`, `Missing the key `, `^The provided starting key is invalid`)
 		},
 	},
 	{
@@ -344,7 +345,7 @@ var explained = []known{
 		"the text for a key that is too long", "known from the live service: Size of hashkey has exceeded ...",
 		func(d *difference) bool {
 			return says(d.local, `^Hash primary key values must be under 2048 bytes`) && says(d.ours, `^One or more parameter values were invalid: (Size of hashkey|Aggregated size of all range keys) has exceeded`) ||
-				says(d.local, `invalid: Size limit exceeded$`) && says(d.ours, `Size limit exceeded for Index Key `)
+				says(d.local, `invalid: Size limit exceeded$`) && says(d.ours, `Size limit exceeded for Index Key `, oursIndexKey)
 		},
 	},
 	{
@@ -407,7 +408,7 @@ var explained = []known{
 	{
 		"tables that DynamoDB Local takes", "recorded: attributes that are no key, throughput in on-demand mode, empty lists, and changes that go alone; documented: the definitions of an index's key come with the index",
 		func(d *difference) bool {
-			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `Some index key attributes are not defined in AttributeDefinitions`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `The only Updates for index: `, `Some index key attributes are not defined in AttributeDefinitions`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
 		},
 	},
 	{
@@ -425,7 +426,7 @@ const localKey = `^The number of conditions on the keys is invalid$|^The provide
 
 // localTables are texts that only DynamoDB Local has.
 var localTables = []string{
-	`^invalid attribute, SchemaElement redefined`, `^No Attribute Schema Defined$`,
+	`^Attempting to create an index which already exists$`, `^invalid attribute, SchemaElement redefined`, `^No Attribute Schema Defined$`,
 	`^Two keys can not have the same name`, `(Hash Key|Range Key|hash key|range key) not specified in [Aa]ttribute [Dd]efinitions`,
 	`^No Hash Key specified in schema`, `^Invalid key order`, `^Cannot have two attributes with the same name`,
 	`^The number of attributes in key schema must match`, `^(GSI|LSI) list is empty/invalid`,

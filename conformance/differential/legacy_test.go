@@ -396,7 +396,7 @@ var legacyExplained = []known{
 		"updates of index keys", "known from the live service: it names the index; what stays as it is, is no update",
 		func(d *difference) bool {
 			return says(d.local, `^Updates on index keys must be of the same data type`) &&
-				(d.ours.ok() || says(d.ours, `Type mismatch for Index Key `, `^Type mismatch for attribute to update$`, `^Attempting to store`))
+				(d.ours.ok() || says(d.ours, oursIndexKey, `^Type mismatch for attribute to update$`, `^Attempting to store`))
 		},
 	},
 	{

@@ -467,7 +467,7 @@ var statementsExplained = []known{
 		func(d *difference) bool {
 			text, _ := encode(d.ours.body)
 			return (d.local.ok() || says(d.local, `^Invalid attribute value type$`, ` Type mismatch for Index Key$`)) &&
-				(says(d.ours, `Type mismatch for Index Key `) || strings.Contains(string(text), `Type mismatch for Index Key `))
+				(says(d.ours, oursIndexKey) || strings.Contains(string(text), `Type mismatch for Index Key `) || strings.Contains(string(text), `attempted to update the secondary index key`))
 		},
 	},
 	{

@@ -125,7 +125,7 @@ func foldReasons(local, ours *answer) (why string) {
 	case !ours.ok() && (local.message == sameItem || ours.message == sameItem):
 		return "two faults, of which each tells one"
 	}
-	if strings.Contains(string(text), "Type mismatch for Index Key") {
+	if strings.Contains(string(text), "Type mismatch for Index Key") || strings.Contains(string(text), "attempted to update the secondary index key") {
 		return "DynamoDB Local takes index keys of a wrong type in an Update" // Documented: it cancels.
 	}
 	if strings.HasPrefix(ours.message, "Key attributes must be scalars") {
@@ -152,6 +152,7 @@ func sameFault(local, ours string) bool {
 	for _, pair := range [][2]string{
 		{"One of the required keys was not given a value", "Missing the key"},
 		{"secondary index key", "secondary index key"},
+		{"Invalid attribute value type", "attempted to update the secondary index key"},
 		{"precision up to 38 digits", "more than 38 significant digits"},
 		{"Invalid attribute value type", "Type mismatch for "},
 		{"One of the required keys was not given a value", "The provided key element does not match the schema"},
