@@ -48,6 +48,7 @@ type Record struct {
 	Version     conflict.Version
 	Previous    conflict.Version // Of what it replaced; zero when there was nothing.
 	Vector      conflict.Vector
+	Parts       []byte // See conflict.State.
 	Transaction uint64 // The same for all records of one transaction; zero outside.
 	Cause       Cause
 	Deleted     bool
@@ -66,6 +67,7 @@ const (
 	flagTransaction
 	flagNew
 	flagOld
+	flagParts
 )
 
 // ErrMalformed reports bytes that are not a record of a known format.
@@ -85,6 +87,7 @@ func (r *Record) Append(dst []byte) []byte {
 	set(r.Transaction != 0, flagTransaction)
 	set(r.New != nil, flagNew)
 	set(r.Old != nil, flagOld)
+	set(r.Parts != nil, flagParts)
 	dst = append(dst, recordFormat, flags, byte(r.Cause))
 	dst = conflict.AppendVersion(dst, r.Version)
 	if flags&flagPrevious != 0 {
@@ -92,6 +95,9 @@ func (r *Record) Append(dst []byte) []byte {
 	}
 	if flags&flagVector != 0 {
 		dst = conflict.AppendVector(dst, &r.Vector)
+	}
+	if flags&flagParts != 0 {
+		dst = appendBytes(dst, r.Parts)
 	}
 	if flags&flagTransaction != 0 {
 		dst = binary.AppendUvarint(dst, r.Transaction)
@@ -130,6 +136,11 @@ func Decode(b []byte, d *conflict.Decoder) (Record, error) {
 	if flags&flagVector != 0 {
 		if r.Vector, b, err = d.Vector(b); err != nil {
 			return r, ErrMalformed
+		}
+	}
+	if flags&flagParts != 0 {
+		if r.Parts, b, err = cutBytes(b); err != nil {
+			return r, err
 		}
 	}
 	if flags&flagTransaction != 0 {

@@ -2,8 +2,10 @@ package conflict
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/hortusdb/hortus/aws"
@@ -17,24 +19,52 @@ var cells = []aws.Cell{
 	{Account: "999999999999", Region: "ap-southeast-7"},
 }
 
-// TestResolverLaws holds every resolver to the laws that make replicas
-// converge, vectors included.
+// law is one way of deciding between two states.
+type law func(t *testing.T, a, b *State) State
+
+func lastWriter(_ *testing.T, a, b *State) State { return LastWriterWins(*a, *b) }
+
+func resolve(t *testing.T, a, b *State) State {
+	out, err := Resolve(decoder, keyOnly, a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.State
+}
+
+var (
+	decoder = NewDecoder(cells[1])
+	keyOnly = item.BuildItem(nil, []item.Entry{{Name: "pk", Value: item.S("p")}})
+)
+
+// TestResolverLaws holds every rule to the laws that make replicas converge,
+// vectors and parts included: replicas that have seen the same writes hold the
+// same, in whatever order and how often they came.
 func TestResolverLaws(t *testing.T) {
-	for name, merge := range map[string]Resolver{"LastWriterWins": LastWriterWins} {
+	for name, test := range map[string]struct {
+		merge law
+		write func(rng *rand.Rand, old *State, at Version) State
+	}{
+		"LastWriterWins": {lastWriter, putOrDelete},
+		"last writer":    {resolve, putOrDelete},
+		"merge":          {resolve, anyUpdate},
+		"both":           {resolve, putOrUpdate},
+	} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
-			for range 300 {
-				states := history(rng, merge, 24)
-				for range 100 {
+			for range 400 {
+				states := history(t, rng, test.merge, test.write, 24)
+				for range 60 {
 					a, b, c := states[rng.IntN(len(states))], states[rng.IntN(len(states))], states[rng.IntN(len(states))]
-					if got, want := merge(a, b), merge(b, a); !reflect.DeepEqual(got, want) {
-						t.Fatalf("not commutative: %v, %v: %v and %v", a, b, got, want)
+					ab, bc := test.merge(t, &a, &b), test.merge(t, &b, &c)
+					if got := test.merge(t, &b, &a); !reflect.DeepEqual(got, ab) {
+						t.Fatalf("not commutative: %+v, %+v:\n%+v and\n%+v", a, b, ab, got)
 					}
-					if got, want := merge(a, merge(b, c)), merge(merge(a, b), c); !reflect.DeepEqual(got, want) {
-						t.Fatalf("not associative: %v, %v, %v: %v and %v", a, b, c, got, want)
+					if got, want := test.merge(t, &a, &bc), test.merge(t, &ab, &c); !reflect.DeepEqual(got, want) {
+						t.Fatalf("not associative:\n%s\n%s\n%s:\n%s and\n%s", show(&a), show(&b), show(&c), show(&got), show(&want))
 					}
-					if got := merge(a, a); !reflect.DeepEqual(got, a) {
-						t.Fatalf("not idempotent: %v: %v", a, got)
+					if got := test.merge(t, &a, &a); !reflect.DeepEqual(got, a) {
+						t.Fatalf("not idempotent: %+v: %+v", a, got)
 					}
 				}
 			}
@@ -42,9 +72,14 @@ func TestResolverLaws(t *testing.T) {
 	}
 }
 
+func show(s *State) string {
+	p, _ := s.open(decoder)
+	return fmt.Sprintf("%v %+v deleted %t %s %+v", s.Version, s.Vector, s.Deleted, item.AppendItemJSON(nil, s.Item), p)
+}
+
 // history makes states of one item as cells make them that write, and send each
 // other what they have. Times collide between cells.
-func history(rng *rand.Rand, merge Resolver, n int) []State {
+func history(t *testing.T, rng *rand.Rand, merge law, write func(*rand.Rand, *State, Version) State, n int) []State {
 	now := make([]State, len(cells))
 	var out []State
 	for len(out) < n {
@@ -52,20 +87,124 @@ func history(rng *rand.Rand, merge Resolver, n int) []State {
 		switch {
 		case rng.IntN(2) == 0:
 			at := Version{clock.Timestamp{Wall: now[i].Version.Time.Wall + 1 + rng.Int64N(2)}, cells[i]}
-			now[i] = State{Version: at, Vector: now[i].Follow(at), Deleted: rng.IntN(4) == 0, Item: item.Item(at.String())}
+			now[i] = write(rng, &now[i], at)
 		case now[i].Version.IsZero():
 			now[i] = now[from]
 			continue
 		case now[from].Version.IsZero():
 			continue
 		default:
-			now[i] = merge(now[i], now[from])
+			now[i] = merge(t, &now[i], &now[from])
 		}
 		if !now[i].Version.IsZero() {
 			out = append(out, now[i])
 		}
 	}
 	return out
+}
+
+// putOrDelete writes an item whole.
+func putOrDelete(rng *rand.Rand, old *State, at Version) State {
+	next := State{Version: at, Vector: old.Follow(at), Deleted: rng.IntN(4) == 0, Item: keyOnly}
+	if !next.Deleted {
+		b := new(item.Builder)
+		b.Add("pk", item.S("p"))
+		b.Add("by", item.S(at.String()))
+		for _, name := range []string{"n", "s"} {
+			if rng.IntN(3) == 0 {
+				b.Add(name, number(rng.IntN(9)))
+			}
+		}
+		next.Item = b.Item(nil)
+	}
+	return next
+}
+
+func number(n int) item.Value {
+	v, err := item.N(strconv.Itoa(n))
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func stringSet(elements ...string) item.Value {
+	var members []item.Value
+	for _, e := range elements {
+		members = append(members, item.S(e))
+	}
+	v, err := item.BuildSet(nil, item.TypeSS, members)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func putOrUpdate(rng *rand.Rand, old *State, at Version) State {
+	if rng.IntN(3) == 0 {
+		return putOrDelete(rng, old, at)
+	}
+	return anyUpdate(rng, old, at)
+}
+
+// anyUpdate does to a few attributes what updates do, or deletes the item.
+func anyUpdate(rng *rand.Rand, old *State, at Version) State {
+	if rng.IntN(12) == 0 {
+		return State{Version: at, Vector: old.Follow(at), Deleted: true, Item: keyOnly}
+	}
+	values := map[string]item.Value{"pk": item.S("p")}
+	if !old.Deleted && !old.Version.IsZero() {
+		for name, v := range old.Item.All() {
+			values[string(name)] = v
+		}
+	}
+	var acts []Act
+	for _, name := range []string{"n", "s"} {
+		v := values[name]
+		switch n := rng.IntN(9); {
+		case n < 2 && (v == nil || v.Type() == item.TypeN):
+			by := number(1 + rng.IntN(5))
+			acts = append(acts, Act{name, Add, by})
+			if v != nil {
+				sum, err := item.AddNumbers(nil, v.Number(), by.Number())
+				if err != nil {
+					panic(err)
+				}
+				by = item.AppendN(nil, sum)
+			}
+			values[name] = by
+		case n < 5 && (v == nil || v.Type() == item.TypeSS):
+			some := stringSet(string(rune('a'+rng.IntN(3))), string(rune('d'+rng.IntN(3))))
+			acts = append(acts, Act{name, Add, some})
+			if v != nil {
+				some = item.Union(nil, v, some)
+			}
+			values[name] = some
+		case n < 6 && v.Type() == item.TypeSS:
+			some := stringSet(string(rune('a'+rng.IntN(3))), string(rune('d'+rng.IntN(3))))
+			acts = append(acts, Act{name, Take, some})
+			delete(values, name)
+			if rest, ok := item.Difference(nil, v, some); ok {
+				values[name] = rest
+			}
+		case n == 6:
+			acts = append(acts, Act{name, Assign, nil})
+			values[name] = number(100 * rng.IntN(5))
+		case n == 7 && v != nil:
+			acts = append(acts, Act{name, Assign, nil})
+			delete(values, name)
+		}
+	}
+	next := State{Version: at, Vector: old.Follow(at)}
+	b := new(item.Builder)
+	for name, v := range values {
+		b.Add(name, v)
+	}
+	next.Item = b.Item(nil)
+	if err := Track(decoder, old, &next, acts); err != nil {
+		panic(err)
+	}
+	return next
 }
 
 // TestConcurrent: a vector tells the writes that a writer had seen from those
@@ -90,7 +229,10 @@ func TestConcurrent(t *testing.T) {
 				continue
 			}
 			a, b := &now[i], &now[from]
-			out := Resolve(a, b)
+			out, err := Resolve(decoder, keyOnly, a, b)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for v := range known[from] {
 				if a.Covers(v) != known[i][v] {
 					t.Fatalf("%+v covers %v: %t, and has seen it: %t", *a, v, a.Covers(v), known[i][v])
@@ -127,17 +269,17 @@ func TestRegionalStates(t *testing.T) {
 	old := State{Version: Version{clock.Timestamp{Wall: 1}, cells[0]}, Item: item.Item("old")}
 	v := Version{clock.Timestamp{Wall: 2}, cells[1]}
 	later := State{Version: v, Vector: old.Follow(v), Item: item.Item("later")}
-	if out := Resolve(&old, &later); len(out.Lost) != 0 || out.State.Version != v {
+	if out, _ := Resolve(decoder, keyOnly, &old, &later); len(out.Lost) != 0 || out.State.Version != v {
 		t.Errorf("a later write: %+v", out)
 	}
 	unaware := State{Version: v, Item: item.Item("unaware")}
-	if out := Resolve(&unaware, &old); len(out.Lost) != 1 || out.Lost[0].Version != old.Version || out.State.Version != v || !out.State.Covers(old.Version) {
+	if out, _ := Resolve(decoder, keyOnly, &unaware, &old); len(out.Lost) != 1 || out.Lost[0].Version != old.Version || out.State.Version != v || !out.State.Covers(old.Version) {
 		t.Errorf("a concurrent write: %+v", out)
 	}
 	// A write where a tombstone was dropped comes after it.
 	dead := State{Version: Version{clock.Timestamp{Wall: 3}, cells[0]}, Deleted: true}
 	anew := State{Version: Version{clock.Timestamp{Wall: 9}, cells[1]}, Vector: Vector{Floor: clock.Timestamp{Wall: 5}}, Item: item.Item("anew")}
-	if out := Resolve(&dead, &anew); len(out.Lost) != 0 || !out.State.Vector.Equal(&anew.Vector) {
+	if out, _ := Resolve(decoder, keyOnly, &dead, &anew); len(out.Lost) != 0 || !out.State.Vector.Equal(&anew.Vector) {
 		t.Errorf("a write after a tombstone was dropped: %+v", out)
 	}
 }

@@ -9,6 +9,7 @@ type State struct {
 	Vector  Vector
 	Deleted bool
 	Item    item.Item // The key attributes alone when Deleted.
+	Parts   []byte    // What the rule Merge knows of the attributes; nil of a state that was written whole.
 }
 
 // Resolver merges two states of one item. It must be commutative, associative
@@ -32,7 +33,12 @@ type Rule string
 // The rules.
 const (
 	LastWriter Rule = "last-writer-wins"
+	Merge      Rule = "merge"
 )
+
+// Known reports whether r is a rule. A user's own function is to come as another
+// one, beside these two.
+func (r Rule) Known() bool { return r == LastWriter || r == Merge }
 
 // Outcome is what becomes of two states of one item that met.
 type Outcome struct {
@@ -41,8 +47,25 @@ type Outcome struct {
 }
 
 // Resolve decides between the state that is here and one that comes in. The
-// outcome is the same whichever of the two is which.
-func Resolve(here, in *State) Outcome {
+// outcome is the same whichever of the two is which. key holds the item's key
+// attributes.
+//
+// It is one function for every rule. A rule says what a table's writes keep
+// account of: states that were written whole merge by the last writer, and those
+// of updates under Merge attribute by attribute. So members that change the rule
+// one after the other agree all the same.
+func Resolve(d *Decoder, key item.Item, here, in *State) (Outcome, error) {
+	if here.Parts != nil || in.Parts != nil {
+		state, lostHere, lostIn, err := merge(d, key, here, in)
+		out := Outcome{State: state}
+		if lostHere {
+			out.Lost = append(out.Lost, *here)
+		}
+		if lostIn {
+			out.Lost = append(out.Lost, *in)
+		}
+		return out, err
+	}
 	out := Outcome{State: LastWriterWins(*here, *in)}
 	winner, loser := here, in
 	if here.Version.Compare(in.Version) < 0 {
@@ -51,7 +74,7 @@ func Resolve(here, in *State) Outcome {
 	if !winner.Covers(loser.Version) && !sameContent(winner, loser) {
 		out.Lost = []State{*loser}
 	}
-	return out
+	return out, nil
 }
 
 // sameContent reports whether it makes no difference to a reader which of two

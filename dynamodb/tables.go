@@ -10,6 +10,7 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -143,6 +144,9 @@ func (s *Service) setOwn(d *table.Definition, in *sdk.CreateTableInput) error {
 	}
 	if err = checkTableClass(in.TableClass); err != nil {
 		return err
+	}
+	if rule, ok := d.Tag(table.ConflictTag); ok && conflict.Rule(rule) != conflict.LastWriter {
+		d.Conflict = conflict.Rule(rule)
 	}
 	d.TableClass = string(in.TableClass)
 	d.DeletionProtection = in.DeletionProtectionEnabled != nil && *in.DeletionProtectionEnabled

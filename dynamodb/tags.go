@@ -12,18 +12,13 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/table"
 )
 
 // settingPrefix begins the tags that are settings of Hortus. They come with
 // CreateTable and stay; later they are changed through Hortus's own service.
 const settingPrefix = "hortus:"
-
-// conflictSetting says which of two concurrent writes survives.
-const conflictSetting = settingPrefix + "conflict"
-
-// lastWriterWins is the rule of AWS, and the default.
-const lastWriterWins = "last-writer-wins"
 
 // newTags reads the tags of a new table.
 func newTags(given []types.Tag) ([]table.Tag, error) {
@@ -34,11 +29,11 @@ func newTags(given []types.Tag) ([]table.Tag, error) {
 		if !strings.HasPrefix(*t.Key, settingPrefix) {
 			continue
 		}
-		if *t.Key != conflictSetting {
-			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known one is %s", *t.Key, conflictSetting)
+		if *t.Key != table.ConflictTag {
+			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known one is %s", *t.Key, table.ConflictTag)
 		}
-		if *t.Value != lastWriterWins {
-			return nil, aws.Validation("The tag %s is %s; the supported value is %s", conflictSetting, *t.Value, lastWriterWins)
+		if !conflict.Rule(*t.Value).Known() {
+			return nil, aws.Validation("The tag %s is %s; it can be %s or %s", table.ConflictTag, *t.Value, conflict.LastWriter, conflict.Merge)
 		}
 	}
 	return mergeTags(nil, given)

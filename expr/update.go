@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"iter"
+
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/invariant"
 	"github.com/hortusdb/hortus/item"
@@ -283,4 +285,27 @@ func (u *Update) concat(a, b item.Value) item.Value {
 	}
 	start := len(u.scratch)
 	return u.made(start, item.BuildList(u.scratch, elements))
+}
+
+// Change is what an update does to a top-level attribute.
+type Change struct {
+	Clause  Clause     // ClauseSet also for what is within the attribute.
+	Operand item.Value // Of ADD and DELETE.
+}
+
+// Changes goes through what the update does, in the order of the text. What ADD
+// and DELETE do within an attribute counts as setting it.
+func (u *Update) Changes() iter.Seq2[string, Change] {
+	return func(yield func(string, Change) bool) {
+		for i := range u.e.actions {
+			a := &u.e.actions[i]
+			c := Change{Clause: ClauseSet}
+			if len(u.targets[i]) == 1 && (a.clause == ClauseAdd || a.clause == ClauseDelete) {
+				c = Change{a.clause, u.values[a.value.Slot]}
+			}
+			if !yield(u.targets[i][0].Name, c) {
+				return
+			}
+		}
+	}
 }

@@ -186,6 +186,7 @@ func sideOf(s *conflict.State) Side {
 type Journal struct {
 	Table     string
 	Cell      string
+	Rule      conflict.Rule // By which the replica decides between concurrent writes.
 	Conflicts int64
 	Bytes     int64
 	Noted     int64 // Since the cell was opened.
@@ -203,7 +204,7 @@ func journals(w World, name string) []Journal {
 				continue
 			}
 			out = append(out, Journal{
-				Table: t.Def.Name, Cell: e.Cell().String(),
+				Table: t.Def.Name, Cell: e.Cell().String(), Rule: t.Rule(),
 				Conflicts: size.Conflicts, Bytes: size.Bytes, Noted: size.Noted, Dropped: size.Dropped,
 			})
 		}

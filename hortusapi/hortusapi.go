@@ -48,6 +48,7 @@ func Operations() []*Operation {
 		operation("DisableRegion", disableRegion),
 		operation("EnableRegion", enableRegion),
 		accountOperation("ListConflicts", listConflicts),
+		accountOperation("UpdateTableSettings", updateTableSettings),
 	}
 	return ops
 }

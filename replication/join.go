@@ -54,6 +54,9 @@ func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceAR
 	if err != nil {
 		return nil, err
 	}
+	if err := checkConflict(&def, &seen.Definition); err != nil {
+		return nil, err
+	}
 	if err := r.checkOwnPolicy(&caller, &def, group); err != nil {
 		return nil, err
 	}
@@ -133,6 +136,7 @@ func common(def, source *table.Definition) {
 	def.Indexes = append([]table.Index(nil), source.Indexes...)
 	def.OnDemand, def.Throughput, def.OnDemandMax, def.Warm = source.OnDemand, source.Throughput, source.OnDemandMax, source.Warm
 	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
+	def.Conflict = source.Conflict
 	def.OnDemandSince = 0
 	if def.OnDemand {
 		def.OnDemandSince = def.CreatedAt

@@ -242,7 +242,7 @@ func (v *receiver) states(entries []Entry) ([]conflict.State, error) {
 		if err != nil {
 			return nil, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
 		}
-		s := conflict.State{Version: rec.Version, Vector: rec.Vector, Deleted: rec.Deleted, Item: rec.New}
+		s := conflict.State{Version: rec.Version, Vector: rec.Vector, Parts: rec.Parts, Deleted: rec.Deleted, Item: rec.New}
 		if rec.Deleted {
 			s.Item = rec.Key
 		}

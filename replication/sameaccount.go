@@ -199,6 +199,7 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		}
 		d.OnDemand, d.Throughput, d.OnDemandMax, d.Warm = s.OnDemand, s.Throughput, s.OnDemandMax, s.Warm
 		d.TimeToLive, d.TimeToLiveSince = s.TimeToLive, s.TimeToLiveSince
+		d.SetConflict(s.Conflict)
 		for i := range d.Indexes {
 			if x := s.Index(d.Indexes[i].Name); x != nil {
 				d.Indexes[i].Throughput, d.Indexes[i].OnDemand, d.Indexes[i].Warm = x.Throughput, x.OnDemand, x.Warm

@@ -106,12 +106,12 @@ func (w *world) rowBytes(c *cell) map[string][]byte {
 			w.fail("%v: %w", c, err)
 			return false
 		}
-		p, err := parsePlant(s.Item)
+		k, err := c.table().ItemKey(s.Item)
 		if err != nil {
 			w.fail("%v: %w", c, err)
 			return false
 		}
-		out[p.key()] = slices.Clone(r)
+		out[string(c.table().KeyItem(nil, k))] = slices.Clone(r)
 		return true
 	})
 	if err != nil && !c.dead() {
@@ -130,7 +130,7 @@ func (w *world) differentBytes() string {
 			if !bytes.Equal(rows[key], first[key]) {
 				a, _ := w.cells[0].engine.State(first[key])
 				b, _ := c.engine.State(rows[key])
-				return fmt.Sprintf("%s is %+v in %v, and %+v in %v", key, a, w.cells[0], b, c)
+				return fmt.Sprintf("%q is %+v in %v, and %+v in %v", key, a, w.cells[0], b, c)
 			}
 		}
 		if len(rows) != len(first) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -17,7 +18,11 @@ func (w *world) setup() {
 		}
 	}
 	c, out := w.cells[0], w.outsider()
-	c.create(definition(w.newID()))
+	def := definition(w.newID())
+	if w.Merging {
+		def.Conflict = conflict.Merge
+	}
+	c.create(def)
 	out.create(definition(w.newID()))
 	w.fill(c)
 	w.fill(out)
@@ -44,7 +49,11 @@ func (c *cell) create(def table.Definition) {
 // act lets a client or an administrator do something.
 func (w *world) act() {
 	if w.rng.IntN(100) < w.Clients.Percent {
-		w.traffic()
+		if w.Counting {
+			w.count()
+		} else {
+			w.traffic()
+		}
 	}
 	switch w.rng.IntN(100) {
 	case 0, 1:

@@ -28,10 +28,11 @@ const (
 	UnsyncedDisk       // The disk says that it has synced, and has not.
 	SilentLoss         // Now and then a conflict does not get into the journal.
 	NoFloor            // Cells forget that they dropped tombstones.
+	NoParts            // Records come without the account of what was added.
 )
 
 func (p Plant) String() string {
-	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor"}
+	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "no parts"}
 	return names[p]
 }
 
@@ -53,10 +54,10 @@ func (p Plant) message(w *world, l letter) *replication.Message {
 		for _, c := range w.cells {
 			m.Applied = append(m.Applied, replication.Mark{Cell: c.name, Time: far})
 		}
-	case p == NoFloor && m.Kind == replication.Batch:
+	case (p == NoFloor || p == NoParts) && m.Kind == replication.Batch:
 		m.Entries = slices.Clone(m.Entries)
 		for i := range m.Entries {
-			m.Entries[i].Record = floorless(m.Entries[i].Record, w.cells[l.from])
+			m.Entries[i].Record = p.forget(m.Entries[i].Record, w.cells[l.from])
 		}
 	case p == Leak && m.Kind == replication.Batch && len(m.Entries) > 0:
 		leak(w, m.Entries)
@@ -73,12 +74,17 @@ func restamp(b []byte, now int64, from *cell) []byte {
 	return r.Append(nil)
 }
 
-func floorless(b []byte, from *cell) []byte {
+// forget takes out of a record what the plant keeps from it.
+func (p Plant) forget(b []byte, from *cell) []byte {
 	r, err := changelog.Decode(slices.Clone(b), conflict.NewDecoder(from.name))
 	if err != nil {
 		return b
 	}
-	r.Vector.Floor = clock.Timestamp{}
+	if p == NoFloor {
+		r.Vector.Floor = clock.Timestamp{}
+	} else {
+		r.Parts = nil
+	}
 	return r.Append(nil)
 }
 

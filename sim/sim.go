@@ -26,6 +26,8 @@ type Options struct {
 	Leaves    bool // Members leave and join again.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
 	Plant     Plant
+	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
+	Counting  bool              // Clients only add. Needs Merging.
 	Trace     func(line string) // Told what happens; nil for no trace.
 	HealBound time.Duration     // Of simulated time, after the storm; zero is defaultHealBound.
 }
@@ -72,17 +74,18 @@ func Run(seed uint64, o Options) error {
 // world is a run.
 type world struct {
 	Options
-	ctx     context.Context //nolint:containedctx // A run is one call.
-	rng     *rand.Rand
-	now     int64 // Microseconds, never going back.
-	cells   []*cell
-	net     *network
-	audit   *audit
-	ids     int
-	texts   int
-	calm    bool // Faults have stopped.
-	depth   int  // Of calls within calls.
-	failure error
+	ctx      context.Context //nolint:containedctx // A run is one call.
+	rng      *rand.Rand
+	now      int64 // Microseconds, never going back.
+	cells    []*cell
+	net      *network
+	audit    *audit
+	counters counters
+	ids      int
+	texts    int
+	calm     bool // Faults have stopped.
+	depth    int  // Of calls within calls.
+	failure  error
 }
 
 const (
@@ -104,6 +107,7 @@ func newWorld(seed uint64, o Options) *world {
 		w.HealBound = defaultHealBound
 	}
 	w.audit = newAudit(w)
+	w.counters.items = map[string]*counted{}
 	w.net = newNetwork(w)
 	for i := range o.Members + 1 {
 		w.cells = append(w.cells, newCell(w, i))

@@ -42,6 +42,19 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 30, Deletes: 60, Keys: 6},
 		Faults:  Faults{Network: 30, Crash: 5, Clock: 5},
 	},
+	// Clients count and collect in all members, under every fault but a change of
+	// members, and no increment is lost.
+	"TestCounters": {
+		Members: 4, Steps: 700, Merging: true, Counting: true,
+		Clients: Traffic{Percent: 70, Keys: 4},
+		Faults:  Faults{Network: 20, Crash: 8, Clock: 5, Permission: 4},
+	},
+	// Clients put, update and delete under the rule merge, and tombstones go.
+	"TestMerges": {
+		Members: 4, Steps: 700, JoinLate: true, Leaves: true, Merging: true,
+		Clients: Traffic{Percent: 60, Deletes: 25, Keys: 5},
+		Faults:  Faults{Network: 20, Crash: 6, Clock: 5},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -50,6 +63,8 @@ var scenarios = map[string]Options{
 	},
 }
 
+func TestCounters(t *testing.T)   { play(t) }
+func TestMerges(t *testing.T)     { play(t) }
 func TestJoin(t *testing.T)       { play(t) }
 func TestTraffic(t *testing.T)    { play(t) }
 func TestLeave(t *testing.T)      { play(t) }
@@ -149,6 +164,7 @@ func TestCanary(t *testing.T) {
 		{UnsyncedDisk, "TestTombstones"},
 		{SilentLoss, "TestTraffic"},
 		{NoFloor, "TestTombstones"},
+		{NoParts, "TestCounters"},
 	} {
 		t.Run(c.plant.String(), func(t *testing.T) {
 			o := scenarios[c.scenario]

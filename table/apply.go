@@ -147,9 +147,16 @@ func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byt
 		return 0, errCollision
 	}
 	s.key = t.KeyItem(s.key[:0], k.key)
+	if in.Parts != nil {
+		if err := e.decoder.CheckParts(in.Parts); err != nil {
+			return 0, err
+		}
+	}
 	out := conflict.Outcome{State: *in}
 	if stored != nil {
-		out = conflict.Resolve(&old.State, in)
+		if out, err = conflict.Resolve(e.decoder, s.key, &old.State, in); err != nil {
+			return 0, err
+		}
 	}
 	noted := int64(0)
 	for i := range out.Lost {
@@ -186,7 +193,7 @@ func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byt
 // unchanged reports whether a merge left the row as it was.
 func unchanged(old, next *conflict.State) bool {
 	return old.Version == next.Version && old.Vector.Equal(&next.Vector) &&
-		old.Deleted == next.Deleted && string(old.Item) == string(next.Item)
+		old.Deleted == next.Deleted && string(old.Parts) == string(next.Parts) && string(old.Item) == string(next.Item)
 }
 
 // Row is a stored state on its way to a replica that is being seeded.

@@ -56,7 +56,7 @@ func commit(w *kv.Writes, s *commitScratch, c *change, touched func(Touched)) {
 		return
 	}
 	r := changelog.Record{
-		Version: c.next.Version, Previous: c.old.Version, Vector: c.next.Vector,
+		Version: c.next.Version, Previous: c.old.Version, Vector: c.next.Vector, Parts: c.next.Parts,
 		Transaction: c.tx, Cause: c.cause, Deleted: c.next.Deleted, Key: c.key,
 	}
 	if t.keepNew {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/item"
 )
 
@@ -77,6 +78,8 @@ type Definition struct {
 	// TimeToLiveSettles is the change of the time to live that was made last; nil
 	// where it held at once.
 	TimeToLiveSettles *TimeToLiveSettles `json:"time_to_live_settles,omitempty"`
+
+	Conflict conflict.Rule `json:"conflict,omitempty"` // Between concurrent writes; empty is the last writer.
 }
 
 // Attribute is a key attribute of the table or of an index.
@@ -307,4 +310,23 @@ func (d *Definition) Tag(key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// ConflictTag is the tag of CreateTable that chooses between the rules for
+// concurrent writes. The setting is then the definition's; the tag says it where
+// it was given.
+const ConflictTag = "hortus:conflict"
+
+// SetConflict changes the rule for concurrent writes, and the tag that says it,
+// where there is one.
+func (d *Definition) SetConflict(r conflict.Rule) {
+	d.Conflict = r
+	if r == "" {
+		r = conflict.LastWriter
+	}
+	for i := range d.Tags {
+		if d.Tags[i].Key == ConflictTag {
+			d.Tags[i].Value = string(r)
+		}
+	}
 }

@@ -70,7 +70,7 @@ func (e *Engine) note(w *kv.Writes, t *Table, key item.Item, lost, kept *conflic
 	k = binary.BigEndian.AppendUint64(k, uint64(e.wall.Now().UnixMicro()))
 	k = append(k, id[:]...)
 	v := []byte{conflictFormat}
-	v = append(binary.AppendUvarint(v, uint64(len(t.rule()))), t.rule()...)
+	v = append(binary.AppendUvarint(v, uint64(len(t.Rule()))), t.Rule()...)
 	for _, s := range []*conflict.State{lost, kept} {
 		row := appendRow(nil, s)
 		v = append(binary.AppendUvarint(v, uint64(len(row))), row...)
@@ -79,8 +79,13 @@ func (e *Engine) note(w *kv.Writes, t *Table, key item.Item, lost, kept *conflic
 	return int64(len(k) + len(v))
 }
 
-// rule is by what the table decides between concurrent writes.
-func (t *Table) rule() conflict.Rule { return conflict.LastWriter }
+// Rule is by what the table decides between concurrent writes.
+func (t *Table) Rule() conflict.Rule {
+	if t.Def.Conflict == "" {
+		return conflict.LastWriter
+	}
+	return t.Def.Conflict
+}
 
 var errMalformedConflict = errors.New("table: malformed entry of the conflict journal")
 

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -15,6 +16,7 @@ const rowFormat = 1
 const (
 	rowDeleted = 1 << iota // A tombstone: the item holds the key attributes alone.
 	rowVector              // A version vector follows the version.
+	rowParts               // Then the length of the parts, and they.
 )
 
 var errMalformedRow = errors.New("table: malformed row")
@@ -35,9 +37,15 @@ func appendRow(dst []byte, s *conflict.State) []byte {
 	if !s.Vector.IsZero() {
 		flags |= rowVector
 	}
+	if s.Parts != nil {
+		flags |= rowParts
+	}
 	dst = conflict.AppendVersion(append(dst, rowFormat, flags), s.Version)
 	if flags&rowVector != 0 {
 		dst = conflict.AppendVector(dst, &s.Vector)
+	}
+	if flags&rowParts != 0 {
+		dst = append(binary.AppendUvarint(dst, uint64(len(s.Parts))), s.Parts...)
 	}
 	return append(dst, s.Item...)
 }
@@ -61,6 +69,13 @@ func decodeRow(b []byte, d *conflict.Decoder) (row, error) {
 			return r, fmt.Errorf("%w: %w", errMalformedRow, err)
 		}
 	}
+	if flags&rowParts != 0 {
+		n, k := binary.Uvarint(b)
+		if k <= 0 || n == 0 || n > uint64(len(b)-k) {
+			return r, errMalformedRow
+		}
+		r.Parts, b = b[k:k+int(n):k+int(n)], b[k+int(n):]
+	}
 	r.Item, r.Deleted = b, flags&rowDeleted != 0
 	r.exists = !r.Deleted
 	return r, nil
@@ -76,7 +91,7 @@ func rowItem(b []byte, d *conflict.Decoder) (item.Item, error) {
 	if b[1]&rowDeleted != 0 {
 		return nil, nil
 	}
-	if b[1]&rowVector != 0 {
+	if b[1]&(rowVector|rowParts) != 0 {
 		r, err := decodeRow(b, d)
 		return r.Item, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/kv"
@@ -28,6 +29,7 @@ type Table struct {
 	guard             [][]byte // The catalog key, which every write locks shared.
 	retired           atomic.Bool
 
+	merging    bool // Updates keep account of what they add, by the rule merge.
 	replicated bool // Member of a global table: deletes leave tombstones.
 	logging    bool // Some reader needs the log.
 	keepNew    bool
@@ -81,6 +83,7 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 		t.Policy = doc
 	}
 	t.replicated = def.Group != nil
+	t.merging = t.replicated && def.Conflict == conflict.Merge
 	t.readers()
 	return t, nil
 }

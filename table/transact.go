@@ -177,7 +177,9 @@ func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, 
 		}
 	}
 	if !s.canceled {
-		e.putAll(tx, s, latest, kw)
+		if err := e.putAll(tx, s, latest, kw); err != nil {
+			return err
+		}
 	}
 	if tx.Token != nil {
 		e.keep(tx, s, kw)
@@ -191,14 +193,17 @@ func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, 
 // putAll commits all writes as of one time. Unlike a write on its own, one that
 // changes nothing makes a version all the same (recorded); a Delete of nothing
 // does not.
-func (e *Engine) putAll(tx *Transaction, s *transactScratch, latest clock.Timestamp, kw *kv.Writes) {
+func (e *Engine) putAll(tx *Transaction, s *transactScratch, latest clock.Timestamp, kw *kv.Writes) error {
 	at := e.hybrid.After(latest)
 	for i, w := range tx.Writes {
 		if w.Kind == Check || (w.Kind == Delete && !s.olds[i].exists) {
 			continue
 		}
-		e.put(w, &s.write, s.olds[i], s.rowKeys[i], at, transactionID(at), kw)
+		if err := e.put(w, &s.write, s.olds[i], s.rowKeys[i], at, transactionID(at), kw); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // logicalBits is how many stamps a microsecond has room for in a transaction's

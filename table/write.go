@@ -127,8 +127,7 @@ func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) 
 		}
 		return nil // A no-op makes no version (recorded).
 	}
-	e.put(w, s, old, s.rowKey, e.hybrid.After(old.Version.Time), 0, kw)
-	return nil
+	return e.put(w, s, old, s.rowKey, e.hybrid.After(old.Version.Time), 0, kw)
 }
 
 // prepare works out what a write does to what is stored: it tests the condition
@@ -151,7 +150,7 @@ func (e *Engine) prepare(w *Write, s *writeScratch, stored []byte) (row, error) 
 
 // put commits a prepared write with the time of its version. tx is that of its
 // transaction, zero outside.
-func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock.Timestamp, tx uint64, kw *kv.Writes) {
+func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock.Timestamp, tx uint64, kw *kv.Writes) error {
 	s.key = w.Table.KeyItem(s.key[:0], w.Key)
 	c := change{table: w.Table, rowKey: rowKey, key: s.key, old: old, cause: changelog.Client, tx: tx}
 	c.next = conflict.State{
@@ -163,7 +162,33 @@ func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock
 	if c.next.Deleted {
 		c.next.Item = s.key
 	}
+	if w.Table.merging && w.Kind == Update {
+		if err := conflict.Track(e.decoder, &old.State, &c.next, w.acts()); err != nil {
+			return err
+		}
+	}
 	commit(kw, &s.commit, &c, w.touch())
+	return nil
+}
+
+// acts says what an update does to each attribute, for the rule merge.
+func (w *Write) acts() []conflict.Act {
+	if w.Update == nil {
+		return nil
+	}
+	var out []conflict.Act
+	for name, clause := range w.Update.Changes() {
+		act := conflict.Act{Name: name}
+		switch clause.Clause {
+		case expr.ClauseAdd:
+			act.Kind, act.Operand = conflict.Add, clause.Operand
+		case expr.ClauseDelete:
+			act.Kind, act.Operand = conflict.Take, clause.Operand
+		default:
+		}
+		out = append(out, act)
+	}
+	return out
 }
 
 // errCollision reports two partition keys with one hash. It has never been

@@ -38,6 +38,9 @@ type commands struct {
 		WAN  linkWANCommand  `cmd:"" name:"wan" help:"Give the links between Regions the real delays."`
 		List linkListCommand `cmd:"" help:"List isolated Regions and the conditions of links."`
 	} `cmd:"" help:"Delay, lose, repeat or cut what goes between two Regions."`
+	Table struct {
+		Set tableSetCommand `cmd:"" help:"Change a setting that all replicas of a table have in common."`
+	} `cmd:"" help:"Settings of tables that AWS does not have."`
 	Replication struct {
 		Status statusCommand `cmd:"" help:"Show every link of every global table."`
 	} `cmd:"" help:"Look at replication."`

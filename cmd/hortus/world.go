@@ -118,6 +118,7 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	printRules(out.Journals)
 	for i := range out.Links {
 		if out.Links[i].Reason != "" {
 			fmt.Println()
@@ -125,4 +126,15 @@ func (s *statusCommand) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// printRules says where replicas of a table decide by different rules.
+func printRules(journals []hortusapi.Journal) {
+	for i, j := range journals {
+		for _, k := range journals[:i] {
+			if j.Table == k.Table && j.Rule != k.Rule {
+				fmt.Printf("\n%s: %s decides between concurrent writes by %s, and %s by %s\n", j.Table, k.Cell, k.Rule, j.Cell, j.Rule)
+			}
+		}
+	}
 }

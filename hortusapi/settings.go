@@ -1,0 +1,71 @@
+package hortusapi
+
+import (
+	"context"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// SettingsInput changes settings of a table that AWS does not have. They are in
+// step in all replicas.
+type SettingsInput struct {
+	Table    string
+	Region   aws.Region    `json:",omitempty"` // Of the replica that is asked; needed where the account has several tables of that name.
+	Conflict conflict.Rule // See the tag hortus:conflict.
+}
+
+// SettingsOutput says what they are now.
+type SettingsOutput struct {
+	Table    string
+	Conflict conflict.Rule
+}
+
+func updateTableSettings(ctx context.Context, own []*replication.Replicator, in *SettingsInput) (*SettingsOutput, error) {
+	r, err := replicaOf(own, in.Table, in.Region)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.SetConflict(ctx, in.Table, in.Conflict); err != nil {
+		return nil, err
+	}
+	return &SettingsOutput{Table: in.Table, Conflict: in.Conflict}, nil
+}
+
+// replicaOf finds a table in the caller's cells.
+func replicaOf(own []*replication.Replicator, name string, at aws.Region) (*replication.Replicator, error) {
+	own, err := inRegion(own, at)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, aws.Validation("Table is required")
+	}
+	var found *replication.Replicator
+	for _, r := range own {
+		t := r.Engine().Table(name)
+		switch {
+		case t == nil:
+		case found == nil:
+			found = r
+		case t.Def.Group == nil || found.Engine().Table(name).Def.Group == nil || t.Def.Group.ID != found.Engine().Table(name).Def.Group.ID:
+			return nil, aws.Validation("The account has several tables %s: name the Region", name)
+		}
+	}
+	if found == nil {
+		return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
+	}
+	return found, nil
+}
+
+// OfAccount reports whether an operation acts on cells of the caller's account
+// alone. What it does there is as much the account's own as what DynamoDB's
+// operations do.
+func OfAccount(operation string) bool {
+	switch operation {
+	case "ListConflicts", "UpdateTableSettings":
+		return true
+	}
+	return false
+}
