@@ -46,6 +46,8 @@ import (
 //	load OPERATION times=N [every=DURATION]
 //	  Calls that often, and prints how many calls succeeded and how the others
 //	  failed.
+//	sums
+//	  Prints what was consumed and refused in eu-west-1.
 func TestControlPlane(t *testing.T) {
 	walkWorlds(t, "testdata/controlplane", newControlWorld)
 }
@@ -60,6 +62,8 @@ func walkWorlds(t *testing.T, dir string, newWorld func() *controlWorld) {
 				return w.call(t, d)
 			case "load":
 				return w.load(t, d)
+			case "sums":
+				return w.sums(t)
 			case "create":
 				d.CmdArgs = []datadriven.CmdArg{{Key: "CreateTable"}}
 				d.Input = overBase(t, d.Input)

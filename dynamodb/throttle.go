@@ -8,6 +8,7 @@ import (
 	"github.com/hortusdb/hortus/capacity"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -20,6 +21,31 @@ type Throttle struct {
 
 	mu     sync.RWMutex
 	tables map[uint32]*meters // By table number.
+	sums   metrics.Sums
+}
+
+// Sums are what was consumed and refused since the cell was opened, by table and
+// global index, under the names that CloudWatch has for it:
+// ConsumedReadCapacityUnits, ReadThrottleEvents and the same of writes.
+func (h *Throttle) Sums() *metrics.Sums { return &h.sums }
+
+// charged adds what a meter was charged with.
+func (h *Throttle) charged(t *table.Table, x *table.Index, k capacity.Kind, units float64) {
+	h.sums.Add(series("Consumed"+k.String()+"CapacityUnits", t, x), units)
+}
+
+// refuse counts a refusal, and returns its error.
+func (h *Throttle) refuse(t *table.Table, x *table.Index, k capacity.Kind, reason capacity.Reason) error {
+	h.sums.Add(series(k.String()+"ThrottleEvents", t, x), 1)
+	return throttled(t, x, k, reason)
+}
+
+func series(name string, t *table.Table, x *table.Index) metrics.Series {
+	s := metrics.Series{Name: name, Table: t.Def.Name}
+	if x != nil && !x.Local {
+		s.Index = x.Name
+	}
+	return s
 }
 
 // NewThrottle returns the throttle of an engine's tables.
@@ -94,23 +120,24 @@ func (h *Throttle) admit(d *draw) error {
 	defer m.mu.Unlock()
 	h.settle(m, now)
 	if d.kind == capacity.Write && !d.alone {
-		if err := m.admitEntries(d, now); err != nil {
+		if err := h.admitEntries(m, d, now); err != nil {
 			return err
 		}
 	}
 	meter := m.of(d.index)
 	if reason, ok := meter.Admit(now, d.kind); !ok {
-		return throttled(d.table, d.index, d.kind, reason)
+		return h.refuse(d.table, d.index, d.kind, reason)
 	}
 	if !meter.AdmitAt(now, d.kind, d.place) {
-		return throttled(d.table, d.index, d.kind, capacity.KeyRange)
+		return h.refuse(d.table, d.index, d.kind, capacity.KeyRange)
 	}
 	meter.Charge(now, d.kind, d.place, d.units)
+	h.charged(d.table, d.index, d.kind, d.units)
 	return nil
 }
 
 // admitEntries asks the global indexes of a table about a write.
-func (m *meters) admitEntries(d *draw, now time.Time) error {
+func (h *Throttle) admitEntries(m *meters, d *draw, now time.Time) error {
 	for i := range d.table.Def.Indexes {
 		x := &d.table.Def.Indexes[i]
 		meter := m.indexes[x.Number]
@@ -118,10 +145,10 @@ func (m *meters) admitEntries(d *draw, now time.Time) error {
 			continue
 		}
 		if reason, ok := meter.Admit(now, capacity.Write); !ok {
-			return throttled(d.table, x, capacity.Write, reason)
+			return h.refuse(d.table, x, capacity.Write, reason)
 		}
 		if place, ok := d.entries[x.Number]; ok && !meter.AdmitAt(now, capacity.Write, place) {
-			return throttled(d.table, x, capacity.Write, capacity.KeyRange)
+			return h.refuse(d.table, x, capacity.Write, capacity.KeyRange)
 		}
 	}
 	return nil
@@ -147,6 +174,7 @@ func (h *Throttle) charge(d *draw, units float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.of(d.index).Charge(now, d.kind, d.place, units-d.units)
+	h.charged(d.table, d.index, d.kind, units-d.units)
 }
 
 // chargeOther takes what a call cost of the table beside what it drew on.
@@ -159,6 +187,7 @@ func (h *Throttle) chargeOther(t *table.Table, k capacity.Kind, place uint64, un
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.table.Charge(now, k, place, units)
+	h.charged(t, nil, k, units)
 }
 
 // chargeWrite takes what an admitted write cost: all of it when it was done, and
@@ -173,6 +202,7 @@ func (h *Throttle) chargeWrite(d *draw, w *table.Write, factor float64, done boo
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.table.Charge(now, capacity.Write, d.place, factor*writeUnits(size)-d.units)
+	h.charged(d.table, nil, capacity.Write, factor*writeUnits(size)-d.units)
 	if !done {
 		return
 	}
@@ -184,14 +214,18 @@ func (h *Throttle) chargeWrite(d *draw, w *table.Write, factor float64, done boo
 				continue
 			}
 		}
+		charge := func(place uint64, size int) {
+			meter.Charge(now, capacity.Write, place, writeUnits(size))
+			h.charged(d.table, t.Index, capacity.Write, writeUnits(size))
+		}
 		switch {
 		case t.Moved:
-			meter.Charge(now, capacity.Write, before, writeUnits(t.Before))
-			meter.Charge(now, capacity.Write, after, writeUnits(t.After))
+			charge(before, t.Before)
+			charge(after, t.After)
 		case t.After == 0:
-			meter.Charge(now, capacity.Write, before, writeUnits(t.Before))
+			charge(before, t.Before)
 		default:
-			meter.Charge(now, capacity.Write, after, writeUnits(max(t.Before, t.After)))
+			charge(after, max(t.Before, t.After))
 		}
 	}
 }
@@ -221,6 +255,9 @@ func (h *Throttle) meters(t *table.Table, now time.Time) *meters {
 	}
 	maps.DeleteFunc(h.tables, func(number uint32, m *meters) bool {
 		there := h.engine.Table(m.name())
+		if there == nil {
+			h.sums.Forget(m.name())
+		}
 		return there == nil || there.Def.Number != number
 	})
 	m = &meters{indexes: map[uint16]*capacity.Meter{}}

@@ -71,3 +71,13 @@ func (w *controlWorld) load(t *testing.T, d *datadriven.TestData) string {
 	}
 	return out.String()
 }
+
+// sums prints what the throttle counted.
+func (w *controlWorld) sums(t *testing.T) string {
+	var lines []string
+	for s, n := range w.cell(t, aws.Cell{Account: "111111111111", Region: "eu-west-1"}).Throttle.Sums().All() {
+		lines = append(lines, fmt.Sprintf("%s %s %s: %g\n", s.Table, s.Index, s.Name, n))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
