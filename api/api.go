@@ -41,6 +41,7 @@ type Need struct {
 	Action string
 	Table  string // A table's name; "" for an action that takes no resource.
 	Index  string // An index of that table, where that is the resource.
+	Stream string // The label of a stream of that table, where that is the resource.
 	Cell   aws.Cell
 	Global string // A global table of 2017, where that is the resource: it is in no Region.
 }
@@ -56,6 +57,9 @@ func (n *Need) ARN() string {
 	arn := n.Cell.TableARN(n.Table)
 	if n.Index != "" {
 		arn += "/index/" + n.Index
+	}
+	if n.Stream != "" {
+		arn += "/stream/" + n.Stream
 	}
 	return arn
 }

@@ -113,46 +113,47 @@ func validTag(s string) bool {
 	return true
 }
 
-// resource reads the ARN of a table that is the resource of a call, and makes
-// its owner the call's. elsewhere words the answer to an ARN of another Region,
+// resource reads the ARN of a table, or of a stream of it, that is the resource of
+// a call, and makes its owner the call's. elsewhere words the answer to an ARN of another Region,
 // which differs by operation (known from the live service, as all of these).
-func resource(c *api.Call, arn string, elsewhere func(arn string) error) (string, error) {
+func resource(c *api.Call, arn string, elsewhere func(arn string) error) (name, stream string, err error) {
 	if !strings.HasPrefix(arn, "arn:") {
-		return "", aws.InvalidParameter("ARNs must start with 'arn:': %s", arn)
+		return "", "", aws.InvalidParameter("ARNs must start with 'arn:': %s", arn)
 	}
 	p := strings.SplitN(arn, ":", 6)
 	kind, rest, _ := strings.Cut(p[len(p)-1], "/")
 	if len(p) < 6 || p[2] != "dynamodb" || kind != "table" || !aws.Account(p[4]).Valid() {
-		return "", aws.InvalidParameter("Provided Arn is not a DynamoDB resource arn: %s", arn)
+		return "", "", aws.InvalidParameter("Provided Arn is not a DynamoDB resource arn: %s", arn)
 	}
-	name, part, more := strings.Cut(rest, "/")
+	var part string
+	var more bool
+	name, part, more = strings.Cut(rest, "/")
 	switch {
 	case p[1] != "aws" || aws.Region(p[3]) != c.Home.Region || len(name) < shortestName || len(name) > longestName:
-		return "", elsewhere(arn)
+		return "", "", elsewhere(arn)
 	case strings.HasPrefix(part, "index/"):
-		return "", aws.InvalidParameter("Invalid resource arn provided, only table or stream is accepted. Provided resource arn: %s", arn)
-	case strings.HasPrefix(part, "stream/"):
-		return "", aws.Validation("Tags and policies of streams are not supported yet: %s", arn)
-	case more:
-		return "", aws.InvalidParameter("Provided Arn is not a DynamoDB resource arn: %s", arn)
+		return "", "", aws.InvalidParameter("Invalid resource arn provided, only table or stream is accepted. Provided resource arn: %s", arn)
+	case more && !strings.HasPrefix(part, "stream/"):
+		return "", "", aws.InvalidParameter("Provided Arn is not a DynamoDB resource arn: %s", arn)
 	}
 	c.Owner = aws.Cell{Account: aws.Account(p[4]), Region: aws.Region(p[3])}
-	return name, nil
+	return name, strings.TrimPrefix(part, "stream/"), nil
 }
 
 func (a *API) decodeTagged(c *api.Call, arn, action string) error {
-	name, err := resource(c, arn, func(arn string) error {
+	name, stream, err := resource(c, arn, func(arn string) error {
 		return aws.Validation("Invalid TableArn: Invalid ResourceArn provided as input %s", arn)
 	})
 	if err == nil {
-		c.Need(action, name, "")
+		c.Needs = append(c.Needs, api.Need{Action: action, Table: name, Stream: stream, Cell: c.Owner})
 	}
 	return err
 }
 
-// tagged returns the table that an ARN names (the text is recorded).
+// tagged returns the table that an ARN names (the text is recorded, for the ARN of
+// a stream too: there are no tags of streams).
 func (s *Service) tagged(c *api.Call, arn string) (*table.Table, error) {
-	if t := s.Engine.Table(c.Needs[0].Table); t != nil {
+	if t := s.Engine.Table(c.Needs[0].Table); t != nil && c.Needs[0].Stream == "" {
 		return t, nil
 	}
 	return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: ResourceArn: %s not found", arn)

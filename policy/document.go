@@ -27,6 +27,24 @@ func (d *Document) Name() string { return d.name }
 // ID returns the document's Id element, which may be empty.
 func (d *Document) ID() string { return d.id }
 
+// Actions lists the actions that statements name, as written.
+func (d *Document) Actions() []string {
+	var out []string
+	for i := range d.statements {
+		out = append(out, d.statements[i].actionText...)
+	}
+	return out
+}
+
+// Resources lists the resources that statements name, as written.
+func (d *Document) Resources() []string {
+	var out []string
+	for i := range d.statements {
+		out = append(out, d.statements[i].resourceText...)
+	}
+	return out
+}
+
 // StatementRef names a statement.
 type StatementRef struct {
 	Policy string // The document's name.
@@ -48,6 +66,12 @@ func (r *StatementRef) String() string {
 type problem string
 
 func (p problem) Error() string { return string(p) }
+
+// missing is a field that a statement has to have. AWS does not say in which
+// statement (recorded).
+type missing string
+
+func (m missing) Error() string { return "Missing required field " + string(m) }
 
 func broken(format string, args ...any) error { return problem(fmt.Sprintf(format, args...)) }
 
@@ -89,20 +113,46 @@ func Parse(kind Kind, name string, text []byte) (*Document, error) {
 	}
 	root, err := readJSON(text)
 	if err != nil {
-		return nil, kind.malformed("This policy contains invalid Json: " + err.Error())
+		return nil, kind.unreadable(err)
 	}
 	d := &Document{kind: kind, name: name}
 	if err := d.compile(root); err != nil {
 		if errors.Is(err, errPrincipal) && kind == Resource {
 			return nil, aws.Validation("%s", string(errPrincipal))
 		}
+		if errors.Is(err, errNoStatement) && kind == Resource {
+			err = syntaxAtEnd(text)
+		}
 		return nil, kind.malformed(err.Error())
 	}
 	return d, nil
 }
 
+// errNoStatement is a document without a Statement.
+const errNoStatement = problem("The policy must have at least one Statement.")
+
+// unreadable words what is not JSON. DynamoDB does not say where (recorded).
+func (k Kind) unreadable(err error) error {
+	if k == Resource {
+		return k.malformed("This policy contains invalid Json")
+	}
+	return k.malformed("This policy contains invalid Json: " + err.Error())
+}
+
+// syntaxAtEnd is DynamoDB's answer to a document that ends before what it has to
+// have: the line and column behind it (recorded of "{}").
+func syntaxAtEnd(text []byte) error {
+	lines := strings.Split(strings.TrimRight(string(text), " \t\r\n"), "\n")
+	return broken("Syntax error at position (%d,%d)", len(lines), len(lines[len(lines)-1])+1)
+}
+
 func (d *Document) compile(root node) error {
-	if root.kind != object {
+	switch {
+	case root.kind == array && d.kind == Resource:
+		return broken("This policy contains invalid Json")
+	case root.kind != object && d.kind == Resource:
+		return broken("This text appears not to be a policy")
+	case root.kind != object:
 		return broken("The policy must be a JSON object.")
 	}
 	variables, seen := false, false
@@ -126,14 +176,20 @@ func (d *Document) compile(root node) error {
 			return broken("Syntax errors in policy: %q is not an element of a policy.", m.name)
 		}
 	}
-	if !seen || len(statements) == 0 {
-		return broken("The policy must have at least one Statement.")
+	if seen && len(statements) == 0 && d.kind == Resource {
+		return broken("Could not parse the policy: Statement is empty!")
+	}
+	if len(statements) == 0 {
+		return errNoStatement
 	}
 	d.statements = make([]statement, len(statements))
 	for i, n := range statements {
 		s := &d.statements[i]
 		s.ref = StatementRef{Policy: d.name, Kind: d.kind, Index: i}
 		if err := s.compile(n, variables); err != nil {
+			if plain, ok := errors.AsType[missing](err); ok {
+				return plain
+			}
 			if errors.Is(err, errPrincipal) {
 				return err
 			}
@@ -141,6 +197,9 @@ func (d *Document) compile(root node) error {
 		}
 		for j := range i {
 			if s.ref.Sid != "" && d.statements[j].ref.Sid == s.ref.Sid {
+				if d.kind == Resource {
+					return broken("The Statement Ids in the policy are not unique")
+				}
 				return broken("Statement IDs (SID) in a single policy must be unique.")
 			}
 		}
@@ -160,7 +219,7 @@ func (s *statement) compile(n node, variables bool) error {
 		case "Sid":
 			err = s.compileSid(m.value)
 		case "Effect":
-			effect = m.value.text
+			effect = effectOf(m.value.text)
 		case "Principal", "NotPrincipal":
 			if s.hasPrincipal {
 				return broken("A statement has either Principal or NotPrincipal.")
@@ -191,17 +250,30 @@ func (s *statement) compile(n node, variables bool) error {
 	return s.checkWhole(effect)
 }
 
+// effectOf takes an effect in any case (recorded).
+func effectOf(text string) string {
+	for _, e := range []string{"Allow", "Deny"} {
+		if strings.EqualFold(text, e) {
+			return e
+		}
+	}
+	return text
+}
+
 func (s *statement) checkWhole(effect string) error {
 	switch effect {
 	case "Allow":
 	case "Deny":
 		s.deny = true
 	case "":
-		return broken("Missing required field Effect.")
+		return missing("Effect")
 	default:
 		return broken("Invalid effect: %s. Effect is Allow or Deny.", effect)
 	}
 	kind := s.ref.Kind
+	if s.actions == nil && kind == Resource {
+		return missing("Action")
+	}
 	if s.actions == nil {
 		return broken("Policy statement must contain actions.")
 	}
@@ -210,11 +282,13 @@ func (s *statement) checkWhole(effect string) error {
 			return broken("Has prohibited field Resource.")
 		}
 		s.anyResource = true
+	} else if s.resources == nil && kind == Resource {
+		return missing("Resource")
 	} else if s.resources == nil {
 		return broken("Policy statement must contain resources.")
 	}
 	if kind.takesPrincipal() && !s.hasPrincipal {
-		return broken("Missing required field Principal.")
+		return missing("Principal")
 	}
 	if !kind.takesPrincipal() && s.hasPrincipal {
 		return broken("Policy document should not specify a principal.")

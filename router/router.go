@@ -158,7 +158,7 @@ func (r *Router) serve(ctx context.Context, way *route, c *call) error {
 		return way.run(ctx, nil, &c.Call)
 	}
 	if c.Owner.Account != c.Home.Account && !way.crossAccount {
-		return aws.Validation("This action is only supported by accounts that match the resource owner's account.")
+		return aws.Validation("This action is only supported by accounts that match the resource owner’s account.")
 	}
 	owner, err := r.cell(ctx, c.Owner)
 	if err != nil {

@@ -168,6 +168,8 @@ func (a *Adjusted) DecreasesOn(now time.Time) int64 {
 type Stream struct {
 	View  string `json:"view"`  // KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES.
 	Label string `json:"label"` // When it was enabled, as in its ARN.
+
+	Policy *Policy `json:"policy,omitempty"` // Of the stream itself, not of its table.
 }
 
 // Encryption is the table's SSESpecification.
