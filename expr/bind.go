@@ -124,6 +124,9 @@ func (b *binder) function(n *Node) error {
 		}
 		return b.distinct(n)
 	case OpAttributeType:
+		if err := b.distinct(n); err != nil {
+			return err
+		}
 		return b.attributeType(&n.Args[1])
 	case OpSize:
 		return b.operandTypes(n, sized)
