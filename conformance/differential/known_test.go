@@ -408,7 +408,7 @@ var explained = []known{
 	{
 		"tables that DynamoDB Local takes", "recorded: attributes that are no key, throughput in on-demand mode, empty lists, and changes that go alone; documented: the definitions of an index's key come with the index",
 		func(d *difference) bool {
-			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `The only Updates for index: `, `Some index key attributes are not defined in AttributeDefinitions`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `^Invalid table-class parameter provided`, `The only Updates for index: `, `Some index key attributes are not defined in AttributeDefinitions`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
 		},
 	},
 	{
