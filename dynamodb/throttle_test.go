@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,4 +82,47 @@ func (w *controlWorld) sums(t *testing.T) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// TestThrottleAtOnce holds that calls side by side do not all pass on the same
+// unit: a call takes the least that it costs when it is admitted.
+func TestThrottleAtOnce(t *testing.T) {
+	const callers, calls, room = 8, 100, 300
+	w := newControlWorld()
+	w.throttled = true
+	home := aws.Cell{Account: "111111111111", Region: "eu-west-1"}
+	caller, err := policy.ParsePrincipal(home.Account.Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := w.cell(t, home)
+	run := func(op, body string) error {
+		c := &api.Call{Caller: caller, Home: home, Owner: home, Body: []byte(body)}
+		if err := w.ops[op].Decode(c); err != nil {
+			return err
+		}
+		defer w.api.Release(c)
+		return w.ops[op].Run(t.Context(), service, c)
+	}
+	if err := run("CreateTable", overBase(t, `{"BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)); err != nil {
+		t.Fatal(err)
+	}
+	var succeeded atomic.Int64
+	var wait sync.WaitGroup
+	for i := range callers {
+		wait.Go(func() {
+			for j := range calls {
+				err := run("PutItem", fmt.Sprintf(`{"TableName":"base","Item":{"pk":{"S":"%d-%d"}}}`, i, j))
+				if e, ok := errors.AsType[*aws.Error](err); err != nil && (!ok || e.Code != "ProvisionedThroughputExceededException") {
+					t.Error(err)
+				} else if err == nil {
+					succeeded.Add(1)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if n := succeeded.Load(); n != room {
+		t.Errorf("%d writes of %d succeeded, want %d", n, callers*calls, room)
+	}
 }
