@@ -126,7 +126,7 @@ var explained = []known{
 	{
 		"attribute values before expressions", "known from the live service, but for start keys",
 		func(d *difference) bool {
-			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `^Input collection contains duplicates`, `in the item have nested levels`, `number`, `Number`) && says(d.local, expressions, placeholder, localData, `Condition parameter type does not match`)
+			return says(d.ours, `^One or more parameter values were invalid: `, `^Supplied AttributeValue`, `^Input collection contains duplicates`, `in the item have nested levels`, `numeric value`, `Number`) && says(d.local, expressions, placeholder, localData, `Condition parameter type does not match`)
 		},
 	},
 	{

@@ -409,6 +409,6 @@ var legacyExplained = []known{
 var legacyTexts = []string{
 	`ConditionalOperator`, `ComparisonOperator`, `AttributeValueList`, ` for Attribute: `, `^Only DELETE action`, `Only DELETE action is allowed`,
 	`action (with value )?is not supported`, `Duplicate value in attribute name`, `^Empty attribute name$`, `The BETWEEN condition`,
-	`Can not use both expression and non-expression`, `when choosing to get`, `may not be empty`, `contains duplicates`, `Supplied AttributeValue`, `converted into a number`, `converted to a numeric value`,
+	`Can not use both expression and non-expression`, `when choosing to get`, `may not be empty`, `contains duplicates`, `Supplied AttributeValue`, `converted to a numeric value`,
 	`Null attribute value types`, `^ALL_PROJECTED_ATTRIBUTES can be used only`,
 }
