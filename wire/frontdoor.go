@@ -98,6 +98,7 @@ func (s *Server) answer(serving context.Context, ctx *fasthttp.RequestCtx) {
 		}
 		s.call(serving, call)
 	}
+	call.allowOrigin()
 	if s.draining.Load() || wantsClose(call) {
 		ctx.Response.Header.SetConnectionClose()
 	}
@@ -136,12 +137,13 @@ func writeAnswer(ctx *fasthttp.RequestCtx, call *Call, contentType string) {
 		h.SetContentType(contentType)
 	}
 	h.SetCanonical(nameRequestID, call.RequestID)
+	body := call.pack()
 	var decimal [10]byte
-	h.SetCanonical(nameCRC32, strconv.AppendUint(decimal[:0], uint64(crc32.ChecksumIEEE(call.Out)), 10))
+	h.SetCanonical(nameCRC32, strconv.AppendUint(decimal[:0], uint64(crc32.ChecksumIEEE(body)), 10))
 	for i := range call.extra {
 		h.Set(call.extra[i].name, call.extra[i].value)
 	}
-	ctx.Response.SetBodyRaw(call.Out)
+	ctx.Response.SetBodyRaw(body)
 }
 
 // isJSON reports whether t is a content type that AWS takes, whatever its

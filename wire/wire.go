@@ -66,6 +66,7 @@ type Call struct {
 	names   []byte   // The bytes of names that are not well known.
 	body    []byte   // The buffer behind Body.
 	id      [52]byte // The buffer behind RequestID.
+	*packing
 }
 
 type extraHeader struct{ name, value string }
@@ -122,5 +123,8 @@ func (c *Call) reset() {
 	}
 	clear(c.headers)
 	clear(c.extra)
-	*c = Call{headers: c.headers[:0], extra: c.extra[:0], names: c.names[:0], body: body, Out: out}
+	if c.packing != nil && c.packed.Cap() > keepOut {
+		c.packing = nil
+	}
+	*c = Call{packing: c.packing, headers: c.headers[:0], extra: c.extra[:0], names: c.names[:0], body: body, Out: out}
 }
