@@ -75,6 +75,25 @@ type Call struct {
 	Input any // What Decode made of the body.
 	Needs []Need
 	Out   []byte // The answer's body.
+
+	Wrote []Written // What the call wrote to replicated tables.
+}
+
+// Written says where a write of a replicated table is in its cell's log.
+type Written struct {
+	Table    string
+	Position uint64
+}
+
+// Write notes where a write is; of several writes of one table the last.
+func (c *Call) Write(table string, position uint64) {
+	for i := range c.Wrote {
+		if c.Wrote[i].Table == table {
+			c.Wrote[i].Position = max(c.Wrote[i].Position, position)
+			return
+		}
+	}
+	c.Wrote = append(c.Wrote, Written{table, position})
 }
 
 // Need adds a need for an action on a table of the call's owner.

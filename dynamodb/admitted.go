@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/capacity"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/table"
@@ -26,6 +27,15 @@ func (s *Service) get(ctx context.Context, t *table.Table, k table.Key, consiste
 		s.Throttle.charge(&d, readUnits(itemSize(it), consistent))
 	}
 	return it, dst, err
+}
+
+// wrote tells a call where its writes are.
+func wrote(c *api.Call, writes ...*table.Write) {
+	for _, w := range writes {
+		if w.At != 0 {
+			c.Write(w.Table.Def.Name, uint64(w.At))
+		}
+	}
 }
 
 // write runs one write; see table.Engine.Write.

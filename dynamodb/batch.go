@@ -496,6 +496,7 @@ func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error
 	}
 	c.Out = append(r.appendUnprocessed(append(c.Out, `{"UnprocessedItems":{`...), refused), '}')
 	writes, owner = processed(writes, owner, refused)
+	wrote(c, writes...)
 	if r.returnMetrics.s == "SIZE" {
 		c.Out = appendBatchMetrics(c.Out, r, writes, owner)
 	}

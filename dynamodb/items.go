@@ -267,6 +267,7 @@ func (s *Service) runWrite(ctx context.Context, c *api.Call, r *request, t *tabl
 	if err := s.write(ctx, w); err != nil {
 		return failed(w, err)
 	}
+	wrote(c, w)
 	c.Out = append(c.Out, '{')
 	r.appendReturned(c)
 	if r.wantsCapacity() {

@@ -159,6 +159,7 @@ func (a *API) executeStatement(ctx context.Context, s *Service, c *api.Call) err
 	if err := s.runStatement(ctx, r, st); err != nil {
 		return err
 	}
+	wrote(c, &st.write)
 	c.Out = append(c.Out, `{"Items":[`...)
 	if it := st.returned(); it != nil {
 		c.Out = item.AppendItemJSON(c.Out, it)

@@ -107,7 +107,7 @@ func (a *API) batchExecuteStatement(ctx context.Context, s *Service, c *api.Call
 	if reads {
 		err = s.batchSelect(ctx, r, answers, usages)
 	} else {
-		err = s.batchStatements(ctx, r, answers, usages)
+		err = s.batchStatements(ctx, c, r, answers, usages)
 	}
 	if err != nil {
 		return err
@@ -216,7 +216,7 @@ func isContract(err error) bool {
 }
 
 // batchStatements runs a batch of statements that write, each its own.
-func (s *Service) batchStatements(ctx context.Context, r *request, answers [][]byte, usages *statementUsages) error {
+func (s *Service) batchStatements(ctx context.Context, c *api.Call, r *request, answers [][]byte, usages *statementUsages) error {
 	seen := map[string]bool{}
 	for i := range r.statements {
 		st := &r.statements[i]
@@ -249,6 +249,7 @@ func (s *Service) batchStatements(ctx context.Context, r *request, answers [][]b
 			}
 			continue
 		}
+		wrote(c, &st.write)
 		usages.of(i).write(&st.write)
 		answers[i] = appendResponse(nil, st.returned(), st.table)
 	}
@@ -408,6 +409,7 @@ func (a *API) executeTransaction(ctx context.Context, s *Service, c *api.Call) e
 	if err != nil {
 		return err
 	}
+	wrote(c, tx.Writes...)
 	c.Out = append(r.appendTransaction(append(c.Out, `{"Responses":[]`...)), '}')
 	return nil
 }

@@ -279,6 +279,7 @@ func (a *API) transactWriteItems(ctx context.Context, s *Service, c *api.Call) e
 	if err != nil {
 		return err
 	}
+	wrote(c, tx.Writes...)
 	c.Out = r.appendTransaction(append(c.Out, '{'))
 	c.Out = append(c.Out, '}')
 	return nil

@@ -111,7 +111,7 @@ var errDisabled = aws.Errorf("UnrecognizedClientException", "The security token 
 func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 	c := r.calls.Get().(*call)
 	defer r.free(c)
-	c.Call = api.Call{Body: w.Body, Header: w.Header, Needs: c.Needs[:0], Out: w.Out}
+	c.Call = api.Call{Body: w.Body, Header: w.Header, Needs: c.Needs[:0], Wrote: c.Wrote[:0], Out: w.Out}
 	way := r.routes[string(w.Target)]
 	if way == nil {
 		w.Fail(wellFormed(w.Body, errUnknown))
@@ -130,13 +130,16 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 		w.Fail(r.contract(err, way, c))
 		return
 	}
+	if len(c.Wrote) > 0 {
+		w.SetHeader(positionHeader, positions(c))
+	}
 	w.Out = c.Out
 }
 
 // free gives back what a call used.
 func (r *Router) free(c *call) {
 	r.dynamodb.Release(&c.Call)
-	c.Call = api.Call{Needs: c.Needs[:0]}
+	c.Call = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}
 	r.calls.Put(c)
 }
 
@@ -166,6 +169,11 @@ func (r *Router) serve(ctx context.Context, way *route, c *call) error {
 	}
 	if err := r.authorize(ctx, owner, c); err != nil {
 		return err
+	}
+	if list := c.Header(waitForHeader); list != nil {
+		if err := r.await(ctx, owner, &c.Call, string(list)); err != nil {
+			return err
+		}
 	}
 	if way.creates {
 		return r.create(ctx, way, c)

@@ -52,6 +52,9 @@ func (e *Engine) Transact(ctx context.Context, tx *Transaction) error {
 			return err
 		}
 	}
+	for _, w := range tx.Writes {
+		w.At, w.made = 0, false
+	}
 	s := e.transactions.Get().(*transactScratch)
 	defer e.transactions.Put(s)
 	for {
@@ -63,6 +66,11 @@ func (e *Engine) Transact(ctx context.Context, tx *Transaction) error {
 		})
 		for _, g := range s.gates {
 			g.leave(at)
+		}
+		if !errors.Is(err, errRetired) {
+			for _, w := range tx.Writes {
+				w.at(at, err)
+			}
 		}
 		clear(s.olds) // They point into what the store has taken back.
 		switch {

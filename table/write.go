@@ -44,6 +44,11 @@ type Write struct {
 	NewSize int
 	Touched []Touched
 
+	// At is where the write is in the log of a replicated table; zero where it made
+	// no version, and in regional tables.
+	At kv.Position
+
+	made  bool   // A version.
 	image []byte // The memory of New after an Update.
 }
 
@@ -90,11 +95,20 @@ func (e *Engine) Write(ctx context.Context, w *Write) error {
 		})
 		gate.leave(at)
 		if !errors.Is(err, errRetired) {
+			w.at(at, err)
 			return err
 		}
 		if err := e.renew(&w.Table); err != nil {
 			return err
 		}
+	}
+}
+
+// at notes where the write is.
+func (w *Write) at(at kv.Position, err error) {
+	w.At = 0
+	if err == nil && w.made && w.Table.replicated {
+		w.At = at
 	}
 }
 
@@ -151,6 +165,7 @@ func (e *Engine) prepare(w *Write, s *writeScratch, stored []byte) (row, error) 
 // put commits a prepared write with the time of its version. tx is that of its
 // transaction, zero outside.
 func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock.Timestamp, tx uint64, kw *kv.Writes) error {
+	w.made = true
 	s.key = w.Table.KeyItem(s.key[:0], w.Key)
 	c := change{table: w.Table, rowKey: rowKey, key: s.key, old: old, cause: changelog.Client, tx: tx}
 	c.next = conflict.State{
@@ -204,7 +219,7 @@ func existing(r row) item.Item {
 
 // before keeps what the caller wants of the image before.
 func (w *Write) before(old row) {
-	w.Old, w.OldSize, w.Touched = w.Old[:0], 0, w.Touched[:0]
+	w.Old, w.OldSize, w.Touched, w.made = w.Old[:0], 0, w.Touched[:0], false
 	if !old.exists {
 		w.Old = nil
 		return
@@ -310,6 +325,9 @@ func (e *Engine) writeBatch(ctx context.Context, writes []*Write) error {
 	})
 	for _, g := range gates {
 		g.leave(at)
+	}
+	for _, w := range writes {
+		w.at(at, err)
 	}
 	return err
 }

@@ -1,0 +1,69 @@
+package position_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/hortusdb/hortus/hortusapi/position"
+)
+
+// server answers a write with a position, and prints what a call waits for.
+func server(print func(target, waitFor, timeout string)) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		target := r.Header.Get("X-Amz-Target")
+		print(target, r.Header.Get("x-hortus-wait-for"), r.Header.Get("x-hortus-wait-timeout"))
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if target == "DynamoDB_20120810.PutItem" {
+			w.Header().Set("x-hortus-position", "111111111111/us-east-1/Orders@1234")
+		}
+		fmt.Fprint(w, "{}")
+	}))
+}
+
+func newClient(endpoint, account, region string, seen *position.Tracker) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		BaseEndpoint: sdkaws.String(endpoint), Region: region,
+		Credentials: credentials.NewStaticCredentialsProvider(account, "any", ""),
+		APIOptions:  seen.APIOptions(),
+	})
+}
+
+// What is written in one Region is waited for in another.
+func ExampleTracker() {
+	s := server(func(target, waitFor, timeout string) { fmt.Printf("%s waits for %q, %q\n", target, waitFor, timeout) })
+	defer s.Close()
+	seen := &position.Tracker{Wait: "500ms"}
+	here := newClient(s.URL, "111111111111", "us-east-1", seen)
+	there := newClient(s.URL, "222222222222", "eu-west-1", seen)
+	key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}
+	ctx := context.Background()
+	if _, err := here.PutItem(ctx, &dynamodb.PutItemInput{TableName: sdkaws.String("Orders"), Item: key}); err != nil {
+		fmt.Println(err)
+	}
+	if _, err := there.GetItem(ctx, &dynamodb.GetItemInput{TableName: sdkaws.String("Orders"), Key: key}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// DynamoDB_20120810.PutItem waits for "", ""
+	// DynamoDB_20120810.GetItem waits for "111111111111/us-east-1/Orders@1234", "500ms"
+}
+
+// TestObserve: of each replica the latest position is kept, and what is no
+// position is passed over.
+func TestObserve(t *testing.T) {
+	var tracker position.Tracker
+	for _, h := range []string{"b/r/T@7", "a/r/T@5, b/r/T@6", "", "what", "a/r/T@x", "a/r/U@1"} {
+		tracker.Observe(h)
+	}
+	if got, want := tracker.Header(), "a/r/T@5,a/r/U@1,b/r/T@7"; got != want {
+		t.Errorf("header %q, want %q", got, want)
+	}
+}
