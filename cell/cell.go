@@ -51,6 +51,7 @@ type Config struct {
 	Transport replication.Transport
 	Logger    *slog.Logger
 	NewID     func() string // Makes ids of tables and of global tables.
+	SeedRate  int64         // See replication.Options.
 	Throttle  bool          // Holds the tables to their capacity.
 	Pace      dynamodb.Pace
 }
@@ -67,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 	out.Replication = replication.New(replication.Options{
 		Engine: engine, Transport: c.Transport, Clock: c.Clock, Dates: c.Dates,
 		Scaling: targets,
-		Logger:  c.Logger, NewID: c.NewID, OnPanic: out.Break,
+		Logger:  c.Logger, NewID: c.NewID, OnPanic: out.Break, SeedRate: c.SeedRate,
 	})
 	out.Replication.SetDisabled(c.Disabled)
 	out.DynamoDB = &dynamodb.Service{

@@ -39,6 +39,8 @@ type Replication struct {
 	LagCount       int64
 	Seeded         int64   // Items that came by seeding.
 	SeedMillis     float64 // How long seeding took.
+	SeededBytes    int64
+	SeedShare      float64 // Of the table, that has come by seeding, 0 to 1; an estimate until it is 1.
 }
 
 func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, error) {
@@ -90,6 +92,8 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	r.Conflicts += s.Conflicts
 	r.Seeded += s.Seeded
 	r.SeedMillis += millis(s.Seed)
+	r.SeededBytes += s.SeededBytes
+	r.SeedShare += s.SeedShare
 	if s.Lag.Count > 0 {
 		r.LagP50, r.LagP99, r.LagCount = float64(s.Lag.P50)/1000, float64(s.Lag.P99)/1000, s.Lag.Count
 	}

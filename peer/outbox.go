@@ -11,7 +11,7 @@ import (
 // again: a sender goes back to what is acknowledged.
 const (
 	maxQueueMessages = 256
-	maxQueueBytes    = 8 << 20
+	maxQueueBytes    = 16 << 20
 
 	// While there is no connection only the newest few are kept, to be there when
 	// it comes back.

@@ -147,7 +147,7 @@ func TestRestartDuringSeed(t *testing.T) {
 	w := newWorld(t, cellA, cellB)
 	both := []aws.Cell{cellA, cellB}
 	w.create(cellA, grant{members: both, admits: []aws.Cell{cellB}})
-	for i := range 2000 {
+	for i := range 5000 {
 		w.members[cellA].put(t, key(i), "old")
 	}
 	if err := w.join(cellB, cellA, grant{members: both}); err != nil {
@@ -163,14 +163,14 @@ func TestRestartDuringSeed(t *testing.T) {
 			restarts++
 		}
 		w.run(tick)
-		if i > 2000 {
+		if i > 5000 {
 			t.Fatal("the seed does not end")
 		}
 	}
 	if restarts != 3 {
 		t.Fatalf("the seed was too quick for the test: %d restarts", restarts)
 	}
-	w.until(10*time.Second, "all there", w.settled(2000, cellA, cellB))
+	w.until(10*time.Second, "all there", w.settled(5000, cellA, cellB))
 }
 
 // TestIsolation: while a Region is cut off its members go on; healing ships what

@@ -50,7 +50,9 @@ type keeper struct {
 	drawn       []Mark // What this cell had reached when its low water last turned.
 	told        []Mark // The same of the turn before: what is told with the low water.
 	wanted      bool   // Another member asked for progress.
-	seedRows    int64
+	ahead       []byte // From where pages were last asked for.
+	runs        []run  // What newcomers asked for.
+	pagesDue    time.Time
 	seedBegan   time.Time
 	leaving     time.Time         // When the deletion of the table began.
 	last        kv.Position       // All that this cell wrote before that is up to it.
@@ -61,6 +63,16 @@ type keeper struct {
 }
 
 func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
+	k.pagesDue = time.Time{}
+	next, err := k.turn(ctx, now)
+	if due := k.pagesDue; !due.IsZero() && (next.IsZero() || due.Before(next)) {
+		next = due
+	}
+	return next, err
+}
+
+// turn is a step but for the pages that wait for their time.
+func (k *keeper) turn(ctx context.Context, now time.Time) (time.Time, error) {
 	t := k.r.engine.Table(k.table)
 	if !belongs(t, k.group, k.r.cell) {
 		k.take()
@@ -71,10 +83,18 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
-	for _, m := range k.take() {
+	mail := k.take()
+	for _, m := range mail {
+		k.readAhead(t, m, now)
+	}
+	for _, m := range mail {
 		if err := k.handle(ctx, t, m, now); err != nil {
 			return now.Add(time.Second), err
 		}
+	}
+	var err error
+	if k.pagesDue, err = k.sendPages(ctx, t); err != nil {
+		return now.Add(time.Second), err
 	}
 	if t.Def.Status == table.Deleting {
 		return k.depart(ctx, t, now)
@@ -92,7 +112,7 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return now.Add(time.Second), k.finish(ctx, now)
 	}
 	if k.seed != nil && !k.seed.Done {
-		if now.Sub(k.asked) >= askAgain {
+		if now = k.r.clock.Now(); now.Sub(k.asked) >= askAgain {
 			k.ask(t, now)
 		}
 		return k.asked.Add(askAgain), nil

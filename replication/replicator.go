@@ -32,6 +32,8 @@ type Replicator struct {
 	disabled  atomic.Bool
 	scaling   *scaling.Store // Nil where nothing scales.
 
+	pace pace
+
 	mu      sync.Mutex
 	links   map[linkKey]*link
 	joining map[string]int // Tables that are about to be replicas here.
@@ -49,6 +51,8 @@ type Options struct {
 	NewID     func() string // Makes the ids of tables and of global tables.
 	OnPanic   func(any)     // Is told of a bug in background work; nil lets it panic.
 
+	SeedRate int64 // Bytes a second that the cell sends to newcomers at most; zero is as fast as it goes while the cell takes few writes.
+
 	Scaling *scaling.Store // The targets of auto scaling, which replicas share; nil where nothing scales.
 }
 
@@ -61,7 +65,7 @@ func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
-		links: map[linkKey]*link{}, joining: map[string]int{},
+		links: map[linkKey]*link{}, joining: map[string]int{}, pace: pace{rate: o.SeedRate},
 	}
 	r.Refresh()
 	return r

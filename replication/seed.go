@@ -21,6 +21,24 @@ type seed struct {
 	Key    []byte   `json:"key,omitempty"`
 	Begun  bool     `json:"begun"`
 	Done   bool     `json:"done"`
+	Rows   int64    `json:"rows,omitempty"`  // That came, tombstones among them.
+	Bytes  int64    `json:"bytes,omitempty"` // Of those rows, as they are stored.
+}
+
+func (s *seed) count(rows []table.Row) {
+	s.Rows += int64(len(rows))
+	for _, row := range rows {
+		s.Bytes += int64(len(row))
+	}
+}
+
+// share is the part of the table that has come: rows come in the order of the
+// hashes of their partition keys, which are spread evenly.
+func (s *seed) share() float64 {
+	if s.Done {
+		return 1
+	}
+	return table.KeyShare(s.Key)
 }
 
 // seedPrefix begins the keys of seeds; see docs/formats/replication.md.
@@ -48,10 +66,26 @@ func (k *keeper) load(ctx context.Context, t *table.Table) error {
 	return nil
 }
 
-// ask requests the next page, or where to begin.
-func (k *keeper) ask(t *table.Table, now time.Time) {
-	k.asked = now
-	k.r.send(t.Def.Group, k.seed.Source, &Message{Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: k.seed.Key})
+// ask requests the next pages, or where to begin.
+func (k *keeper) ask(t *table.Table, now time.Time) { k.askFrom(t, now, k.seed.Key) }
+
+func (k *keeper) askFrom(t *table.Table, now time.Time, key []byte) {
+	k.asked, k.ahead = now, key
+	k.r.send(t.Def.Group, k.seed.Source, &Message{
+		Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: key, Pages: seedRun,
+	})
+}
+
+// readAhead asks for the pages that follow those that have just come, before
+// these are put in.
+func (k *keeper) readAhead(t *table.Table, m *Message, now time.Time) {
+	s := k.seed
+	if m.Kind != SeedPage || m.Origin != (aws.Cell{}) || s == nil || s.Done || !s.Begun || m.from != s.Source || !m.Last || len(m.Next) == 0 {
+		return
+	}
+	if string(m.Next) > string(k.ahead) { // Keys go up: an older one was asked from already.
+		k.askFrom(t, now, m.Next)
+	}
 }
 
 // answer sends a newcomer a page of rows, or where to begin: the position of
@@ -59,7 +93,7 @@ func (k *keeper) ask(t *table.Table, now time.Time) {
 // pages hold is at least as new as that, so that the newcomer who tails every
 // member from there misses nothing.
 func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
-	if d := decide(t.Def.Group.Kind, t.ARN, t.Policy, readData, []aws.Cell{k.r.cell, m.from}, t.Def.Name); !d.Allowed() || !belongs(t, k.group, m.from) {
+	if !k.shows(t, m.from) {
 		return nil
 	}
 	if m.Origin != (aws.Cell{}) {
@@ -68,29 +102,16 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	if t.Def.Status == table.Creating {
 		return nil // It is being seeded itself, after it left and joined again.
 	}
-	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: m.Begin, Key: m.Key}
-	if m.Begin {
-		out.To = k.r.engine.Store().Durable()
-		cursors, ok, err := k.r.cursors(ctx, t, m.from)
-		if err != nil || !ok {
-			return err // It will ask again.
-		}
-		out.Cursors, out.Floor = cursors, t.Floor()
-	} else {
-		size := 0
-		next, at, err := k.r.engine.Snapshot(ctx, t, m.Key, func(row table.Row) bool {
-			out.Rows = append(out.Rows, append(table.Row(nil), row...))
-			size += len(row)
-			return size < maxPageBytes && len(out.Rows) < maxPageRows
-		})
-		if err != nil {
-			return err
-		}
-		out.Next = append([]byte(nil), next...)
-		if !k.settled(ctx, at) {
-			return nil // It will be asked for again.
-		}
+	if !m.Begin {
+		k.queueRun(m)
+		return nil
 	}
+	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: true, Key: m.Key, To: k.r.engine.Store().Durable()}
+	cursors, ok, err := k.r.cursors(ctx, t, m.from)
+	if err != nil || !ok {
+		return err // It will ask again.
+	}
+	out.Cursors, out.Floor = cursors, t.Floor()
 	k.r.send(t.Def.Group, m.from, out)
 	return nil
 }
@@ -150,6 +171,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 			states = append(states, state)
 		}
 		next.Key, next.Done = m.Next, len(m.Next) == 0
+		next.count(m.Rows)
 	}
 	b, err := json.Marshal(next)
 	if err != nil {
@@ -173,11 +195,13 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 		return err
 	}
 	*s = next
-	k.seedRows += int64(len(states))
 	if s.Done {
 		return k.finish(ctx, now)
 	}
-	k.ask(t, now)
+	k.asked = k.r.clock.Now()
+	if m.Begin {
+		k.ask(t, k.asked)
+	}
 	return nil
 }
 

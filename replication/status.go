@@ -50,6 +50,9 @@ type LinkStatus struct {
 	Lag       metrics.Snapshot // As its destination sees it: from commit there to commit here, in microseconds.
 	Seed      time.Duration    // As its destination sees it: how long its seeding took.
 	Seeded    int64            // Rows that came by seeding.
+
+	SeededBytes int64   // Of those rows.
+	SeedShare   float64 // Of the table, that has come by seeding: 0 to 1.
 }
 
 // Status tells about every link of the cell, both directions.
@@ -99,7 +102,7 @@ func (r *Replicator) seedStatus(s *LinkStatus, k *keeper) {
 	if k.seed == nil || k.seed.Source != s.Source {
 		return
 	}
-	s.Seed, s.Seeded = k.seedTook, k.seedRows
+	s.Seed, s.Seeded, s.SeededBytes, s.SeedShare = k.seedTook, k.seed.Rows, k.seed.Bytes, k.seed.share()
 	if !k.seed.Done && s.State != NotAuthorized && s.State != RegionOff {
 		s.State = Seeding
 		if l.err != nil {

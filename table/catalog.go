@@ -10,6 +10,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/kv"
 )
 
@@ -147,10 +148,17 @@ func (e *Engine) Alter(ctx context.Context, name string, fn func(*Definition) er
 	if err := e.persist(ctx, def, 0); err != nil {
 		return nil, err
 	}
+	var from clock.Timestamp
 	err = e.store.Exclusive(ctx, old.guard[0], func() error {
+		from = e.hybrid.Now()
 		e.install(name, t)
 		return nil
 	})
+	if err == nil && old.Def.Group == nil && def.Group != nil {
+		// What was deleted while nobody replicated the table left no tombstone: who
+		// finds no row from now on comes after that.
+		err = e.RaiseFloor(ctx, t, from)
+	}
 	return t, err
 }
 

@@ -73,6 +73,11 @@ func place(key []byte) uint64 {
 	return binary.BigEndian.Uint64(key[prefixSize:])
 }
 
+// KeyShare returns which part of a table's items come before a key that Snapshot
+// returned, 0 to 1, as far as partition keys are many: their hashes are spread
+// evenly. It is 0 for the start.
+func KeyShare(key []byte) float64 { return float64(place(key)) / (1 << 64) }
+
 // Place returns where an item's partition key stands among the hashes of all.
 // Items of one partition key have one place.
 func (t *Table) Place(k Key) uint64 {

@@ -31,6 +31,7 @@ type config struct {
 	Peer        *peerConfig         `json:"peer"` // Needed where there are peers.
 	Peers       []nodeConfig        `json:"peers"`
 	Throttle    *bool               `json:"throttle"`  // Holds tables to their capacity; true.
+	SeedRate    string              `json:"seed_rate"` // Bytes a second, as in 64MiB, that a cell sends to newcomers at most.
 	Rehearsal   bool                `json:"rehearsal"` // Lets any credential isolate Regions and set conditions of links.
 
 	dir   string
@@ -222,8 +223,14 @@ func between(cert *tls.Certificate) *x509.CertPool {
 }
 
 // sizes reads what has a unit.
-func (c *config) sizes() (interval time.Duration, cache int64, err error) {
+func (c *config) sizes() (interval time.Duration, cache, seedRate int64, err error) {
 	interval, err1 := parseDurability(c.Durability)
 	cache, err2 := cacheSize(c.Cache)
-	return interval, cache, errors.Join(err1, err2)
+	var err3 error
+	if c.SeedRate != "" {
+		if seedRate, err3 = parseSize(c.SeedRate); err3 != nil || seedRate <= 0 {
+			err3 = fmt.Errorf("seed_rate %s: want bytes a second, as in 64MiB", c.SeedRate)
+		}
+	}
+	return interval, cache, seedRate, errors.Join(err1, err2, err3)
 }

@@ -27,7 +27,7 @@ func (s *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	interval, cache, err := c.sizes()
+	interval, cache, seedRate, err := c.sizes()
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (s *serveCommand) Run(ctx context.Context) error {
 	}
 	node, err := cell.OpenNode(ctx, cell.NodeOptions{
 		Dir: c.path(c.Data), Cache: cache, Interval: interval, Clock: clock.Wall{}, Rand: newRand(), Logger: logger,
-		Cells: c.cells, Throttle: c.Throttle == nil || *c.Throttle,
+		Cells: c.cells, SeedRate: seedRate, Throttle: c.Throttle == nil || *c.Throttle,
 	})
 	if err != nil {
 		return errors.Join(err, clients.Close(), closeListener(others))

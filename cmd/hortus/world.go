@@ -9,6 +9,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/replication"
 )
 
 type isolateCommand struct {
@@ -120,6 +121,10 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	}
 	printRules(out.Journals)
 	for i := range out.Links {
+		if l := &out.Links[i]; l.State == replication.Seeding {
+			fmt.Printf("\n%s, %s is seeded from %s: %.0f %%, %d items, %.1f MiB\n",
+				l.Table, l.Destination, l.Source, 100*l.SeedShare, l.Seeded, float64(l.SeededBytes)/(1<<20))
+		}
 		if out.Links[i].Reason != "" {
 			fmt.Println()
 			printReason(&out.Links[i])
