@@ -41,9 +41,7 @@ type operation struct {
 // operations are all of the SDK's client, by their names.
 func operations() []operation {
 	var out []operation
-	client := reflect.TypeFor[*sdk.Client]()
-	for i := range client.NumMethod() {
-		m := client.Method(i)
+	for m := range reflect.TypeFor[*sdk.Client]().Methods() {
 		if m.Type.NumIn() < 3 || m.Type.In(1) != reflect.TypeFor[context.Context]() {
 			continue
 		}

@@ -98,9 +98,8 @@ func (v *coverage) report(t *testing.T) {
 			t.Errorf("%s: %+v, less than %d requests or less than %d%% of them valid", name, n, leastOperation, leastValid)
 			continue
 		}
-		input := reflect.TypeOf(dataPlane[name])
-		for i := range input.NumField() {
-			if f := input.Field(i); f.IsExported() && n.members[f.Name] < leastMember {
+		for f := range reflect.TypeOf(dataPlane[name]).Fields() {
+			if f.IsExported() && n.members[f.Name] < leastMember {
 				t.Errorf("%s: %d requests with %s, fewer than %d", name, n.members[f.Name], f.Name, leastMember)
 			}
 		}
