@@ -139,8 +139,11 @@ func CheckTableName(name string) error {
 func ParseTableARN(arn string) (c aws.Cell, table, index string, err error) {
 	bad := aws.Validation("1 validation error detected: Invalid 'ARN': %s", arn)
 	p := strings.SplitN(arn, ":", 6)
-	if len(p) != 6 || p[0] != "arn" || p[1] != "aws" || p[2] != "dynamodb" {
+	if len(p) != 6 || p[0] != "arn" || p[2] != "dynamodb" {
 		return c, "", "", bad
+	}
+	if p[1] != "aws" {
+		return c, "", "", aws.Validation("1 validation error detected: Invalid AWS partition in '%s'", arn)
 	}
 	c = aws.Cell{Account: aws.Account(p[4]), Region: aws.Region(p[3])}
 	rest, ok := strings.CutPrefix(p[5], "table/")
