@@ -53,12 +53,12 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 	if now.Sub(k.confirmedAt) < confirmEvery {
 		return nil
 	}
-	first, stays := k.confirmedAt.IsZero(), t.Def.Status == table.Active && !t.Def.Disassociating
+	first := k.confirmedAt.IsZero()
 	k.confirmedAt = now
 	for _, m := range t.Def.Group.Members {
 		young := k.r.dates.Now().Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind == table.SameAccount
 		creating := m.Status == table.Creating
-		if m.Cell == k.r.cell || (creating && (first || young)) || (!creating && (!stays || now.Sub(k.r.heard(t, m.Cell)) <= noContactAfter)) {
+		if m.Cell == k.r.cell || (creating && (first || young)) || (!creating && now.Sub(k.r.heard(t, m.Cell)) <= noContactAfter) {
 			continue
 		}
 		q := &Request{Kind: Confirm, Table: k.table, Group: t.Def.Group}

@@ -3,9 +3,11 @@ package replication
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/table"
 )
@@ -22,7 +24,8 @@ const partPoll = 100 * time.Millisecond
 // (documented: the table is ACTIVE again and still has replicas).
 func (r *Replicator) Disassociate(ctx context.Context, t *table.Table) (*table.Table, error) {
 	after, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
-		if d.Group == nil || d.Status != table.Active || d.Disassociating {
+		adding := d.Group != nil && slices.ContainsFunc(d.Group.Members, func(m table.Member) bool { return m.Status == table.Creating })
+		if d.Group == nil || adding || d.Status != table.Active || d.Disassociating {
 			return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 		}
 		d.Disassociating = true
@@ -49,7 +52,7 @@ func (k *keeper) part(ctx context.Context, t *table.Table, now time.Time) (left 
 		}
 	}
 	if len(lacking) == 0 {
-		return true, k.r.detach(ctx, k.table, k.group, false)
+		return true, k.r.detach(ctx, k.table, k.group, k.last)
 	}
 	if now.Sub(k.leaving) < leaveWithin {
 		return false, nil
@@ -142,17 +145,38 @@ func (r *Replicator) denied(t *table.Table, c aws.Cell) bool {
 }
 
 // detach makes this cell's replica a regional table, at once, and tells the
-// others; hasty says that it may not have brought all its changes to all. Those that cannot be told now learn it when they ask why it is silent.
-func (r *Replicator) detach(ctx context.Context, name, group string, hasty bool) error {
+// others. All that was written here up to last is with all of them, nothing for
+// certain where that is 0. Those that cannot be told now learn it when they ask why it is silent.
+func (r *Replicator) detach(ctx context.Context, name, group string, last kv.Position) error {
 	ctx = context.WithoutCancel(ctx) // The end of the keeper's own link comes with it.
 	t, err := r.letGo(ctx, name, group)
 	if t == nil || err != nil {
 		return err
 	}
+	hasty := last == 0
+	if !hasty {
+		if hasty, err = r.wroteSince(ctx, t, last); err != nil {
+			return err
+		}
+	}
 	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, hasty); err != nil {
 		r.logger.Info("members that do not know yet that a replica has left", "table", name, "cell", r.cell.String(), "error", err)
 	}
 	return nil
+}
+
+// wroteSince reports whether anything was written here after a position. Some of
+// the members may have it then, and some may not.
+func (r *Replicator) wroteSince(ctx context.Context, t *table.Table, at kv.Position) (bool, error) {
+	some := false
+	var bad error
+	_, err := r.engine.Store().ReadLog(ctx, t.Log.ID, at, func(e kv.Entry) bool {
+		var rec changelog.Record
+		rec, bad = changelog.Decode(e.Record, r.engine.Decoder())
+		some = bad == nil && r.engine.Local(rec.Version) && rec.Cause != changelog.Replica
+		return !some && bad == nil
+	})
+	return some, errors.Join(err, bad)
 }
 
 // letGo makes the table a regional one and forgets what belonged to its links.

@@ -139,6 +139,7 @@ func TestDisassociateBoth(t *testing.T) {
 	w := newTriple(t)
 	w.members[cellB].put(t, "b", "v")
 	w.members[cellC].put(t, "c", "v")
+	w.run(10 * time.Second)
 	w.part(cellB)
 	w.part(cellC)
 	w.until(time.Minute, "regional", func() bool { return w.regional(cellA) && w.regional(cellB) && w.regional(cellC) })
@@ -270,4 +271,27 @@ func TestStatements(t *testing.T) {
 	w.setPolicyText(cellB, `{"Version":"2012-10-17","Statement":[`+s.Allow+`]}`)
 	w.members[cellA].put(t, "k", "v")
 	w.until(20*time.Second, "shipped", w.settled(1, w.order...))
+}
+
+// TestSourceLeaves: nothing comes of a replica whose source is detached before it
+// was seeded; it can be made again.
+func TestSourceLeaves(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	if err := w.members[cellC].repl.Leave(t.Context(), w.members[cellC].table()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "gone", func() bool { return w.members[cellC].table() == nil })
+	w.setPolicy(cellA, grant{members: all, admits: []aws.Cell{cellC}})
+	w.setPolicy(cellB, grant{members: all, admits: []aws.Cell{cellC}})
+	if err := w.join(cellC, cellB, grant{members: all}); err != nil {
+		t.Fatal(err)
+	}
+	w.setPolicy(cellB, grant{})
+	w.run(20 * time.Second)
+	w.dates.Advance(20 * time.Hour)
+	w.until(time.Minute, "given up", func() bool {
+		return w.members[cellC].table() == nil && w.regional(cellB) && w.regional(cellA)
+	})
+	w.mustJoin(cellC, cellA, grant{members: []aws.Cell{cellA, cellC}})
 }

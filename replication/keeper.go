@@ -111,6 +111,12 @@ func (k *keeper) turn(ctx context.Context, now time.Time) (time.Time, error) {
 		// It ended between the last page and this.
 		return now.Add(time.Second), k.finish(ctx, now)
 	}
+	if k.seed != nil && !k.seed.Done && t.Def.Group.Member(k.seed.Source) == nil {
+		// Whoever was to seed it has left: nothing comes of it, as of one that AWS
+		// gives up (known from the live service).
+		k.r.logger.Error("a replica is given up: its source has left", "cell", k.r.cell.String(), "table", k.table)
+		return now.Add(time.Second), k.r.depart(context.WithoutCancel(ctx), t, false)
+	}
 	if k.seed != nil && !k.seed.Done {
 		if now = k.r.clock.Now(); now.Sub(k.asked) >= askAgain {
 			k.ask(t, now)

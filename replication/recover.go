@@ -47,8 +47,8 @@ func (k *keeper) askRows(t *table.Table, now time.Time) {
 	k.r.send(t.Def.Group, k.recovery.From, &Message{Kind: SeedAsk, Table: k.table, Group: k.group, Origin: k.recovery.Gone, Key: k.recovery.key})
 }
 
-// giveRows answers askRows: with those rows of a page that the cell which is gone
-// wrote last. Leave to read was asked for before.
+// giveRows answers askRows: with those rows of a page of which something is by the
+// cell that is gone. Leave to read was asked for before.
 func (k *keeper) giveRows(ctx context.Context, t *table.Table, m *Message) error {
 	if t.Def.Group.Member(m.Origin) != nil {
 		return nil // Here it is not gone yet. It will be asked again.
@@ -63,7 +63,7 @@ func (k *keeper) giveRows(ctx context.Context, t *table.Table, m *Message) error
 			return false
 		}
 		rows++
-		if state.Version.Cell == m.Origin {
+		if partOf(&state, m.Origin) {
 			out.Rows = append(out.Rows, append(table.Row(nil), row...))
 			size += len(row)
 		}
@@ -95,7 +95,7 @@ func (k *keeper) takeRows(ctx context.Context, t *table.Table, m *Message, now t
 		if err != nil {
 			return fmt.Errorf("replication: rows of %v: %w", m.Origin, err)
 		}
-		if state.Version.Cell != m.Origin {
+		if !partOf(&state, m.Origin) {
 			return fmt.Errorf("replication: %v sent a row of %v for one of %v", m.from, state.Version.Cell, m.Origin)
 		}
 		states = append(states, state)
@@ -121,6 +121,11 @@ func (k *keeper) takeRows(ctx context.Context, t *table.Table, m *Message, now t
 		k.rouse()
 	}
 	return err
+}
+
+// partOf reports whether something of what a cell wrote is part of a state.
+func partOf(s *conflict.State, c aws.Cell) bool {
+	return s.Version.Cell == c || slices.ContainsFunc(s.Vector.Last, func(v conflict.Version) bool { return v.Cell == c })
 }
 
 // recoverFrom notes, in a definition that one member was just taken out of, that

@@ -192,7 +192,12 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
 		return &Response{}, err
 	}
-	if t.Def.Group.Member(q.Member.Cell) != nil {
+	if m := t.Def.Group.Member(q.Member.Cell); m != nil {
+		if m.Status == table.Active {
+			// It has left, and that is not known here yet. What it wrote last has to be
+			// brought to all before it comes again.
+			return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		}
 		// It was taken in before, and has made nothing of it: it has no table.
 		if err := r.remove(ctx, t, q.Member.Cell, false); err != nil {
 			return nil, err
@@ -254,7 +259,20 @@ func (r *Replicator) takeIn(ctx context.Context, t *table.Table, q *Request) err
 	if err := r.setCursor(ctx, t, q.Member.Cell, 0); err != nil {
 		return err
 	}
-	_, err = r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+	return r.enrol(ctx, q)
+}
+
+// enrol puts a newcomer into the group. A table that was regional so far has all
+// versions of before, deletions that left nothing included: what newcomers write
+// comes after them.
+func (r *Replicator) enrol(ctx context.Context, q *Request) error {
+	before, err := r.engine.Reading(ctx)
+	if err != nil {
+		return err
+	}
+	regional := false
+	t, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+		regional = d.Group == nil
 		r.enter(d, q.Group)
 		if d.Group.Member(q.Member.Cell) == nil {
 			d.Group.Members = insert(d.Group.Members, q.Member)
@@ -262,7 +280,10 @@ func (r *Replicator) takeIn(ctx context.Context, t *table.Table, q *Request) err
 		return nil
 	})
 	r.Refresh()
-	return err
+	if err != nil || !regional {
+		return err
+	}
+	return r.engine.RaiseFloor(ctx, t, before)
 }
 
 // sameMembers reports whether two views of a group differ in the newcomer at
@@ -333,11 +354,11 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 }
 
 // remove takes a member out of this cell's view of a group. The last one left
-// is a regional table again, or goes where it is being deleted. Hasty says that it
+// is a regional table again, or goes where it is being deleted or made. Hasty says that it
 // may not have brought all its changes to all.
 func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell, hasty bool) error {
 	hasty = hasty && t.Def.Group.Member(c) != nil
-	if t.Def.Status == table.Deleting && len(t.Def.Group.Members) <= 2 && t.Def.Group.Member(c) != nil {
+	if t.Def.Status != table.Active && len(t.Def.Group.Members) <= 2 && t.Def.Group.Member(c) != nil {
 		return r.drop(ctx, t)
 	}
 	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {

@@ -75,7 +75,7 @@ func (k *keeper) watch(ctx context.Context, t *table.Table) (left bool, err erro
 	case status != "" && was != nil && now.Sub(time.UnixMicro(was.Since)) >= InaccessibleAtMost:
 		k.r.logger.Error("a replica was kept from replication for too long and becomes a regional table",
 			"cell", k.r.cell.String(), "table", k.table, "status", string(status), "since", time.UnixMicro(was.Since))
-		return true, k.r.detach(ctx, k.table, k.group, true)
+		return true, k.r.detach(ctx, k.table, k.group, 0)
 	case status != "" && was != nil && was.Status == status:
 		return false, nil
 	}

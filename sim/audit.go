@@ -48,6 +48,26 @@ type audited struct {
 	local bool
 }
 
+// bury takes a log out of what replicas must come to: its table is gone, and was
+// no member any more. What others have of it is in their logs.
+func (a *audit) bury(id string) {
+	l := a.logs[id]
+	if l == nil {
+		return
+	}
+	delete(a.logs, id)
+	for _, x := range l.entries {
+		delete(a.greatest, x.key)
+	}
+	for _, other := range a.logs {
+		for _, x := range other.entries {
+			if g, ok := a.greatest[x.key]; !ok || g.version.Compare(x.version) < 0 {
+				a.greatest[x.key] = x.written
+			}
+		}
+	}
+}
+
 func newAudit(w *world) *audit {
 	return &audit{
 		w: w, logs: map[string]*logAudit{},

@@ -18,12 +18,13 @@ import (
 // cell is a cell of the simulated world: a process that comes and goes, on a
 // disk that stays.
 type cell struct {
-	w      *world
-	name   aws.Cell
-	number int
-	skew   time.Duration // Of its clock.
-	disk   *disk
-	busy   int // Calls that are under way in it: it is not stepped then.
+	w        *world
+	name     aws.Cell
+	number   int
+	skew     time.Duration // Of its clock.
+	disk     *disk
+	dropping string // The id of the table that it is deleting to start anew.
+	busy     int    // Calls that are under way in it: it is not stepped then.
 
 	up        bool
 	restartAt int64
@@ -53,22 +54,29 @@ func (c *cell) micros() int64 { return c.w.now + c.skew.Microseconds() }
 
 var _ clock.Clock = (*cell)(nil)
 
+// dates is what the cell's deadlines are counted by.
+type dates struct{ c *cell }
+
+// Now implements clock.Clock.
+func (d dates) Now() time.Time { return d.c.Now().Add(d.c.w.ahead) }
+
 // restart opens the cell's store again, as a new process does.
 func (c *cell) restart() {
 	if c.disk.left != nil {
 		c.disk = c.disk.reopen()
 		c.w.Plant.restart(c)
 	}
-	engine, err := table.Open(c.w.ctx, table.Options{Cell: c.name, Store: c.disk, Clock: c})
+	engine, err := table.Open(c.w.ctx, table.Options{Cell: c.name, Store: c.disk, Clock: c, Dates: dates{c}})
 	if err != nil {
 		c.w.fail("%v: does not open: %w", c, err)
 		return
 	}
 	c.engine = engine
 	c.repl = replication.New(replication.Options{
-		Engine: engine, Transport: c.w.net, Clock: c, Logger: slog.New(watch{c}), NewID: c.w.newID,
+		Engine: engine, Transport: c.w.net, Clock: c, Dates: dates{c}, Logger: slog.New(watch{c}), NewID: c.w.newID,
 	})
 	c.up = true
+	c.settleDrop()
 	c.w.trace("%v: up", c)
 }
 

@@ -62,6 +62,11 @@ func (w *world) act() {
 		if w.Leaves {
 			w.leave()
 		}
+	case 4:
+		if w.Detach {
+			w.part()
+			w.startAnew()
+		}
 	case 3:
 		if c := w.pick((*cell).idle); c != nil {
 			if err := w.note(c); err != nil {
@@ -74,7 +79,10 @@ func (w *world) act() {
 // join has a cell that is not a member join by one that is.
 func (w *world) join() {
 	c := w.pick(func(c *cell) bool { return c.idle() && c != w.outsider() && c.table() == nil })
-	source := w.pick(func(c *cell) bool { return c.member() && c.serving() })
+	source := w.pick(func(c *cell) bool {
+		// One that was detached would begin another global table.
+		return c.member() && c.serving() && (c == w.cells[0] || c.table().Def.Group != nil)
+	})
 	if c == nil || source == nil || c == w.cells[0] {
 		return
 	}
@@ -110,6 +118,55 @@ func (w *world) leave() {
 	c.expect(c.call(func() error { return c.repl.Leave(w.ctx, c.table()) }), "DeleteTable")
 }
 
+// part has a member leave and keep its data.
+func (w *world) part() {
+	if w.calm {
+		return
+	}
+	c := w.pick(func(c *cell) bool {
+		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group != nil && !c.table().Def.Disassociating
+	})
+	if c == nil {
+		return
+	}
+	err := c.call(func() error {
+		_, err := c.repl.Disassociate(w.ctx, c.table())
+		return err
+	})
+	w.trace("%v: disassociates: %v", c, err)
+	if _, contract := errors.AsType[*aws.Error](err); !contract {
+		c.expect(err, "UpdateTable")
+	}
+}
+
+// startAnew deletes the table of a cell that was detached, or left with its data,
+// so that it can join again. What it alone has is gone then.
+func (w *world) startAnew() {
+	c := w.pick(func(c *cell) bool {
+		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group == nil
+	})
+	if c == nil {
+		return
+	}
+	w.trace("%v: starts anew", c)
+	w.audit.follow(c)
+	c.dropping = c.table().Def.ID
+	c.expect(c.call(func() error { return c.engine.Drop(w.ctx, tableName) }), "DeleteTable")
+	c.settleDrop()
+}
+
+// settleDrop buries the log of a table that is gone; whether it is, a cell that is
+// down says when it is up again.
+func (c *cell) settleDrop() {
+	if !c.up || c.dead() || c.dropping == "" {
+		return
+	}
+	if t := c.table(); t == nil || t.Def.ID != c.dropping {
+		c.w.audit.bury(c.dropping)
+	}
+	c.dropping = ""
+}
+
 // leaving reports whether some member is about to leave, or could be: a cell
 // that is down does not say.
 func (w *world) leaving() bool {
@@ -125,6 +182,7 @@ func (w *world) settle() {
 		}
 	}
 	if w.rng.IntN(20) == 0 {
+		w.startAnew()
 		w.join()
 	}
 }

@@ -24,6 +24,7 @@ type Options struct {
 	Clients   Traffic
 	Faults    Faults
 	Leaves    bool // Members leave and join again.
+	Detach    bool // Members are kept from replication for days, or leave and keep their data; then they start anew.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
 	Plant     Plant
 	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
@@ -45,6 +46,7 @@ type Faults struct {
 	Network    int // A way between two cells gets other conditions.
 	Clock      int // A cell's clock jumps.
 	Permission int // A member's policy goes, or comes back.
+	Dates      int // The clock of deadlines jumps, by up to half a day.
 }
 
 // defaultHealBound is how long cells may take, once faults have stopped. A
@@ -76,7 +78,8 @@ type world struct {
 	Options
 	ctx      context.Context //nolint:containedctx // A run is one call.
 	rng      *rand.Rand
-	now      int64 // Microseconds, never going back.
+	now      int64         // Microseconds, never going back.
+	ahead    time.Duration // Of the clock of deadlines.
 	cells    []*cell
 	net      *network
 	audit    *audit
@@ -216,9 +219,23 @@ func (w *world) disturb() {
 		}
 		w.trace("%v: clock is off by %v", c, c.skew)
 	}
+	if w.chance(w.Faults.Dates) {
+		w.jump()
+	}
 	if w.chance(w.Faults.Permission) && !w.leaving() {
-		if c := w.pick(func(c *cell) bool { return c.idle() && c.member() }); c != nil {
+		if c := w.pick(func(c *cell) bool { return c.idle() && c.member() && (!w.Detach || c != w.cells[0]) }); c != nil {
 			c.permit(w.rng.IntN(2) == 0)
+		}
+	}
+}
+
+// jump moves the clock of deadlines.
+func (w *world) jump() {
+	w.ahead += time.Duration(w.rng.Int64N(int64(12 * time.Hour)))
+	w.trace("the clock of deadlines is ahead by %v", w.ahead)
+	for _, c := range w.cells {
+		if c.idle() {
+			c.repl.Rouse()
 		}
 	}
 }

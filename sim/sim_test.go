@@ -55,6 +55,13 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 60, Deletes: 25, Keys: 5},
 		Faults:  Faults{Network: 20, Crash: 6, Clock: 5},
 	},
+	// Members lose their permission until they are detached, or leave and keep
+	// their data, and start anew; deadlines jump.
+	"TestDetach": {
+		Members: 4, Steps: 900, Rows: 20, Detach: true,
+		Clients: Traffic{Percent: 40, Deletes: 30, Keys: 8},
+		Faults:  Faults{Network: 12, Crash: 4, Permission: 12, Dates: 12},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -69,6 +76,7 @@ func TestJoin(t *testing.T)       { play(t) }
 func TestTraffic(t *testing.T)    { play(t) }
 func TestLeave(t *testing.T)      { play(t) }
 func TestTombstones(t *testing.T) { play(t) }
+func TestDetach(t *testing.T)     { play(t) }
 func TestEverything(t *testing.T) { play(t) }
 
 // play runs a test's scenario over seeds.

@@ -41,6 +41,14 @@ func (e *Engine) RaiseFloor(ctx context.Context, t *Table, to clock.Timestamp) e
 	return err
 }
 
+// Reading returns a reading of the hybrid clock that is after every version which
+// was given out before, and before every one that is given out later, also after
+// a crash.
+func (e *Engine) Reading(ctx context.Context) (clock.Timestamp, error) {
+	now := e.hybrid.Now()
+	return now, e.persistClock(ctx, now)
+}
+
 // loadFloor reads the floor of a table whose store is being opened.
 func (e *Engine) loadFloor(ctx context.Context, t *Table) error {
 	b, _, err := e.store.Get(ctx, floorKey(t.Def.Number), nil)
