@@ -226,7 +226,12 @@ func (w *world) checkEnd() {
 	if w.Merging {
 		return // All that is left to say is in difference.
 	}
-	w.checkJournals()
+	if !w.Detach {
+		// A row that was asked for after a member was detached has the vector of all
+		// that is part of it: that its writer had not seen what it replaces cannot be
+		// told any more.
+		w.checkJournals()
+	}
 	for _, c := range w.cells[:w.Members] {
 		states := w.states(c)
 		for _, key := range slices.Sorted(maps.Keys(states)) {
