@@ -3,6 +3,7 @@ package pebblekv
 import (
 	"bufio"
 	"errors"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -10,7 +11,10 @@ import (
 // memoryChunk is how much of a file in memory is gathered before it is added.
 const memoryChunk = 1 << 20
 
-// newMemory returns an empty file system in memory, for files that are written
+// tableSuffix ends the names of tables. Other files are small.
+const tableSuffix = ".sst"
+
+// newMemory returns an empty file system in memory, for tables that are written
 // once, from the beginning to the end. The engine's own adds each block by
 // itself to a file, and copies all that is there whenever it has to find more
 // room, which was most of what a flush cost. Here a file grows by a chunk at a
@@ -21,8 +25,8 @@ type chunkedFS struct{ vfs.FS }
 
 func (c chunkedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := c.FS.Create(name, category)
-	if err != nil {
-		return nil, err
+	if err != nil || !strings.HasSuffix(name, tableSuffix) {
+		return f, err
 	}
 	return &chunkedFile{File: f, chunk: bufio.NewWriterSize(f, memoryChunk)}, nil
 }

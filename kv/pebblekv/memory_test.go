@@ -13,7 +13,7 @@ import (
 // it was synced and when it was closed.
 func TestMemoryFile(t *testing.T) {
 	fs := newMemory()
-	f, err := fs.Create("a", vfs.WriteCategoryUnspecified)
+	f, err := fs.Create("a.sst", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestMemoryFile(t *testing.T) {
 	}
 	read := func() {
 		t.Helper()
-		r, err := fs.Open("a")
+		r, err := fs.Open("a.sst")
 		if err != nil {
 			t.Fatal(err)
 		}
