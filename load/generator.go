@@ -188,11 +188,11 @@ func (g *generator) scan(b []byte) []byte {
 // which would make the client the limit: no text of the items reads so.
 func (g *generator) scanned(answer []byte) error {
 	g.scanFrom = g.scanFrom[:0]
-	i := bytes.Index(answer, lastEvaluated)
-	if i < 0 {
+	_, key, more := bytes.Cut(answer, lastEvaluated)
+	if !more {
 		return nil // The last page may be of any size.
 	}
-	g.scanner.Reset(answer[i+len(lastEvaluated):])
+	g.scanner.Reset(key)
 	g.scanner.Peek() // Past the white space.
 	start := g.scanner.Offset()
 	if err := g.scanner.Skip(); err != nil {
