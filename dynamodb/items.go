@@ -277,7 +277,7 @@ func (s *Service) runWrite(ctx context.Context, c *api.Call, r *request, t *tabl
 		c.Out = u.append(c.Out, r.returnConsumed.s)
 	}
 	if r.returnMetrics.s == "SIZE" {
-		c.Out = appendCollectionMetrics(c.Out, t, w.Key)
+		c.Out = appendCollectionMetrics(c.Out, w)
 	}
 	c.Out = append(c.Out, '}')
 	return nil

@@ -2,21 +2,25 @@ package dynamodb
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/table"
 )
 
-// appendCollection writes the ItemCollectionMetrics of the collection that an
-// item belongs to. Its size is an estimate on AWS too; the bounds given here are
-// those of a small collection.
-func appendCollection(dst []byte, t *table.Table, k table.Key) []byte {
-	hash, _ := t.HashKey()
+// appendCollection writes the ItemCollectionMetrics of the collection that a
+// written item belongs to. Its size is told as the whole gigabytes around it
+// (documented: an estimate, with a lower and an upper bound).
+func appendCollection(dst []byte, w *table.Write) []byte {
+	hash, _ := w.Table.HashKey()
 	dst = append(dst, `{"ItemCollectionKey":{`...)
 	dst = append(jsonscan.AppendString(dst, hash), ':')
-	dst = item.AppendValueJSON(dst, k.Hash)
-	return append(dst, `},"SizeEstimateRangeGB":[0.0,1.0]}`...)
+	dst = item.AppendValueJSON(dst, w.Key.Hash)
+	low := w.Collection >> 30
+	dst = strconv.AppendInt(append(dst, `},"SizeEstimateRangeGB":[`...), low, 10)
+	dst = strconv.AppendInt(append(dst, ".0,"...), low+1, 10)
+	return append(dst, ".0]}"...)
 }
 
 // hasCollections reports whether AWS keeps collection sizes of a table: it does
@@ -30,11 +34,11 @@ func hasCollections(t *table.Table) bool {
 	return false
 }
 
-func appendCollectionMetrics(dst []byte, t *table.Table, k table.Key) []byte {
-	if !hasCollections(t) {
+func appendCollectionMetrics(dst []byte, w *table.Write) []byte {
+	if !hasCollections(w.Table) {
 		return dst
 	}
-	return appendCollection(appendMember(dst, `"ItemCollectionMetrics":`), t, k)
+	return appendCollection(appendMember(dst, `"ItemCollectionMetrics":`), w)
 }
 
 // appendBatchMetrics writes the ItemCollectionMetrics of a batch, by table; none
@@ -69,7 +73,7 @@ func appendCollections(dst []byte, names []string, writes []*table.Write, owner 
 				dst = append(dst, ',')
 			}
 			first = false
-			dst = appendCollection(dst, w.Table, w.Key)
+			dst = appendCollection(dst, w)
 		}
 		if !first {
 			dst = append(dst, ']')

@@ -90,21 +90,25 @@ func (t *Table) distinct(states []conflict.State) ([]applyKey, error) {
 			break
 		}
 		seen[string(row)] = true
-		out = append(out, applyKey{k, row})
+		out = append(out, applyKey{key: k, row: row})
 	}
 	return out, nil
 }
 
 type applyKey struct {
-	key Key
-	row []byte
+	key   Key
+	row   []byte
+	place int // Of its collection.
 }
 
 func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, keys []applyKey, also func(w *kv.Writes)) (Applied, error) {
 	plan := kv.Plan{Guard: t.guard, Write: make([][]byte, len(keys))}
+	var sizes collections
 	for i := range keys {
 		plan.Write[i] = keys[i].row
+		keys[i].place = sizes.place(t, keys[i].row)
 	}
+	plan.Write = append(plan.Write, sizes.keys...)
 	s := e.scratch.Get().(*writeScratch)
 	defer e.scratch.Put(s)
 	var sum Applied
@@ -114,13 +118,17 @@ func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, k
 		if t.retired.Load() {
 			return errRetired
 		}
+		if err := sizes.load(values[len(keys):]); err != nil {
+			return err
+		}
 		for i := range states {
-			n, err := e.applyOne(t, &states[i], keys[i], values[i], s, w, &sum)
+			n, err := e.applyOne(t, &states[i], keys[i], values[i], s, &sizes, w, &sum)
 			if err != nil {
 				return err
 			}
 			noted += n
 		}
+		sizes.keep(w)
 		if also != nil {
 			also(w)
 		}
@@ -138,7 +146,7 @@ func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, k
 
 // applyOne merges one state into its row, and returns the bytes that it put into
 // the conflict journal.
-func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byte, s *writeScratch, w *kv.Writes, sum *Applied) (int64, error) {
+func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byte, s *writeScratch, sizes *collections, w *kv.Writes, sum *Applied) (int64, error) {
 	old, err := decodeRow(stored, e.decoder)
 	if err != nil {
 		return 0, err
@@ -178,7 +186,7 @@ func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byt
 	if stored != nil && unchanged(&old.State, &out.State) {
 		return noted, nil
 	}
-	c := change{table: t, rowKey: k.row, key: s.key, old: old, next: out.State, cause: changelog.Replica}
+	c := change{table: t, rowKey: k.row, key: s.key, old: old, next: out.State, cause: changelog.Replica, sizes: sizes, place: k.place}
 	if c.next.Deleted {
 		c.next.Item = s.key
 	}

@@ -17,6 +17,9 @@ type change struct {
 	cause  changelog.Cause
 	tx     uint64
 	silent bool // Only the version moves: the image is the same, and no record is written.
+
+	sizes *collections
+	place int // Of the item's collection among sizes.
 }
 
 // commitScratch is the memory of commit, reused from write to write.
@@ -52,6 +55,9 @@ func commit(w *kv.Writes, s *commitScratch, c *change, touched func(Touched)) {
 		w.Delete(c.rowKey)
 	}
 	t.updateIndexes(w, &s.indexes, c.rowKey, before, after, touched)
+	if c.place >= 0 {
+		c.sizes.move(c.place, t.weight(after)-t.weight(before))
+	}
 	if !t.logging || c.silent {
 		return
 	}

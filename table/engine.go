@@ -44,7 +44,9 @@ type Engine struct {
 	sweeping     sync.Mutex    // Guards swept.
 	swept        int64         // Tokens of before this time are gone; in microseconds since 1970.
 	upkeep       upkeep
-	journals     journals
+
+	maxCollection int64
+	journals      journals
 }
 
 // Options are what an engine needs from outside.
@@ -60,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{
 		cell: o.Cell, store: o.Store, wall: o.Clock, dates: cmp.Or(o.Dates, o.Clock),
 		hybrid:  clock.NewHybrid(o.Clock),
-		decoder: conflict.NewDecoder(o.Cell),
+		decoder: conflict.NewDecoder(o.Cell), maxCollection: MaxCollection,
 	}
 	e.upkeep.wake, e.upkeep.rows = make(chan struct{}, 1), stepRows
 	e.scratch.New = func() any { return new(writeScratch) }

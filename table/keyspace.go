@@ -26,8 +26,9 @@ const (
 )
 
 const (
+	tableSize  = 4  // Bytes of a table's number.
 	hashSize   = 16 // Bytes of a SHA-256 kept: of the partition key, and of the primary key in an index entry.
-	prefixSize = 1 + 4 + 2
+	prefixSize = 1 + tableSize + 2
 
 	// maxSortKey bounds the encoded sort key of an index entry. Longer ones,
 	// which only several attributes together can reach, are cut there; the hash
@@ -37,6 +38,10 @@ const (
 
 // baseRows is the index number under which a table's items stand.
 const baseRows = 0
+
+// collectionRows is the index number under which the sizes of a table's item
+// collections stand. No index has it: numbers are given out from 1.
+const collectionRows = 0xFFFF
 
 func catalogKey(name string) []byte { return append([]byte{catalogPrefix}, name...) }
 

@@ -29,6 +29,7 @@ type Table struct {
 	guard             [][]byte // The catalog key, which every write locks shared.
 	retired           atomic.Bool
 
+	local      bool // It has local indexes, and so sizes of item collections.
 	merging    bool // Updates keep account of what they add, by the rule merge.
 	replicated bool // Member of a global table: deletes leave tombstones.
 	logging    bool // Some reader needs the log.
@@ -68,6 +69,7 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 		if def.Indexes[i].Status == Deleting {
 			continue // Its entries are no longer kept.
 		}
+		t.local = t.local || def.Indexes[i].Local
 		x, err := newIndex(&t.Def, &def.Indexes[i])
 		if err != nil {
 			return nil, err

@@ -40,7 +40,10 @@ type transactScratch struct {
 	plan     kv.Plan
 	gates    []pass
 	olds     []row
+	sizes    collections
+	places   []int // By write: of its collection.
 	token    tokenScratch
+	first    int // Where the sizes of collections begin among the values.
 	canceled bool
 }
 
@@ -95,10 +98,12 @@ func (s *transactScratch) prepare(tx *Transaction) error {
 	n := len(tx.Writes)
 	s.keys, s.rowKeys, s.slots, s.gates = s.keys[:0], slices.Grow(s.rowKeys[:0], n)[:n], slices.Grow(s.slots[:0], n)[:n], s.gates[:0]
 	s.olds = slices.Grow(s.olds[:0], n)[:n]
+	s.places = slices.Grow(s.places[:0], n)[:n]
+	s.sizes.reset()
 	p := &s.plan
 	p.Guard, p.Read, p.Write = p.Guard[:0], p.Read[:0], p.Write[:0]
 	for i, w := range tx.Writes {
-		s.rowKeys[i], s.slots[i] = nil, -1
+		s.rowKeys[i], s.slots[i], s.places[i] = nil, -1, -1
 		if tx.Errors[i] != nil {
 			continue
 		}
@@ -109,6 +114,7 @@ func (s *transactScratch) prepare(tx *Transaction) error {
 		} else {
 			s.slots[i] = len(p.Write)
 			p.Write = append(p.Write, s.rowKeys[i])
+			s.places[i] = s.sizes.place(w.Table, s.rowKeys[i])
 		}
 	}
 	s.sorted = append(append(s.sorted[:0], p.Read...), p.Write...)
@@ -129,6 +135,8 @@ func (s *transactScratch) prepare(tx *Transaction) error {
 			last = w.Table
 		}
 	}
+	s.first = len(p.Read) + len(p.Write)
+	p.Write = append(p.Write, s.sizes.keys...)
 	if tx.Token != nil {
 		s.token.key = tx.Token.appendKey(s.token.key[:0])
 		p.Write = append(p.Write, s.token.key)
@@ -168,6 +176,9 @@ func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, 
 			return err
 		}
 	}
+	if err := s.sizes.load(values[s.first:]); err != nil {
+		return err
+	}
 	var latest clock.Timestamp // Of what is replaced.
 	for i, w := range tx.Writes {
 		if s.slots[i] < 0 {
@@ -177,6 +188,9 @@ func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, 
 		old, err := e.prepare(w, &s.write, values[s.slots[i]])
 		if _, ok := errors.AsType[*aws.Error](err); err != nil && !ok {
 			return err
+		}
+		if err == nil && s.places[i] >= 0 {
+			err = s.sizes.plan(s.places[i], w.growth(old), e.maxCollection)
 		}
 		s.olds[i], tx.Errors[i] = old, err
 		s.canceled = s.canceled || err != nil
@@ -204,13 +218,16 @@ func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, 
 func (e *Engine) putAll(tx *Transaction, s *transactScratch, latest clock.Timestamp, kw *kv.Writes) error {
 	at := e.hybrid.After(latest)
 	for i, w := range tx.Writes {
+		w.Collection = s.sizes.size(s.places[i])
 		if w.Kind == Check || (w.Kind == Delete && !s.olds[i].exists) {
 			continue
 		}
-		if err := e.put(w, &s.write, s.olds[i], s.rowKeys[i], at, transactionID(at), kw); err != nil {
+		c := change{old: s.olds[i], rowKey: s.rowKeys[i], tx: transactionID(at), sizes: &s.sizes, place: s.places[i]}
+		if err := e.put(w, &s.write, &c, at, kw); err != nil {
 			return err
 		}
 	}
+	s.sizes.keep(kw)
 	return nil
 }
 

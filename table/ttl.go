@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/conflict"
@@ -56,12 +57,21 @@ func (e *Engine) expire(ctx context.Context, t *Table, keys [][]byte, now int64)
 	defer e.scratch.Put(s)
 	gate := t.enter()
 	deleted := 0
-	at, err := e.store.Update(ctx, kv.Plan{Guard: t.guard, Write: keys}, func(values [][]byte, w *kv.Writes) error {
+	var sizes collections
+	places := make([]int, len(keys))
+	for i := range keys {
+		places[i] = sizes.place(t, keys[i])
+	}
+	plan := kv.Plan{Guard: t.guard, Write: append(slices.Clip(keys), sizes.keys...)}
+	at, err := e.store.Update(ctx, plan, func(values [][]byte, w *kv.Writes) error {
 		deleted = 0
 		if t.retired.Load() {
 			return errRetired
 		}
-		for i, stored := range values {
+		if err := sizes.load(values[len(keys):]); err != nil {
+			return err
+		}
+		for i, stored := range values[:len(keys)] {
 			old, err := decodeRow(stored, e.decoder)
 			if err != nil {
 				return err
@@ -74,7 +84,7 @@ func (e *Engine) expire(ctx context.Context, t *Table, keys [][]byte, now int64)
 				return err
 			}
 			s.key = t.KeyItem(s.key[:0], k)
-			c := change{table: t, rowKey: keys[i], key: s.key, old: old, cause: changelog.Expiry}
+			c := change{table: t, rowKey: keys[i], key: s.key, old: old, cause: changelog.Expiry, sizes: &sizes, place: places[i]}
 			c.next = conflict.State{
 				Version: conflict.Version{Time: e.hybrid.After(old.Version.Time), Cell: e.cell},
 				Deleted: true, Item: s.key,
@@ -83,6 +93,7 @@ func (e *Engine) expire(ctx context.Context, t *Table, keys [][]byte, now int64)
 			commit(w, &s.commit, &c, nil)
 			deleted++
 		}
+		sizes.keep(w)
 		return nil
 	})
 	gate.leave(at)

@@ -48,6 +48,10 @@ type Write struct {
 	// no version, and in regional tables.
 	At kv.Position
 
+	// Collection is the size of the item's collection after the write, in bytes;
+	// zero where the table has no local indexes.
+	Collection int64
+
 	made  bool   // A version.
 	image []byte // The memory of New after an Update.
 }
@@ -78,7 +82,8 @@ type writeScratch struct {
 	rowKey []byte
 	key    []byte
 	next   []byte
-	plan   [1][]byte
+	plan   [][]byte
+	sizes  collections
 }
 
 // Write runs one write. It returns when the result is durable; so is a failed
@@ -88,10 +93,19 @@ func (e *Engine) Write(ctx context.Context, w *Write) error {
 	defer e.scratch.Put(s)
 	for {
 		s.rowKey = w.Table.appendRowKey(s.rowKey[:0], w.Key)
-		s.plan[0] = s.rowKey
+		s.sizes.reset()
+		place := s.sizes.place(w.Table, s.rowKey)
+		s.plan = append(append(s.plan[:0], s.rowKey), s.sizes.keys...)
 		gate := w.Table.enter()
-		at, err := e.store.Update(ctx, kv.Plan{Guard: w.Table.guard, Write: s.plan[:]}, func(values [][]byte, kw *kv.Writes) error {
-			return e.write(w, s, values[0], kw)
+		at, err := e.store.Update(ctx, kv.Plan{Guard: w.Table.guard, Write: s.plan}, func(values [][]byte, kw *kv.Writes) error {
+			if err := s.sizes.load(values[1:]); err != nil {
+				return err
+			}
+			if err := e.write(w, s, &s.sizes, place, values[0], kw); err != nil {
+				return err
+			}
+			s.sizes.keep(kw)
+			return nil
 		})
 		gate.leave(at)
 		if !errors.Is(err, errRetired) {
@@ -122,8 +136,9 @@ func (e *Engine) renew(t **Table) error {
 	return nil
 }
 
-// write is what one write does under the lock of its key.
-func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) error {
+// write is what one write does under the lock of its key. place is that of its
+// collection among sizes.
+func (e *Engine) write(w *Write, s *writeScratch, sizes *collections, place int, stored []byte, kw *kv.Writes) error {
 	t := w.Table
 	if t.retired.Load() {
 		return errRetired
@@ -132,6 +147,7 @@ func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) 
 	if err != nil {
 		return err
 	}
+	w.Collection = sizes.size(place)
 	if !old.exists && w.Kind == Delete {
 		return nil // A no-op makes no version (recorded).
 	}
@@ -141,7 +157,13 @@ func (e *Engine) write(w *Write, s *writeScratch, stored []byte, kw *kv.Writes) 
 		}
 		return nil // A no-op makes no version (recorded).
 	}
-	return e.put(w, s, old, s.rowKey, e.hybrid.After(old.Version.Time), 0, kw)
+	if place >= 0 {
+		if err := sizes.plan(place, w.growth(old), e.maxCollection); err != nil {
+			return err
+		}
+	}
+	c := change{old: old, rowKey: s.rowKey, sizes: sizes, place: place}
+	return e.put(w, s, &c, e.hybrid.After(old.Version.Time), kw)
 }
 
 // prepare works out what a write does to what is stored: it tests the condition
@@ -162,27 +184,28 @@ func (e *Engine) prepare(w *Write, s *writeScratch, stored []byte) (row, error) 
 	return old, err
 }
 
-// put commits a prepared write with the time of its version. tx is that of its
-// transaction, zero outside.
-func (e *Engine) put(w *Write, s *writeScratch, old row, rowKey []byte, at clock.Timestamp, tx uint64, kw *kv.Writes) error {
+// put commits a prepared write with the time of its version. c says where it is,
+// what was there, and the transaction, if there is one.
+func (e *Engine) put(w *Write, s *writeScratch, c *change, at clock.Timestamp, kw *kv.Writes) error {
 	w.made = true
 	s.key = w.Table.KeyItem(s.key[:0], w.Key)
-	c := change{table: w.Table, rowKey: rowKey, key: s.key, old: old, cause: changelog.Client, tx: tx}
+	c.table, c.key, c.cause = w.Table, s.key, changelog.Client
 	c.next = conflict.State{
 		Version: conflict.Version{Time: at, Cell: e.cell},
 		Deleted: w.Kind == Delete,
 		Item:    w.New,
 	}
-	c.next.Vector = w.Table.follow(&old, c.next.Version)
+	c.next.Vector = w.Table.follow(&c.old, c.next.Version)
 	if c.next.Deleted {
 		c.next.Item = s.key
 	}
 	if w.Table.merging && w.Kind == Update {
-		if err := conflict.Track(e.decoder, &old.State, &c.next, w.acts()); err != nil {
+		if err := conflict.Track(e.decoder, &c.old.State, &c.next, w.acts()); err != nil {
 			return err
 		}
 	}
-	commit(kw, &s.commit, &c, w.touch())
+	commit(kw, &s.commit, c, w.touch())
+	w.Collection = c.sizes.size(c.place)
 	return nil
 }
 
@@ -304,23 +327,30 @@ func (e *Engine) WriteBatch(ctx context.Context, writes []*Write) error {
 func (e *Engine) writeBatch(ctx context.Context, writes []*Write) error {
 	s := make([]writeScratch, len(writes))
 	plan := kv.Plan{Write: make([][]byte, len(writes))}
+	places := make([]int, len(writes))
+	var sizes collections
 	var gates []pass
 	var last *Table
 	for i, w := range writes {
 		s[i].rowKey = w.Table.appendRowKey(nil, w.Key)
-		plan.Write[i] = s[i].rowKey
+		plan.Write[i], places[i] = s[i].rowKey, sizes.place(w.Table, s[i].rowKey)
 		if w.Table != last {
 			plan.Guard = append(plan.Guard, w.Table.guard[0])
 			gates = append(gates, w.Table.enter())
 			last = w.Table
 		}
 	}
+	plan.Write = append(plan.Write, sizes.keys...)
 	at, err := e.store.Update(ctx, plan, func(values [][]byte, kw *kv.Writes) error {
+		if err := sizes.load(values[len(writes):]); err != nil {
+			return err
+		}
 		for i, w := range writes {
-			if err := e.write(w, &s[i], values[i], kw); err != nil {
+			if err := e.write(w, &s[i], &sizes, places[i], values[i], kw); err != nil {
 				return err
 			}
 		}
+		sizes.keep(kw)
 		return nil
 	})
 	for _, g := range gates {
