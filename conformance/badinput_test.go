@@ -198,7 +198,7 @@ func validations() []struct{ operation, body, words string } {
 		{"PutItem", `{"TableName":"Things","Item":{"seq":{"N":"1"}}}`, "Missing the key id in the item"},
 		{"PutItem", `{"TableName":"arn:aws:dynamodb:us-east-1:1111:table/Things","Item":{"id":{"S":"a"},"seq":{"N":"1"}}}`, "ARN"},
 		{"PutItem", `{"TableName":"arn:aws:dynamodb:eu-west-1:111111111111:table/Things","Item":{"id":{"S":"a"},"seq":{"N":"1"}}}`, "region"},
-		{"UpdateItem", `{"TableName":"Things","Key":{"id":{"S":"kept"},"seq":{"N":"1"}},"UpdateExpression":"SET weight = :w","ExpressionAttributeValues":{":w":{"S":"heavy"}}}`, "weight"},
+		{"UpdateItem", `{"TableName":"Things","Key":{"id":{"S":"kept"},"seq":{"N":"1"}},"UpdateExpression":"SET weight = :w","ExpressionAttributeValues":{":w":{"S":"heavy"}}}`, "attempted to update the secondary index key to unsupported type"},
 		{"UpdateItem", `{"TableName":"Things","Key":{"id":{"S":"kept"},"seq":{"N":"1"}},"UpdateExpression":"` + strings.Repeat("(", 3000) + `"}`, ""},
 		{"UpdateItem", `{"TableName":"Things","Key":{"id":{"S":"kept"},"seq":{"N":"1"}},"UpdateExpression":"` + strings.Repeat("x", 5000) + `"}`, "Expression size has exceeded the maximum allowed size"},
 		{"DeleteItem", `{"TableName":"Things","Key":{"id":{"S":"kept"},"seq":{"N":"1"}},"ConditionExpression":"` + strings.Repeat("NOT ", 800) + `attribute_exists(id)"}`, ""},
