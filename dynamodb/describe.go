@@ -238,7 +238,8 @@ func warmIndex(def *table.Definition, x *table.Index) *types.GlobalSecondaryInde
 func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescription {
 	var out []types.ReplicaDescription
 	troubles := s.Replication.Troubles(def.Name)
-	for _, m := range def.Group.Members {
+	for i := range def.Group.Members {
+		m := &def.Group.Members[i]
 		if m.Cell == s.Cell {
 			continue
 		}
@@ -251,26 +252,11 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 			r.ReplicaInaccessibleDateTime = instant(trouble.Since)
 		}
 		if m.Status != table.Creating {
-			s.describeReplica(def, &r)
+			s.describeReplica(def, m, &r)
 		}
 		out = append(out, r)
 	}
 	return out
-}
-
-func (s *Service) describeReplica(def *table.Definition, r *types.ReplicaDescription) {
-	w := warm(def.OnDemand, def.Throughput, def.Warm)
-	r.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
-	r.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
-	for i := range def.Indexes {
-		if x := &def.Indexes[i]; !x.Local {
-			g := types.ReplicaGlobalSecondaryIndexDescription{IndexName: &x.Name}
-			if x.Active() {
-				g.WarmThroughput = warmIndex(def, x)
-			}
-			r.GlobalSecondaryIndexes = append(r.GlobalSecondaryIndexes, g)
-		}
-	}
 }
 
 // keyARN is the ARN of a key that a table names by id, alias or ARN. An alias is

@@ -111,22 +111,15 @@ func checkReplicaUpdates(updates []types.ReplicationGroupUpdate) error {
 	return nil
 }
 
-func checkReplicaUpdate(u *types.UpdateReplicationGroupMemberAction) error {
-	if u.KMSMasterKeyId == nil && u.OnDemandThroughputOverride == nil && u.ProvisionedThroughputOverride == nil && u.TableClassOverride == "" && len(u.GlobalSecondaryIndexes) == 0 {
-		return aws.Validation("There are no actions specified in the Replica Update Action of the request.")
-	}
-	return errOverrides
-}
-
-// errOverrides is ours: replicas have the settings of their group.
-var errOverrides = aws.Validation("Overrides of a replica's settings are not supported yet")
-
-// changeReplicas adds a replica in another Region of the account, or deletes
-// one.
+// changeReplicas adds a replica in another Region of the account, deletes one, or
+// changes what some have for themselves.
 func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
 	u := &in.ReplicaUpdates[0]
 	if u.Disassociate != nil {
 		return s.disassociate(ctx, t, *u.Disassociate.RegionName)
+	}
+	if u.Update != nil {
+		return s.overrideReplicas(ctx, t, in.ReplicaUpdates)
 	}
 	name := regionOf(u)
 	region := aws.Region(name)
@@ -142,13 +135,17 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	if u.Delete != nil {
 		return s.deleteReplica(ctx, t, region)
 	}
-	if err := checkReplicable(t, u.Create); err != nil {
+	if t.Def.Group != nil && !sameAccount(&t.Def) {
+		return nil, aws.InvalidParameter("A multi-account global table has one replica in each account; a replica in another Region belongs to another account, which makes it with CreateTable and GlobalTableSourceArn")
+	}
+	own, err := s.newReplica(&t.Def, u.Create)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.Replication.CheckScaled(ctx, &t.Def); err != nil {
 		return nil, err
 	}
-	if err := s.Replication.AddReplica(ctx, c.Caller, t, region); err != nil {
+	if err := s.Replication.AddReplica(ctx, c.Caller, t, region, own); err != nil {
 		return nil, err
 	}
 	d := s.describe(s.Engine.Table(t.Def.Name), types.TableStatusUpdating)
@@ -211,28 +208,10 @@ func checkSettled(t *table.Table) error {
 	return nil
 }
 
-// checkReplicable checks that a table can have a replica with these settings.
-func checkReplicable(t *table.Table, r *types.CreateReplicationGroupMemberAction) error {
-	e := t.Def.Encryption
-	switch {
-	case t.Def.Group != nil && t.Def.Group.Kind == table.MultiAccount:
-		return aws.InvalidParameter("A multi-account global table has one replica in each account; a replica in another Region belongs to another account, which makes it with CreateTable and GlobalTableSourceArn")
-	case t.Def.OnDemand && r.ProvisionedThroughputOverride != nil:
-		return aws.Validation("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
-	case e != nil && !managed(e) && r.KMSMasterKeyId == nil:
-		return aws.InvalidParameter("KMSMasterKeyId must be specified for each replica.")
-	case r.KMSMasterKeyId != nil || r.OnDemandThroughputOverride != nil || r.ProvisionedThroughputOverride != nil || len(r.GlobalSecondaryIndexes) > 0:
-		return errOverrides
-	case r.TableClassOverride != "" && r.TableClassOverride != types.TableClassStandard:
-		return errOverrides
-	}
-	return nil
-}
-
 func (s *Service) deleteReplica(ctx context.Context, t *table.Table, region aws.Region) (*types.TableDescription, error) {
 	to := aws.Cell{Account: s.Cell.Account, Region: region}
 	if t.Def.Group.Member(to) == nil {
-		return nil, aws.Validation("Update global table operation failed because one or more replicas were not part of the global table. Please retry the request without these replicas: [%s].", region)
+		return nil, errNotReplica(string(region))
 	}
 	if err := s.Replication.DeleteReplica(ctx, t, region); err != nil {
 		return nil, err

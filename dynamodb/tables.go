@@ -311,7 +311,9 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 		return nil, err
 	}
 	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
-	if t.Def.Group != nil && synchronized {
+	over, newKey := overwritten(in, &t.Def), in.SSESpecification != nil && sameAccount(&t.Def)
+	synchronized = synchronized || over.Class
+	if t.Def.Group != nil && (synchronized || newKey) {
 		next := &table.Table{Def: t.Def}
 		next.Def.Indexes, next.Def.Attributes = slices.Clone(t.Def.Indexes), slices.Clone(t.Def.Attributes)
 		if err := s.apply(in, &next.Def); err != nil {
@@ -320,15 +322,26 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 		if err := s.Replication.CheckSettle(t); err != nil {
 			return nil, err
 		}
-		if err := s.Replication.Settle(ctx, next); err != nil {
-			return nil, err
+		if newKey {
+			if err := s.Replication.ShareKey(ctx, t, next.Def.Encryption); err != nil {
+				return nil, err
+			}
+		}
+		if synchronized {
+			if err := s.Replication.Settle(ctx, next, over); err != nil {
+				return nil, err
+			}
 		}
 	}
 	after, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		if synchronized && !sameMembers(d.Group, t.Def.Group) {
 			return errChanging // Somebody joined or left meanwhile, and was not asked.
 		}
-		return s.apply(in, d)
+		if err := s.apply(in, d); err != nil {
+			return err
+		}
+		d.Overwrite(over)
+		return nil
 	})
 	if err != nil {
 		return nil, err

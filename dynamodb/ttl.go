@@ -57,7 +57,7 @@ func updateTimeToLive(ctx context.Context, s *Service, c *api.Call) error {
 		if err := s.Replication.CheckSettle(t); err != nil {
 			return err
 		}
-		if err := s.Replication.Settle(ctx, next); err != nil {
+		if err := s.Replication.Settle(ctx, next, table.Overwritten{}); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func checkRequest(r *replication.Request) error {
 			return ErrMalformed
 		}
 	case replication.Inspect:
-	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale:
+	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale, replication.Override:
 		if r.Group == nil {
 			return ErrMalformed
 		}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"reflect"
@@ -179,4 +180,31 @@ func FuzzQuestion(f *testing.F) {
 			t.Error("no request")
 		}
 	})
+}
+
+// TestOverrideQuestion: settings of a member arrive as they were sent, and a
+// request that names no group is refused.
+func TestOverrideQuestion(t *testing.T) {
+	q := question{Format: formatVersion, From: staging, To: prod, Request: &replication.Request{
+		Kind: replication.Override, Table: "T", Group: &table.Group{ID: "g"},
+		Member: table.Member{Cell: prod, Settings: table.Settings{
+			Reads: []table.Reads{{Units: 5}, {Index: "i", OnDemand: true, Units: -1}}, TableClass: "STANDARD", TableClassSince: 7,
+			Encryption: &table.Encryption{},
+		}},
+	}}
+	b, err := json.Marshal(&q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeQuestion(b)
+	if err != nil || !reflect.DeepEqual(got, &q) {
+		t.Errorf("%s: %+v, %v", b, got, err)
+	}
+	q.Request.Group = nil
+	if b, err = json.Marshal(&q); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decodeQuestion(b); !errors.Is(err, ErrMalformed) {
+		t.Errorf("without a group: %v", err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/table"
 )
 
 // untouched fails unless a join left nothing behind at any cell.
@@ -205,7 +206,7 @@ func TestDeny(t *testing.T) {
 	w := newWorld(t, cellA, sameAccount)
 	w.create(cellA, grant{members: []aws.Cell{cellA}})
 	a := w.members[cellA]
-	if err := a.repl.AddReplica(t.Context(), root(cellA), a.table(), sameAccount.Region); err != nil {
+	if err := a.repl.AddReplica(t.Context(), root(cellA), a.table(), sameAccount.Region, table.Settings{}); err != nil {
 		t.Fatal(err)
 	}
 	a.put(t, "k", "1")

@@ -127,7 +127,10 @@ func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Me
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	t := r.engine.Table(name)
-	if !belongs(t, group, m.Cell) || *t.Def.Group.Member(m.Cell) != m {
+	if !belongs(t, group, m.Cell) {
+		return nil
+	}
+	if is := t.Def.Group.Member(m.Cell); is.Status != m.Status || is.Since != m.Since || is.Source != m.Source {
 		return nil
 	}
 	return r.remove(ctx, t, m.Cell, m.Status != table.Creating)

@@ -28,6 +28,7 @@ const (
 	Drain                              // Has Member all that the cell that is asked wrote up to Position?
 	ReadScaling                        // How does the replica scale? Asked within an account.
 	Rescale                            // Scale like this.
+	Override                           // Member has Member.Settings for itself; asked within an account.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -43,6 +44,8 @@ type Request struct {
 	DryRun     bool             // Check alone.
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
+
+	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 }
 
 // Response is the answer.
@@ -55,7 +58,7 @@ type Response struct {
 
 // Serve implements Peer.
 func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
-	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle) {
+	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override) {
 		return nil, aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
 	}
 	switch q.Kind {
@@ -79,6 +82,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.readScaling(ctx, from, q)
 	case Rescale:
 		return r.rescale(ctx, from, q)
+	case Override:
+		return r.override(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -274,9 +279,7 @@ func (r *Replicator) enrol(ctx context.Context, q *Request) error {
 	t, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		regional = d.Group == nil
 		r.enter(d, q.Group)
-		if d.Group.Member(q.Member.Cell) == nil {
-			d.Group.Members = insert(d.Group.Members, q.Member)
-		}
+		d.Enrol(q.Member)
 		return nil
 	})
 	r.Refresh()

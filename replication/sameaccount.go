@@ -13,16 +13,22 @@ import (
 	"github.com/hortusdb/hortus/table"
 )
 
-// AddReplica makes a replica of a table in another Region of its account.
-func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t *table.Table, region aws.Region) error {
+// AddReplica makes a replica of a table in another Region of its account. It has
+// the table's settings, but for what it is to have for itself.
+func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t *table.Table, region aws.Region, own table.Settings) error {
 	to := aws.Cell{Account: r.cell.Account, Region: region}
-	self := table.Member{Cell: to, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: r.cell}
+	self := table.Member{Cell: to, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: r.cell, Settings: withReads(&t.Def, own)}
 	g := &table.Group{ID: r.newID(), Kind: table.SameAccount}
 	if t.Def.Group != nil {
 		g.ID = t.Def.Group.ID
 		g.Members = append(g.Members, t.Def.Group.Members...)
 	} else {
 		g.Members = append(g.Members, table.Member{Cell: r.cell, Status: table.Active, Since: t.Def.CreatedAt})
+	}
+	for i := range g.Members {
+		if m := &g.Members[i]; m.Cell == r.cell {
+			m.Settings = table.Settings{TableClass: t.Def.TableClass, TableClassSince: t.Def.TableClassSince, Encryption: t.Def.Encryption}
+		}
 	}
 	g.Members = insert(g.Members, self)
 	q := Request{Kind: Adopt, Table: t.Def.Name, Caller: caller, Member: self, Group: g, Definition: &t.Def, DryRun: true}
@@ -84,7 +90,10 @@ func (r *Replicator) adopt(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return &Response{}, nil
 	}
 	def := table.Definition{Name: q.Table, SettingsMode: "ENABLED_WITH_OVERRIDES", TableClass: "STANDARD"}
-	r.inherit(&def, q.Definition, q.Group)
+	g := *q.Group
+	g.Members = slices.Clone(g.Members)
+	r.inherit(&def, q.Definition, &g)
+	def.Override(r.cell, r.cell, q.Member.Settings)
 	if err := r.forgetSeed(ctx, def.Name); err != nil {
 		return nil, err
 	}
@@ -142,14 +151,15 @@ func (r *Replicator) CheckDelete(t *table.Table) error {
 
 // Settle brings the settings that all members keep in step to the other
 // members: capacity mode, throughput, time to live, and an index that t's
-// definition is about to create or to delete.
-func (r *Replicator) Settle(ctx context.Context, t *table.Table) error {
+// definition is about to create or to delete. What members have for themselves
+// stays, but for what is overwritten.
+func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwritten) error {
 	for _, dry := range []bool{true, false} {
 		for _, m := range t.Def.Group.Members {
 			if m.Cell == r.cell {
 				continue
 			}
-			q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, DryRun: dry}
+			q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, Overwritten: o, DryRun: dry}
 			if _, err := r.call(ctx, m.Cell, q); err != nil {
 				return err
 			}
@@ -197,14 +207,9 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		if s.OnDemand && !d.OnDemand {
 			d.OnDemandSince = r.dates.Now().UnixMicro()
 		}
-		d.OnDemand, d.Throughput, d.OnDemandMax, d.Warm = s.OnDemand, s.Throughput, s.OnDemandMax, s.Warm
+		d.TakeOver(s, q.Overwritten)
 		d.TimeToLive, d.TimeToLiveSince = s.TimeToLive, s.TimeToLiveSince
 		d.SetConflict(s.Conflict)
-		for i := range d.Indexes {
-			if x := s.Index(d.Indexes[i].Name); x != nil {
-				d.Indexes[i].Throughput, d.Indexes[i].OnDemand, d.Indexes[i].Warm = x.Throughput, x.OnDemand, x.Warm
-			}
-		}
 		return nil
 	})
 	if err == nil && provisioned {

@@ -36,7 +36,7 @@ func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict
 		if err := r.CheckSettle(t); err != nil {
 			return err
 		}
-		if err := r.Settle(ctx, next); err != nil {
+		if err := r.Settle(ctx, next, table.Overwritten{}); err != nil {
 			return err
 		}
 	}

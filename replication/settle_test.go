@@ -61,14 +61,14 @@ func TestSettleIndex(t *testing.T) {
 	w.until(time.Minute, "both have both", w.settled(2, cellA, cellB))
 	next := &table.Table{Def: withIndex(a.table().Def, "first")}
 	for range 2 { // The second time, after the first failed half-way, changes nothing.
-		if err := a.repl.Settle(t.Context(), next); err != nil {
+		if err := a.repl.Settle(t.Context(), next, table.Overwritten{}); err != nil {
 			t.Fatal(err)
 		}
 		if x := b.table().Def.Index("first"); x == nil || x.Status != table.Creating || len(b.table().Def.Indexes) != 1 {
 			t.Fatalf("the other member has %+v", b.table().Def.Indexes)
 		}
 	}
-	wantCode(t, a.repl.Settle(t.Context(), &table.Table{Def: withIndex(a.table().Def, "second")}), "ResourceInUseException", "")
+	wantCode(t, a.repl.Settle(t.Context(), &table.Table{Def: withIndex(a.table().Def, "second")}, table.Overwritten{}), "ResourceInUseException", "")
 	a.alter(t, func(d *table.Definition) { *d = next.Def })
 	a.finish(t)
 	b.finish(t)
@@ -80,14 +80,14 @@ func TestSettleIndex(t *testing.T) {
 	gone := a.table().Def
 	gone.Indexes = slices.Clone(gone.Indexes)
 	gone.Index("first").Status = table.Deleting
-	if err := a.repl.Settle(t.Context(), &table.Table{Def: gone}); err != nil {
+	if err := a.repl.Settle(t.Context(), &table.Table{Def: gone}, table.Overwritten{}); err != nil {
 		t.Fatal(err)
 	}
 	b.finish(t)
 	if len(b.table().Def.Indexes) != 0 || len(b.table().Def.Attributes) != 1 {
 		t.Errorf("the other member still has %+v, %+v", b.table().Def.Indexes, b.table().Def.Attributes)
 	}
-	if err := a.repl.Settle(t.Context(), &table.Table{Def: gone}); err != nil || len(b.table().Def.Indexes) != 0 {
+	if err := a.repl.Settle(t.Context(), &table.Table{Def: gone}, table.Overwritten{}); err != nil || len(b.table().Def.Indexes) != 0 {
 		t.Errorf("asked again, the other member has %+v: %v", b.table().Def.Indexes, err)
 	}
 }
@@ -101,7 +101,7 @@ func TestSettleAsksAll(t *testing.T) {
 	g := *d.Group
 	g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m table.Member) bool { return m.Cell == cellC })
 	d.Group = &g
-	wantCode(t, a.repl.Settle(t.Context(), &table.Table{Def: withIndex(d, "first")}), "ResourceInUseException", "")
+	wantCode(t, a.repl.Settle(t.Context(), &table.Table{Def: withIndex(d, "first")}, table.Overwritten{}), "ResourceInUseException", "")
 	if len(w.members[cellB].table().Def.Indexes) != 0 {
 		t.Error("the other member took the index over")
 	}

@@ -223,6 +223,10 @@ type Member struct {
 	Status Status   `json:"status"`
 	Since  int64    `json:"since"`           // When it joined, microseconds.
 	Source aws.Cell `json:"source,omitzero"` // The member that it was seeded from; none for the first.
+
+	// Settings are what another member of a same-account global table has for
+	// itself. A member's own are its definition's.
+	Settings Settings `json:"settings,omitzero"`
 }
 
 // Inaccessible is why a replica takes no part in replication.

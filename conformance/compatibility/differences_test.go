@@ -40,7 +40,7 @@ var differences = []difference{
 	{"UpdateTableReplicaAutoScaling", differs, "settings are kept and described; nothing acts on load yet", "TestControlPlane"},
 	{"UpdateTable.GlobalTableWitnessUpdates", notYet, "refused: there is no strong consistency of several Regions", "TestUnbuiltMembers"},
 	{"UpdateTable.MultiRegionConsistency", differs, "`STRONG` is refused: replicas are eventually consistent", "TestUnbuiltMembers"},
-	{"UpdateTable.ReplicaUpdates", differs, "no overrides of a replica's settings", "TestControlPlane"},
+	{"UpdateTable.ReplicaUpdates", differs, "overrides hold from the answer on; a replica's key is kept and described; there is no KMS, and nothing is encrypted", "TestControlPlane"},
 	{"UpdateTable.SSESpecification", differs, "kept and described; there is no KMS, and nothing is encrypted", "TestControlPlane"},
 	{"UpdateTable.VectorIndexUpdates", notYet, "refused with a `ValidationException`; vectors are not searched", "TestUnbuiltMembers"},
 	{"UpdateTimeToLive", differs, "holds at once, on AWS within an hour", "TestSDKTimeToLive"},
