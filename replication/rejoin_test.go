@@ -185,3 +185,25 @@ func TestSeedNamesEveryMember(t *testing.T) {
 		return w.members[cellB].table().Def.Group.Member(cellC).Status == table.Active
 	})
 }
+
+// TestLeftMemberAdmitsNobody: a member that has just left its group does not take
+// in a newcomer that still counts it, which would begin a second half.
+func TestLeftMemberAdmitsNobody(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellB, grant{members: all, admits: []aws.Cell{cellC}})
+	q := &replication.Request{
+		Kind: replication.Admit, Table: tableName, Caller: root(cellC),
+		Member: table.Member{Cell: cellC, Status: table.Creating, Source: cellA},
+		Group:  &table.Group{ID: "g", Kind: table.MultiAccount, Members: []table.Member{{Cell: cellA}, {Cell: cellB}, {Cell: cellC}}},
+	}
+	_, err := w.members[cellB].repl.Serve(t.Context(), cellC, q)
+	wantCode(t, err, "ResourceInUseException", "in use")
+	if w.members[cellB].table().Def.Group != nil {
+		t.Error("it is a member again")
+	}
+	q.Group.Members = q.Group.Members[1:] // As its source it begins a group.
+	if _, err := w.members[cellB].repl.Serve(t.Context(), cellC, q); err != nil {
+		t.Error(err)
+	}
+}

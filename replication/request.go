@@ -185,7 +185,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if from != q.Member.Cell && (from.Account != r.cell.Account || q.Group.Kind != table.SameAccount) {
 		return nil, fmt.Errorf("replication: %v cannot take in %v", from, q.Member.Cell)
 	}
-	if g := t.Def.Group; g != nil && (g.ID != q.Group.ID || !sameMembers(g, q.Group, q.Member.Cell)) {
+	if !r.admits(t, q) {
 		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 	}
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
@@ -222,6 +222,17 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		a.Scaling, err = r.exportScaling(ctx, q.Table)
 	}
 	return a, err
+}
+
+// admits reports whether a newcomer sees the group as this cell does. A regional
+// table is the only other member: one of a larger group has just left it, and the
+// newcomer has not heard of that.
+func (r *Replicator) admits(t *table.Table, q *Request) bool {
+	const first = 2
+	if g := t.Def.Group; g != nil {
+		return g.ID == q.Group.ID && sameMembers(g, q.Group, q.Member.Cell)
+	}
+	return len(q.Group.Members) == first
 }
 
 // followed refuses a newcomer whose source was cut off from this cell's log: its

@@ -80,8 +80,8 @@ func (w *world) act() {
 func (w *world) join() {
 	c := w.pick(func(c *cell) bool { return c.idle() && c != w.outsider() && c.table() == nil })
 	source := w.pick(func(c *cell) bool {
-		// One that was detached would begin another global table.
-		return c.member() && c.serving() && (c == w.cells[0] || c.table().Def.Group != nil)
+		// One that is detached, also while it is asked, begins another global table.
+		return c.member() && c.serving() && (c == w.cells[0] || !w.Detach)
 	})
 	if c == nil || source == nil || c == w.cells[0] {
 		return
