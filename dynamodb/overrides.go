@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"slices"
 
 	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -82,6 +83,9 @@ func (s *Service) overrides(d *table.Definition, p *types.ProvisionedThroughputO
 		x := &indexes[i]
 		if in := d.Index(*x.IndexName); in == nil || in.Local {
 			return out, noIndex(*x.IndexName, d)
+		}
+		if slices.ContainsFunc(indexes[:i], func(y types.ReplicaGlobalSecondaryIndex) bool { return *y.IndexName == *x.IndexName }) {
+			return out, aws.InvalidParameter("Only one global secondary index update per index is allowed simultaneously. Index: %s", *x.IndexName)
 		}
 		if out.Reads, err = appendReads(out.Reads, d, *x.IndexName, x.ProvisionedThroughputOverride, x.OnDemandThroughputOverride); err != nil {
 			return out, err
