@@ -49,6 +49,7 @@ func Operations() []*Operation {
 		operation("EnableRegion", enableRegion),
 		accountOperation("ListConflicts", listConflicts),
 		accountOperation("UpdateTableSettings", updateTableSettings),
+		accountOperation("CheckDivergence", checkDivergence),
 	}
 	return ops
 }

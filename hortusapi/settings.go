@@ -64,7 +64,7 @@ func replicaOf(own []*replication.Replicator, name string, at aws.Region) (*repl
 // operations do.
 func OfAccount(operation string) bool {
 	switch operation {
-	case "ListConflicts", "UpdateTableSettings":
+	case "ListConflicts", "UpdateTableSettings", "CheckDivergence":
 		return true
 	}
 	return false

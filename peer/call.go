@@ -57,6 +57,10 @@ func checkRequest(r *replication.Request) error {
 			return ErrMalformed
 		}
 	case replication.Inspect:
+	case replication.Digest, replication.ReadRows, replication.MergeRows:
+		if r.Group == nil || !r.Compared.Valid() {
+			return ErrMalformed
+		}
 	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale, replication.Override:
 		if r.Group == nil {
 			return ErrMalformed

@@ -29,6 +29,9 @@ const (
 	ReadScaling                        // How does the replica scale? Asked within an account.
 	Rescale                            // Scale like this.
 	Override                           // Member has Member.Settings for itself; asked within an account.
+	Digest                             // Sums of rows, for a check for divergence.
+	ReadRows                           // Rows as they are stored, for the same.
+	MergeRows                          // Rows to take in, to repair it.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -44,6 +47,7 @@ type Request struct {
 	DryRun     bool             // Check alone.
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
+	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 }
@@ -54,6 +58,7 @@ type Response struct {
 	Position   kv.Position      // Of a Drain: what to ask for next time.
 	Done       bool             // Of a Drain.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
+	Comparison *Comparison      `json:",omitempty"` // Of a Digest and a ReadRows.
 }
 
 // Serve implements Peer.
@@ -84,6 +89,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.rescale(ctx, from, q)
 	case Override:
 		return r.override(ctx, from, q)
+	case Digest, ReadRows, MergeRows:
+		return r.compare(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -94,7 +101,7 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 	a, err := r.transport.Call(ctx, r.cell, to, q)
 	if errors.Is(err, ErrUnreachable) {
 		so := "it may have been changed elsewhere already; try again"
-		if q.DryRun || q.Kind == Inspect {
+		if q.DryRun || q.Kind == Inspect || q.Kind == Digest || q.Kind == ReadRows {
 			so = "nothing was changed; try again"
 		}
 		return nil, &aws.Error{

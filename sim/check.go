@@ -223,6 +223,7 @@ func (w *world) difference() string {
 func (w *world) checkEnd() {
 	w.inspect(0)
 	w.inspectAll()
+	w.checkDivergence()
 	if w.Merging {
 		return // All that is left to say is in difference.
 	}

@@ -44,9 +44,13 @@ type commands struct {
 	Replication struct {
 		Status statusCommand `cmd:"" help:"Show every link of every global table."`
 	} `cmd:"" help:"Look at replication."`
-	Conflicts conflictsCommand `cmd:"" help:"List writes that were overwritten by one that had not seen them."`
-	Bench     benchCommand     `cmd:"" help:"Put load on a server of DynamoDB's protocol, and measure it."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Conflicts  conflictsCommand `cmd:"" help:"List writes that were overwritten by one that had not seen them."`
+	Divergence struct {
+		Check  divergenceCheckCommand  `cmd:"" help:"Compare two replicas of a table."`
+		Repair divergenceRepairCommand `cmd:"" help:"Compare them, and bring in step what differs."`
+	} `cmd:"" help:"Find what two replicas hold differently, and repair it."`
+	Bench   benchCommand   `cmd:"" help:"Put load on a server of DynamoDB's protocol, and measure it."`
+	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
 func main() {

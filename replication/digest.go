@@ -1,0 +1,151 @@
+package replication
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// Limits of what one request of a check is answered with.
+const (
+	maxBlockRows   = 256
+	maxBlockBytes  = 256 << 10
+	maxBlocks      = 64      // Of one answer.
+	maxDigestBytes = 8 << 20 // Of one answer, as far as full blocks say: rows are read from the store for them.
+)
+
+// MaxComparedKeys is how many rows a request of a check names or brings at most.
+const MaxComparedKeys = table.MaxApply
+
+// Compared is what a member asks of another's rows to compare them with its own.
+// Keys are behind the table's prefix, see table.Span.
+type Compared struct {
+	Span   table.Span       // Of a Digest and a ReadRows.
+	Keys   [][]byte         // Of a ReadRows: these rows instead of a span.
+	Stable clock.Timestamp  // Of a Digest: the floor of the member that asks.
+	Rows   []table.KeyedRow // Of a MergeRows.
+}
+
+// Valid reports whether q is within the limits, and its span one.
+func (q *Compared) Valid() bool {
+	return q != nil && len(q.Keys) <= MaxComparedKeys && len(q.Rows) <= MaxComparedKeys &&
+		(q.Span.High == nil || bytes.Compare(q.Span.Low, q.Span.High) < 0)
+}
+
+// Comparison is the answer.
+type Comparison struct {
+	Blocks []table.Block    // Of a Digest. The next one begins where the last ends.
+	Stable clock.Timestamp  // Of a Digest: tombstones up to there are not in the sums.
+	Rows   []table.KeyedRow // Of a ReadRows, in the order of their keys.
+	High   []byte           // Of a ReadRows of a span: where the rows end.
+	Looked int              // Of a ReadRows of keys: the first so many were looked for.
+	Floor  clock.Timestamp  // Of a ReadRows: the floor of the member that answers.
+}
+
+// compared finds the table that another member asks about, and refuses a cell that
+// is no member, or on behalf of which the service may not do action.
+func (r *Replicator) compared(from aws.Cell, name, group, action string) (*table.Table, error) {
+	t := r.engine.Table(name)
+	if from == r.cell || !belongs(t, group, from) || !belongs(t, group, r.cell) {
+		return nil, notFound(name)
+	}
+	if t.Def.Status == table.Creating || t.Def.Status == table.Deleting {
+		return nil, aws.Errorf("ResourceInUseException", "The replica in %v is being made or deleted; try again when it is ACTIVE", r.cell)
+	}
+	var leave permission
+	if leave.allows(r, t, action, from) {
+		return t, nil
+	}
+	if leave.disabled != "" {
+		return nil, aws.Errorf("AccessDeniedException", "%s", leave.disabled)
+	}
+	return nil, withReason(leave.decision.AccessDenied(), leave.decision.Explain())
+}
+
+// compare answers the requests of a check.
+func (r *Replicator) compare(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	if q.Group == nil || !q.Compared.Valid() {
+		return nil, fmt.Errorf("replication: %v asks for a comparison of nothing, or of too much", from)
+	}
+	action := readData
+	if q.Kind == MergeRows {
+		action = writeData
+	}
+	t, err := r.compared(from, q.Table, q.Group.ID, action)
+	if err != nil {
+		return nil, err
+	}
+	var out *Comparison
+	switch q.Kind {
+	case Digest:
+		out, err = r.digest(ctx, t, q.Compared)
+	case ReadRows:
+		out, err = r.readRows(ctx, t, q.Compared)
+	default:
+		out, err = &Comparison{}, r.mergeRows(ctx, t, q.Compared.Rows)
+	}
+	return &Response{Comparison: out}, err
+}
+
+// digest sums up the span block by block, as far as one answer goes.
+func (r *Replicator) digest(ctx context.Context, t *table.Table, q *Compared) (*Comparison, error) {
+	out := &Comparison{Stable: t.Floor()}
+	if q.Stable.Compare(out.Stable) > 0 {
+		out.Stable = q.Stable
+	}
+	at := q.Span
+	for range min(maxBlocks, maxDigestBytes/maxBlockBytes) {
+		b, err := r.engine.Digest(ctx, t, at, out.Stable, table.Most{Rows: maxBlockRows, Bytes: maxBlockBytes})
+		if err != nil {
+			return nil, err
+		}
+		out.Blocks = append(out.Blocks, b)
+		if at.Low = b.High; string(b.High) == string(q.Span.High) {
+			break
+		}
+	}
+	return out, nil
+}
+
+func (r *Replicator) readRows(ctx context.Context, t *table.Table, q *Compared) (*Comparison, error) {
+	out := &Comparison{}
+	var err error
+	if q.Keys == nil {
+		out.Rows, out.High, err = r.engine.Rows(ctx, t, q.Span, table.Most{Rows: maxBlockRows, Bytes: maxPageBytes})
+	} else {
+		var rows []table.Row
+		rows, err = r.engine.RowsOf(ctx, t, q.Keys, maxPageBytes)
+		out.Looked = len(rows)
+		for i, row := range rows {
+			if row != nil {
+				out.Rows = append(out.Rows, table.KeyedRow{Key: q.Keys[i], Row: row})
+			}
+		}
+	}
+	out.Floor = t.Floor() // After the rows: it is raised before a tombstone goes.
+	return out, err
+}
+
+// mergeRows puts in rows as they are stored at another member: with their own
+// origin and version, so that it does not matter who brings them, nor how often.
+func (r *Replicator) mergeRows(ctx context.Context, t *table.Table, rows []table.KeyedRow) error {
+	states := make([]conflict.State, 0, len(rows))
+	for _, row := range rows {
+		s, err := r.engine.State(row.Row)
+		if err != nil {
+			return fmt.Errorf("replication: rows to repair %s: %w", t.Def.Name, err)
+		}
+		states = append(states, s)
+	}
+	if len(states) == 0 {
+		return nil
+	}
+	_, err := r.engine.Apply(ctx, t, states, func(*kv.Writes) {})
+	return err
+}

@@ -1,0 +1,112 @@
+package replication
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/table"
+)
+
+// maxComparedBytes bounds this cell's rows that are in memory to be compared or
+// given.
+const maxComparedBytes = maxPageBytes
+
+// settle looks again at what differed, and keeps what differs as it did. What is
+// on its way has come, or is written again and again and tells nothing.
+func (c *check) settle(ctx context.Context) error {
+	c.out.First = len(c.found)
+	var still []Difference
+	moving := c.found
+	for range maxLooks - 1 {
+		if len(moving) == 0 {
+			break
+		}
+		if c.options.Pause > 0 && !clock.Wait(ctx, nil, c.options.Pause) {
+			return ctx.Err()
+		}
+		before := moving
+		moving = nil
+		i := 0
+		err := c.each(ctx, rowKeys(before), func(keys [][]byte, here, there []table.Row) error {
+			for j := range keys {
+				d, differs, err := c.difference(keys[j], here[j], there[j])
+				switch last := &before[i]; {
+				case err != nil:
+					return err
+				case !differs:
+				case d.Here == last.Here && d.There == last.There:
+					still = append(still, d)
+				default:
+					moving = append(moving, d)
+				}
+				i++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.out.Moving = len(moving)
+	c.found = still
+	slices.SortFunc(c.found, func(a, b Difference) int { return bytes.Compare(a.row, b.row) })
+	return nil
+}
+
+// repair merges the rows of both members in each of them, and looks whether they
+// are the same then.
+func (c *check) repair(ctx context.Context) error {
+	keys := rowKeys(c.found)
+	if err := c.each(ctx, keys, func(keys [][]byte, _, there []table.Row) error {
+		var come []table.KeyedRow
+		for i, row := range there {
+			if row != nil {
+				come = append(come, table.KeyedRow{Key: keys[i], Row: row})
+			}
+		}
+		return c.r.mergeRows(ctx, c.t, come)
+	}); err != nil {
+		return err
+	}
+	// What is here now has all that is part of either.
+	if err := c.each(ctx, keys, func(keys [][]byte, here, there []table.Row) error {
+		var given []table.KeyedRow
+		for i, row := range here {
+			if row != nil && string(row) != string(there[i]) {
+				given = append(given, table.KeyedRow{Key: keys[i], Row: row})
+			}
+		}
+		if len(given) == 0 {
+			return nil
+		}
+		_, err := c.ask(ctx, MergeRows, Compared{Rows: given})
+		return err
+	}); err != nil {
+		return err
+	}
+	i := 0
+	return c.each(ctx, keys, func(keys [][]byte, here, there []table.Row) error {
+		for j := range keys {
+			_, differs, err := c.difference(keys[j], here[j], there[j])
+			if err != nil {
+				return err
+			}
+			if !differs {
+				c.found[i].Repaired = true
+				c.out.Repaired++
+			}
+			i++
+		}
+		return nil
+	})
+}
+
+func rowKeys(found []Difference) [][]byte {
+	out := make([][]byte, len(found))
+	for i := range found {
+		out[i] = found[i].row
+	}
+	return out
+}
