@@ -89,6 +89,7 @@ func (d *devCommand) Run(ctx context.Context) error {
 	server := newServer(node, credentials, logger, d.Region)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
+	defer resting(ctx)()
 	d.welcome(ln.Addr())
 	select {
 	case <-ctx.Done():

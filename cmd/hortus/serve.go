@@ -107,6 +107,7 @@ func (c *config) serve(ctx context.Context, node *cell.Node, o peer.Options, cli
 	}
 	served, met := make(chan error, 1), make(chan error, 1)
 	go func() { served <- server.Serve(serving) }()
+	defer resting(ctx)()
 	meeting, part := context.WithCancel(context.WithoutCancel(ctx))
 	defer part()
 	running := 1
