@@ -52,6 +52,7 @@ type Config struct {
 	Logger    *slog.Logger
 	NewID     func() string // Makes ids of tables and of global tables.
 	SeedRate  int64         // See replication.Options.
+	Compare   time.Duration // CompareEvery of replication.Options.
 	Throttle  bool          // Holds the tables to their capacity.
 	Pace      dynamodb.Pace
 }
@@ -69,6 +70,7 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 		Engine: engine, Transport: c.Transport, Clock: c.Clock, Dates: c.Dates,
 		Scaling: targets,
 		Logger:  c.Logger, NewID: c.NewID, OnPanic: out.Break, SeedRate: c.SeedRate,
+		CompareEvery: c.Compare, ComparePause: replication.SettlePause,
 	})
 	out.Replication.SetDisabled(c.Disabled)
 	out.DynamoDB = &dynamodb.Service{

@@ -54,8 +54,9 @@ type NodeOptions struct {
 	Logger   *slog.Logger
 	Throttle bool // Holds the tables of all cells to their capacity.
 	Pace     dynamodb.Pace
-	SeedRate int64      // Bytes a second that each cell sends to newcomers at most; see replication.Options.
-	Cells    []aws.Cell // The cells that the node has, and no others, made at once. Nil: any cell, once something is made in it.
+	SeedRate int64         // Bytes a second that each cell sends to newcomers at most; see replication.Options.
+	Compare  time.Duration // How often replicas are compared; zero is never. See replication.Options.
+	Cells    []aws.Cell    // The cells that the node has, and no others, made at once. Nil: any cell, once something is made in it.
 
 	ReserveBytes int64                 // Free disk space that is kept; zero is the usual reserve.
 	FreeBytes    func() (int64, error) // Nil asks the file system.
@@ -266,7 +267,7 @@ func (n *Node) Make(ctx context.Context, id aws.Cell) (*Cell, error) {
 func (n *Node) config(id aws.Cell, store kv.Store) Config {
 	return Config{
 		ID: id, Store: store, Clock: n.shared.Clock, Dates: n.dates, Disabled: n.Disabled(id), Transport: n.shared.Network,
-		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle, Pace: n.options.Pace, SeedRate: n.options.SeedRate,
+		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle, Pace: n.options.Pace, SeedRate: n.options.SeedRate, Compare: n.options.Compare,
 	}
 }
 

@@ -40,6 +40,8 @@ type Replication struct {
 	Seeded         int64   // Items that came by seeding.
 	SeedMillis     float64 // How long seeding took.
 	SeededBytes    int64
+	Compared       string  `json:",omitempty"` // When the last whole scheduled check for divergence began, where the destination is the one that checks.
+	Differing      int64   // Rows that it found to differ.
 	SeedShare      float64 // Of the table, that has come by seeding, 0 to 1; an estimate until it is 1.
 }
 
@@ -94,6 +96,10 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	r.SeedMillis += millis(s.Seed)
 	r.SeededBytes += s.SeededBytes
 	r.SeedShare += s.SeedShare
+	r.Differing += s.Differing
+	if !s.Compared.IsZero() {
+		r.Compared = s.Compared.UTC().Format(time.RFC3339)
+	}
 	if s.Lag.Count > 0 {
 		r.LagP50, r.LagP99, r.LagCount = float64(s.Lag.P50)/1000, float64(s.Lag.P99)/1000, s.Lag.Count
 	}

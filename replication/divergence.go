@@ -103,6 +103,8 @@ func (r *Replicator) CheckDivergence(ctx context.Context, name string, peer aws.
 	switch {
 	case t == nil:
 		return nil, notFound(name)
+	case t.Def.Status == table.Creating || t.Def.Status == table.Deleting:
+		return nil, aws.Errorf("ResourceInUseException", "The replica in %v is being made or deleted; try again when it is ACTIVE", r.cell)
 	case peer == r.cell || t.Def.Group.Member(peer) == nil:
 		return nil, aws.Validation("%v has no replica of the table %s that %v knows of", peer, name, r.cell)
 	}

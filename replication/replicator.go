@@ -34,6 +34,8 @@ type Replicator struct {
 
 	pace pace
 
+	compareEvery, comparePause time.Duration
+
 	mu      sync.Mutex
 	links   map[linkKey]*link
 	joining map[string]int // Tables that are about to be replicas here.
@@ -53,6 +55,9 @@ type Options struct {
 
 	SeedRate int64 // Bytes a second that the cell sends to newcomers at most; zero is as fast as it goes while the cell takes few writes.
 
+	CompareEvery time.Duration // How often a table is compared with its replica in each member that comes after this cell; zero is never. See CheckDivergence.
+	ComparePause time.Duration // Between two looks at what differs then.
+
 	Scaling *scaling.Store // The targets of auto scaling, which replicas share; nil where nothing scales.
 }
 
@@ -66,6 +71,7 @@ func New(o Options) *Replicator {
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
 		links: map[linkKey]*link{}, joining: map[string]int{}, pace: pace{rate: o.SeedRate},
+		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
 	}
 	r.Refresh()
 	return r
@@ -86,7 +92,8 @@ type side uint8
 const (
 	sending side = iota
 	receiving
-	keeping // The table's own work: seeding, low waters, tombstones, retention.
+	keeping   // The table's own work: seeding, low waters, tombstones, retention.
+	comparing // Scheduled checks for divergence.
 )
 
 type linkKey struct {
@@ -123,6 +130,9 @@ func (r *Replicator) Refresh() {
 			if m.Cell != r.cell {
 				want[linkKey{t.Def.Name, g.ID, m.Cell, sending}] = true
 				want[linkKey{t.Def.Name, g.ID, m.Cell, receiving}] = true
+				if r.compareEvery > 0 && r.cell.Compare(m.Cell) < 0 {
+					want[linkKey{t.Def.Name, g.ID, m.Cell, comparing}] = true
+				}
 			}
 		}
 	}
@@ -160,6 +170,9 @@ func (r *Replicator) newLink(k linkKey) *link {
 	case keeping:
 		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group}
 		l.work, l.box = p, &p.mailbox
+	case comparing:
+		c := &comparer{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer}
+		l.work, l.box = c, &c.mailbox
 	}
 	return l
 }

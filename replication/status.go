@@ -53,6 +53,9 @@ type LinkStatus struct {
 
 	SeededBytes int64   // Of those rows.
 	SeedShare   float64 // Of the table, that has come by seeding: 0 to 1.
+
+	Compared  time.Time // As the destination sees it, where it compares by schedule: when the last whole check began.
+	Differing int64     // Rows that it found to differ.
 }
 
 // Status tells about every link of the cell, both directions.
@@ -66,6 +69,9 @@ func (r *Replicator) Status() []LinkStatus {
 		}
 	}
 	for _, l := range r.sorted() {
+		if l.key.side == comparing {
+			continue // It may be at work for seconds.
+		}
 		l.mu.Lock()
 		var s LinkStatus
 		switch w := l.work.(type) {
@@ -83,6 +89,7 @@ func (r *Replicator) Status() []LinkStatus {
 		}
 		if l.key.side == receiving {
 			r.seedStatus(&s, seeds[l.key.table])
+			r.compareStatus(&s, l.key.group)
 		}
 		out = append(out, s)
 	}

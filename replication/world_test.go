@@ -63,6 +63,8 @@ type world struct {
 	order     []aws.Cell
 	ahead     map[aws.Cell]time.Duration // Of the world's clock.
 	ids       int
+
+	compareEvery time.Duration // Of the cells that are started from now on.
 }
 
 // member is one cell.
@@ -97,7 +99,8 @@ func (w *world) start(c aws.Cell, store *kv.Mem) {
 	}
 	m := &member{cell: c, store: store, engine: e}
 	m.repl = replication.New(replication.Options{
-		Engine: e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler),
+		CompareEvery: w.compareEvery,
+		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler),
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
 	w.members[c] = m

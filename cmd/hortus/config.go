@@ -30,9 +30,10 @@ type config struct {
 	Credentials []router.Credential `json:"credentials"`
 	Peer        *peerConfig         `json:"peer"` // Needed where there are peers.
 	Peers       []nodeConfig        `json:"peers"`
-	Throttle    *bool               `json:"throttle"`  // Holds tables to their capacity; true.
-	SeedRate    string              `json:"seed_rate"` // Bytes a second, as in 64MiB, that a cell sends to newcomers at most.
-	Rehearsal   bool                `json:"rehearsal"` // Lets any credential isolate Regions and set conditions of links.
+	Throttle    *bool               `json:"throttle"`         // Holds tables to their capacity; true.
+	SeedRate    string              `json:"seed_rate"`        // Bytes a second, as in 64MiB, that a cell sends to newcomers at most.
+	Divergence  string              `json:"divergence_check"` // How often replicas are compared, as in 24h; without it never.
+	Rehearsal   bool                `json:"rehearsal"`        // Lets any credential isolate Regions and set conditions of links.
 
 	dir   string
 	cells []aws.Cell
@@ -220,6 +221,21 @@ func between(cert *tls.Certificate) *x509.CertPool {
 		}
 	}
 	return pool
+}
+
+// minCompare is the least that lies between two scheduled checks for divergence.
+const minCompare = time.Minute
+
+// compareEvery reads how often replicas are compared.
+func (c *config) compareEvery() (time.Duration, error) {
+	if c.Divergence == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(c.Divergence)
+	if err != nil || d < minCompare {
+		return 0, fmt.Errorf("divergence_check %s: want a span of at least %v, as in 24h", c.Divergence, minCompare)
+	}
+	return d, nil
 }
 
 // sizes reads what has a unit.

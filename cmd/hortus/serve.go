@@ -31,6 +31,10 @@ func (s *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	compare, err := c.compareEvery()
+	if err != nil {
+		return err
+	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", c.Name)
 	peers := peer.Options{Own: c.cells, Nodes: c.nodes(), Clock: clock.Wall{}, Rand: newRand(), Logger: logger}
 	if c.Peer != nil {
@@ -58,7 +62,7 @@ func (s *serveCommand) Run(ctx context.Context) error {
 	}
 	node, err := cell.OpenNode(ctx, cell.NodeOptions{
 		Dir: c.path(c.Data), Cache: cache, Interval: interval, Clock: clock.Wall{}, Rand: newRand(), Logger: logger,
-		Cells: c.cells, SeedRate: seedRate, Throttle: c.Throttle == nil || *c.Throttle,
+		Cells: c.cells, SeedRate: seedRate, Compare: compare, Throttle: c.Throttle == nil || *c.Throttle,
 	})
 	if err != nil {
 		return errors.Join(err, clients.Close(), closeListener(others))
