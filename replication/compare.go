@@ -26,7 +26,7 @@ type comparer struct {
 	after []byte    // Where the last page ended; nil between two checks.
 	began time.Time // The check that is under way.
 	found int64     // In it so far.
-	last  Difference
+	last  DifferenceKind
 
 	compared  atomic.Int64 // When the last whole check began, in microseconds.
 	differing atomic.Int64 // What it found.
@@ -55,7 +55,7 @@ func (c *comparer) step(ctx context.Context, now time.Time) (time.Time, error) {
 	}
 	if n := len(d.Differences); n > 0 {
 		c.found += int64(n)
-		c.last = d.Differences[n-1]
+		c.last = d.Differences[n-1].Kind
 	}
 	if c.after = d.Next; c.after != nil {
 		return now.Add(comparePages), nil
@@ -64,7 +64,7 @@ func (c *comparer) step(ctx context.Context, now time.Time) (time.Time, error) {
 	c.differing.Store(c.found)
 	if c.found > 0 {
 		c.r.logger.Error("replicas differ", "cell", c.r.cell.String(), "table", c.table, "peer", c.peer.String(), "items", c.found,
-			"last", string(c.last.Kind), "here", c.last.Here.Version.String(), "there", c.last.There.Version.String())
+			"last", string(c.last))
 	}
 	return now.Add(c.r.compareEvery), nil
 }
