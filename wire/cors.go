@@ -1,8 +1,7 @@
 package wire
 
-// Headers with which a browser lets a page of another origin call DynamoDB, as the
-// live service sends them (recorded in public emulators' sources; that the list
-// of exposed headers is still the same is UNCONFIRMED).
+// Headers with which a browser lets a page of another origin call DynamoDB. AWS
+// sends such ones; the list of those it exposes, and for how long, are UNCONFIRMED.
 const (
 	corsExposed = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,x-amz-crc32,Date"
 	corsMaxAge  = "172800" // Seconds for which a browser need not ask again.
