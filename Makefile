@@ -1,4 +1,4 @@
-.PHONY: all build test race rewrite fuzz sim conformance differential crash bench lint vuln tidy help
+.PHONY: all build test race rewrite fuzz sim conformance differential crash bench mesh lint vuln tidy help
 .DEFAULT_GOAL := all
 
 T ?= 60s
@@ -40,6 +40,9 @@ crash: ## The built binary killed KILLS=300 times under load, every acknowledged
 
 bench: ## Ten runs of the benchmarks here and at REF=main, compared
 	./tools/bench.sh $(REF)
+
+mesh: ## What replication between three processes costs, in figures (Linux; wants a quiet machine)
+	HORTUS_MEASURE=1 go test -count=1 -timeout 2h -tags conformance -run TestMeasureMesh -v ./conformance
 
 lint: ## House rules: linters, floors, sizes, package comments, go.mod
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
