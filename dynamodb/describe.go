@@ -118,9 +118,9 @@ func (s *Service) describe(t *table.Table, status types.TableStatus) *types.Tabl
 	}
 	if !creating {
 		w := warm(def.OnDemand, def.Throughput, def.Warm)
-		d.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
+		d.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: s.warmStatus(def.WarmingUntil)}
 	}
-	describeIndexes(d, t, &figures, creating, s.Clock.Now())
+	s.describeIndexes(d, t, &figures, creating)
 	d.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	if def.Group != nil {
 		d.GlobalTableVersion = sdkaws.String(globalTableVersion)
@@ -195,7 +195,8 @@ func describeBilling(def *table.Definition, creating bool) *types.BillingModeSum
 	return b
 }
 
-func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.Figures, creating bool, now time.Time) {
+func (s *Service) describeIndexes(d *types.TableDescription, t *table.Table, figures *table.Figures, creating bool) {
+	now := s.Clock.Now()
 	for i := range t.Def.Indexes {
 		x := &t.Def.Indexes[i]
 		arn := sdkaws.String(t.ARN + "/index/" + x.Name)
@@ -217,20 +218,29 @@ func describeIndexes(d *types.TableDescription, t *table.Table, figures *table.F
 		case creating:
 			g.IndexStatus = types.IndexStatusCreating
 		case x.Active():
-			g.IndexStatus, g.WarmThroughput = types.IndexStatusActive, warmIndex(&t.Def, x)
+			g.IndexStatus, g.WarmThroughput = types.IndexStatusActive, s.warmIndex(&t.Def, x)
+			if now.Before(time.UnixMicro(x.UpdatingUntil)) {
+				g.IndexStatus = types.IndexStatusUpdating
+			}
 		default:
 			g.IndexStatus = types.IndexStatus(x.Status)
 			if x.Status == table.Creating {
 				g.Backfilling = &x.Backfilling
+			}
+			if x.Backfilling { // It comes into view on the way (recorded).
+				g.WarmThroughput = s.warmIndex(&t.Def, x)
+				g.WarmThroughput.Status = types.IndexStatusUpdating
 			}
 		}
 		d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
 	}
 }
 
-func warmIndex(def *table.Definition, x *table.Index) *types.GlobalSecondaryIndexWarmThroughputDescription {
+func (s *Service) warmIndex(def *table.Definition, x *table.Index) *types.GlobalSecondaryIndexWarmThroughputDescription {
 	w := warm(def.OnDemand, x.Throughput, x.Warm)
-	return &types.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.IndexStatusActive}
+	return &types.GlobalSecondaryIndexWarmThroughputDescription{
+		ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.IndexStatus(s.warmStatus(x.WarmingUntil)),
+	}
 }
 
 // describeReplicas lists the other members; a member does not list itself. One

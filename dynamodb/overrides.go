@@ -57,7 +57,7 @@ func (s *Service) overrideReplicas(ctx context.Context, t *table.Table, updates 
 		}
 		changed = append(changed, table.Member{Cell: to, Settings: own})
 	}
-	if err := s.Replication.Override(ctx, t, changed); err != nil {
+	if err := s.Replication.Override(ctx, t, changed, settles(s.Clock.Now(), s.Pace.Update)); err != nil {
 		return nil, err
 	}
 	return s.describe(t, types.TableStatusUpdating), nil
@@ -194,7 +194,7 @@ func (s *Service) describeReplica(def *table.Definition, m *table.Member, r *typ
 		}
 	}
 	w := warm(def.OnDemand, provisioned, def.Warm)
-	r.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: types.TableStatusActive}
+	r.WarmThroughput = &types.TableWarmThroughputDescription{ReadUnitsPerSecond: &w.Read, WriteUnitsPerSecond: &w.Write, Status: s.warmStatus(def.WarmingUntil)}
 	r.GlobalTableSettingsReplicationMode = types.GlobalTableSettingsReplicationMode(def.SettingsMode)
 	for i := range def.Indexes {
 		x := def.Indexes[i]
@@ -209,7 +209,7 @@ func (s *Service) describeReplica(def *table.Definition, m *table.Member, r *typ
 			}
 		}
 		if x.Active() {
-			g.WarmThroughput = warmIndex(def, &x)
+			g.WarmThroughput = s.warmIndex(def, &x)
 		}
 		r.GlobalSecondaryIndexes = append(r.GlobalSecondaryIndexes, g)
 	}

@@ -69,13 +69,50 @@ func (s *Service) pace(in *sdk.UpdateTableInput, was bool, d *table.Definition, 
 		x := d.Changing()
 		x.SettlesAt = settles(now, s.Pace.Index)
 		if x.Status == table.Creating {
-			d.SettlesAt = settles(now, min(s.Pace.Update, s.Pace.Index))
+			// The table is UPDATING first, and then the index is Backfilling (recorded):
+			// half of the time at least, where both have the same.
+			d.SettlesAt = settles(now, min(s.Pace.Update, s.Pace.Index/2))
 		}
 	case was != d.OnDemand:
 		d.SettlesAt = settles(now, s.Pace.Switch)
+		return
 	case in.ProvisionedThroughput != nil, in.StreamSpecification != nil, in.TableClass != "", in.SSESpecification != nil, changesThroughput(in):
 		d.SettlesAt = settles(now, s.Pace.Update)
+	case d.Group != nil && (in.DeletionProtectionEnabled != nil || in.OnDemandThroughput != nil):
+		d.SettlesAt = settles(now, s.Pace.Update) // A regional table has these at once (recorded).
 	}
+	s.paceShown(in, d, now)
+}
+
+// paceShown says until when the status of an index's throughput, and of a warm
+// throughput, shows that it is being changed. The table's own status does not
+// show the latter (documented).
+func (s *Service) paceShown(in *sdk.UpdateTableInput, d *table.Definition, now time.Time) {
+	until := settles(now, s.Pace.Update)
+	if in.WarmThroughput != nil {
+		d.WarmingUntil = until
+	}
+	for i := range in.GlobalSecondaryIndexUpdates {
+		u := in.GlobalSecondaryIndexUpdates[i].Update
+		if u == nil {
+			continue
+		}
+		x := d.Index(*u.IndexName)
+		if u.WarmThroughput != nil {
+			x.WarmingUntil = until
+		}
+		if u.ProvisionedThroughput != nil || u.OnDemandThroughput != nil {
+			x.UpdatingUntil = until
+		}
+	}
+}
+
+// warmStatus is the status of a warm throughput that was changed last at a pace.
+func (s *Service) warmStatus(until int64) types.TableStatus {
+	if s.Clock.Now().Before(time.UnixMicro(until)) {
+		return types.TableStatusUpdating
+	}
+	return types.TableStatusActive
 }
 
 // changesThroughput reports whether a request changes the provisioned throughput

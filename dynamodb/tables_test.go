@@ -38,6 +38,8 @@ import (
 //	  Keeps a value; $NAME in an input stands for it.
 //	scale RESOURCE DIMENSION MIN MAX [policy=NAME] [at=ACCOUNT/REGION]
 //	  Registers a target of auto scaling.
+//	pace PACE
+//	  Gives cells that are called for the first time another pace.
 //	advance DURATION
 //	step ROUNDS
 //	  Lets every cell's replication run.
@@ -73,6 +75,12 @@ func walkWorlds(t *testing.T, dir string, newWorld func() *controlWorld) {
 				return ""
 			case "scale":
 				w.scale(t, d)
+				return ""
+			case "pace":
+				var err error
+				if w.pace, err = dynamodb.ParsePace(d.CmdArgs[0].Key); err != nil {
+					d.Fatalf(t, "%v", err)
+				}
 				return ""
 			case "advance":
 				by, err := time.ParseDuration(d.CmdArgs[0].Key)

@@ -11,8 +11,9 @@ import (
 // Override gives other members of a same-account global table settings for
 // themselves: Members name them, with what changes. All members are told, so that
 // each can say what the others have; when one of them refuses or is out of reach,
-// nothing was changed.
-func (r *Replicator) Override(ctx context.Context, t *table.Table, changed []table.Member) error {
+// nothing was changed. Until settles, in microseconds, all members show that they
+// are being updated; 0 for not at all.
+func (r *Replicator) Override(ctx context.Context, t *table.Table, changed []table.Member, settles int64) error {
 	for _, dry := range []bool{true, false} {
 		for _, c := range changed {
 			// The member itself comes first: the others then tell what is so.
@@ -22,7 +23,7 @@ func (r *Replicator) Override(ctx context.Context, t *table.Table, changed []tab
 					to = append(to, m.Cell)
 				}
 			}
-			if err := r.tell(ctx, t, c, to, dry); err != nil {
+			if err := r.tell(ctx, t, &Request{Member: c, SettlesAt: settles, DryRun: dry}, to); err != nil {
 				return err
 			}
 		}
@@ -44,16 +45,17 @@ func (r *Replicator) ShareKey(ctx context.Context, t *table.Table, e *table.Encr
 	}
 	self := table.Member{Cell: r.cell, Settings: table.Settings{Encryption: e}}
 	for _, dry := range []bool{true, false} {
-		if err := r.tell(ctx, t, self, others, dry); err != nil {
+		if err := r.tell(ctx, t, &Request{Member: self, DryRun: dry}, others); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Replicator) tell(ctx context.Context, t *table.Table, changed table.Member, to []aws.Cell, dry bool) error {
+// tell completes an Override and asks it of cells.
+func (r *Replicator) tell(ctx context.Context, t *table.Table, q *Request, to []aws.Cell) error {
+	q.Kind, q.Table, q.Group = Override, t.Def.Name, t.Def.Group
 	for _, c := range to {
-		q := &Request{Kind: Override, Table: t.Def.Name, Group: t.Def.Group, Member: changed, DryRun: dry}
 		if _, err := r.callOrServe(ctx, c, q); err != nil {
 			return err
 		}
@@ -81,6 +83,7 @@ func (r *Replicator) override(ctx context.Context, from aws.Cell, q *Request) (*
 			return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 		}
 		d.Override(r.cell, q.Member.Cell, q.Member.Settings)
+		d.Settles(q.SettlesAt)
 		return nil
 	})
 	return &Response{}, err

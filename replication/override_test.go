@@ -55,7 +55,7 @@ func TestOverride(t *testing.T) {
 		}
 	}
 	add(sameAccount)
-	if err := a.repl.Override(t.Context(), a.table(), reads(7)); err != nil {
+	if err := a.repl.Override(t.Context(), a.table(), reads(7), 0); err != nil {
 		t.Fatal(err)
 	}
 	want(7)
@@ -68,13 +68,13 @@ func TestOverride(t *testing.T) {
 		}
 		return nil
 	}}
-	wantCode(t, a.repl.Override(t.Context(), a.table(), reads(8)), "ServiceUnavailable", "")
+	wantCode(t, a.repl.Override(t.Context(), a.table(), reads(8), 0), "ServiceUnavailable", "")
 	want(7)
 	w.transport = w.network
 
 	// A mode that was changed meanwhile, and another account, are refused.
 	b.alter(t, func(d *table.Definition) { d.OnDemand = false })
-	wantCode(t, a.repl.Override(t.Context(), a.table(), reads(9)), "ResourceInUseException", "")
+	wantCode(t, a.repl.Override(t.Context(), a.table(), reads(9), 0), "ResourceInUseException", "")
 	q := &replication.Request{Kind: replication.Override, Table: tableName, Group: a.table().Def.Group, Member: reads(9)[0]}
 	_, err = a.repl.Serve(t.Context(), cellB, q)
 	wantCode(t, err, "ResourceNotFoundException", "")

@@ -50,6 +50,7 @@ type Request struct {
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
+	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
 }
 
 // Response is the answer.

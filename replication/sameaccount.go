@@ -208,7 +208,8 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 			d.OnDemandSince = r.dates.Now().UnixMicro()
 		}
 		d.TakeOver(s, q.Overwritten)
-		d.TimeToLive, d.TimeToLiveSince = s.TimeToLive, s.TimeToLiveSince
+		d.TimeToLive, d.TimeToLiveSince, d.TimeToLiveSettles = s.TimeToLive, s.TimeToLiveSince, s.TimeToLiveSettles
+		d.Settles(s.SettlesAt)
 		d.SetConflict(s.Conflict)
 		return nil
 	})
@@ -239,7 +240,7 @@ func settleIndex(d, s *table.Definition) error {
 		slices.SortFunc(d.Attributes, func(a, b table.Attribute) int { return strings.Compare(a.Name, b.Name) })
 		d.AddIndex(*x)
 	case x.Status == table.Deleting && mine != nil:
-		mine.Status, mine.Backfilling = table.Deleting, false
+		mine.Status, mine.Backfilling, mine.SettlesAt = table.Deleting, false, x.SettlesAt
 	}
 	return nil
 }

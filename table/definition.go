@@ -69,11 +69,14 @@ type Definition struct {
 	TimeToLive      *TimeToLive `json:"time_to_live,omitempty"` // Nil while it is disabled.
 	TimeToLiveSince int64       `json:"time_to_live_since,omitempty"`
 
-	// SettlesAt is when a change of a regional table that is under way is over, in
+	// SettlesAt is when a change of the table that is under way is over, in
 	// microseconds since 1970; 0 while none is, or where something else ends it.
 	// Step then makes a table that is Creating Active, and drops one that is
 	// Deleting.
 	SettlesAt int64 `json:"settles_at,omitempty"`
+
+	// WarmingUntil is until when Warm shows as being changed, in microseconds.
+	WarmingUntil int64 `json:"warming_until,omitempty"`
 
 	// TimeToLiveSettles is the change of the time to live that was made last; nil
 	// where it held at once.
@@ -119,6 +122,11 @@ type Index struct {
 	Status      Status `json:"status,omitempty"`
 	Backfilling bool   `json:"backfilling,omitempty"` // Set while Creating, once that has begun.
 	SettlesAt   int64  `json:"settles_at,omitempty"`  // Before this time it does not come into use, or go; microseconds.
+
+	// Until when an index in use shows that its throughput, and that its warm
+	// throughput, is being changed; microseconds.
+	UpdatingUntil int64 `json:"updating_until,omitempty"`
+	WarmingUntil  int64 `json:"warming_until,omitempty"`
 }
 
 // Active reports whether the index can be read.
@@ -139,6 +147,14 @@ type TimeToLiveSettles struct {
 // Updating reports whether a change of the table is under way that SettlesAt
 // ends.
 func (d *Definition) Updating() bool { return d.Status == Active && d.SettlesAt != 0 }
+
+// Settles lets the table show that it is being updated until a time, in
+// microseconds, unless it does so for longer already.
+func (d *Definition) Settles(at int64) {
+	if d.Status == Active {
+		d.SettlesAt = max(d.SettlesAt, at)
+	}
+}
 
 // Throughput is in capacity units a second.
 type Throughput struct {

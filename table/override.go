@@ -204,9 +204,12 @@ func (d *Definition) Differs(m *Member, index string) (Reads, bool) {
 func (d *Definition) TakeOver(from *Definition, o Overwritten) {
 	own := d.Reads()
 	d.OnDemand, d.Throughput, d.OnDemandMax, d.Warm = from.OnDemand, from.Throughput, from.OnDemandMax, from.Warm
+	d.WarmingUntil = from.WarmingUntil
 	for i := range d.Indexes {
 		if x := from.Index(d.Indexes[i].Name); x != nil {
-			d.Indexes[i].Throughput, d.Indexes[i].OnDemand, d.Indexes[i].Warm = x.Throughput, x.OnDemand, x.Warm
+			own := &d.Indexes[i]
+			own.Throughput, own.OnDemand, own.Warm = x.Throughput, x.OnDemand, x.Warm
+			own.UpdatingUntil, own.WarmingUntil = x.UpdatingUntil, x.WarmingUntil
 		}
 	}
 	if d.Group.Kind == SameAccount {
