@@ -9,6 +9,7 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/kv"
 )
 
@@ -32,8 +33,9 @@ func fuzzRequest(f *testing.F, operation string, seeds ...string) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
 	}
+	service := dynamodb.New()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		w := newControlWorld()
+		w := newWorldOf(service)
 		for _, made := range [][2]string{{"CreateTable", fuzzTable}, {"PutItem", fuzzItem}} {
 			if _, err := w.raw(t, made[0], []byte(made[1])); err != nil {
 				t.Fatal(err)

@@ -157,9 +157,13 @@ type controlWorld struct {
 // Now makes the world a clock.
 func (w *controlWorld) Now() time.Time { return w.now }
 
-func newControlWorld() *controlWorld {
+func newControlWorld() *controlWorld { return newWorldOf(dynamodb.New()) }
+
+// newWorldOf makes a world of an API that others may have, too: to make one takes
+// many times as long as a call.
+func newWorldOf(a *dynamodb.API) *controlWorld {
 	w := &controlWorld{
-		api: dynamodb.New(), ops: map[string]*dynamodb.Operation{}, cells: map[aws.Cell]*dynamodb.Service{},
+		api: a, ops: map[string]*dynamodb.Operation{}, cells: map[aws.Cell]*dynamodb.Service{},
 		targets: map[aws.Cell]*scaling.Store{},
 		now:     time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC), values: map[string]string{},
 	}
