@@ -212,7 +212,7 @@ func deleteTable(ctx context.Context, s *Service, c *api.Call) error {
 	if t == nil {
 		return notFound(name)
 	}
-	if err := checkInUse(t); err != nil {
+	if err := checkInUse(t); err != nil && !s.Replication.Stranded(t) {
 		return err
 	}
 	if t.Def.Changing() != nil {

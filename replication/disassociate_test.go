@@ -273,8 +273,8 @@ func TestStatements(t *testing.T) {
 	w.until(20*time.Second, "shipped", w.settled(1, w.order...))
 }
 
-// TestSourceLeaves: nothing comes of a replica whose source is detached before it
-// was seeded; it can be made again.
+// TestSourceLeaves: a replica whose source is detached before it was seeded is
+// seeded by another member.
 func TestSourceLeaves(t *testing.T) {
 	w := newTriple(t)
 	all := []aws.Cell{cellA, cellB, cellC}
@@ -290,8 +290,10 @@ func TestSourceLeaves(t *testing.T) {
 	w.setPolicy(cellB, grant{})
 	w.run(20 * time.Second)
 	w.dates.Advance(20 * time.Hour)
-	w.until(time.Minute, "given up", func() bool {
-		return w.members[cellC].table() == nil && w.regional(cellB) && w.regional(cellA)
+	w.members[cellA].put(t, "k", "v")
+	w.until(time.Minute, "B is regional, and A and C go on", func() bool {
+		c := w.members[cellC].table()
+		return w.regional(cellB) && !w.regional(cellA) && c.Def.Status == table.Active && c.Def.Group.Member(cellB) == nil
 	})
-	w.mustJoin(cellC, cellA, grant{members: []aws.Cell{cellA, cellC}})
+	w.until(time.Minute, "C has it all", w.settled(1, cellA, cellC))
 }

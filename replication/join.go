@@ -189,14 +189,14 @@ func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table
 	// What was begun is undone also when the caller has gone.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer stop()
-	var errs error
+	var errs []error
 	for _, m := range g.Members {
 		if m.Cell != self.Cell {
 			_, err := r.call(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g, Hasty: hasty})
-			errs = errors.Join(errs, err)
+			errs = append(errs, err)
 		}
 	}
-	return errs
+	return errors.Join(errs...)
 }
 
 // forgetSeed removes the notes of a seeding of an earlier table of that name.
@@ -269,7 +269,8 @@ func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Ce
 // depart ends what Leave began.
 func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) error {
 	self := *t.Def.Group.Member(r.cell)
-	if err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, hasty); err != nil {
+	err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, hasty)
+	if err != nil && (self.Status != table.Creating || !allUnreachable(err)) {
 		return err
 	}
 	r.changing.Lock()
@@ -278,6 +279,22 @@ func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) err
 		return nil // The last other member left meanwhile.
 	}
 	return r.drop(ctx, t)
+}
+
+// allUnreachable reports whether an error of dissociate says no more than that
+// members could not be asked. A replica that was never in use wrote nothing: it
+// need not wait for them, who ask for themselves what has become of it.
+func allUnreachable(err error) bool {
+	all, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // It is what dissociate joined, and nothing around it.
+	if !ok {
+		return false
+	}
+	for _, e := range all.Unwrap() {
+		if known, ok := errors.AsType[*aws.Error](e); !ok || known.Code != unavailable {
+			return false
+		}
+	}
+	return true
 }
 
 // drop deletes a replica and what belonged to its links.

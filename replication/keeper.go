@@ -36,6 +36,8 @@ type keeper struct {
 
 	seed   *seed
 	asked  time.Time
+	pageAt time.Time // When the source last answered, or was chosen.
+	moves  int       // How often the source was changed, in this run.
 	loaded bool
 	leave  permission
 
@@ -111,17 +113,8 @@ func (k *keeper) turn(ctx context.Context, now time.Time) (time.Time, error) {
 		// It ended between the last page and this.
 		return now.Add(time.Second), k.finish(ctx, now)
 	}
-	if k.seed != nil && !k.seed.Done && t.Def.Group.Member(k.seed.Source) == nil {
-		// Whoever was to seed it has left: nothing comes of it, as of one that AWS
-		// gives up (known from the live service).
-		k.r.logger.Error("a replica is given up: its source has left", "cell", k.r.cell.String(), "table", k.table)
-		return now.Add(time.Second), k.r.depart(context.WithoutCancel(ctx), t, false)
-	}
 	if k.seed != nil && !k.seed.Done {
-		if now = k.r.clock.Now(); now.Sub(k.asked) >= askAgain {
-			k.ask(t, now)
-		}
-		return k.asked.Add(askAgain), nil
+		return k.sow(ctx, t, now)
 	}
 	next, err := k.housekeeping(ctx, t, now)
 	if len(t.Def.Group.Recover) > 0 {

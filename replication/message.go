@@ -47,7 +47,7 @@ type Message struct {
 	Refused  string // Of an Ack: why the destination does not apply what comes. Of a Batch: why the source sends nothing.
 	Denied   bool   // Of an Ack with Refused: by a policy, and not for the time being.
 	Active   bool   // Of an Ack: the destination is seeded and in use.
-	Life     string // Of an Ack: names the destination's run. Within one its cursor never goes back.
+	Life     string // Of an Ack: names the destination's run. Within one its cursor never goes back. Of a SeedAsk and its answer: the seeding's era.
 
 	Inaccessible *table.Inaccessible // Of an Ack, and of a Batch with Refused: that the one who sends it is.
 

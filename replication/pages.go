@@ -20,12 +20,13 @@ type run struct {
 	to   aws.Cell
 	key  []byte
 	left int
+	era  string // As it was asked for; the answer says it again.
 }
 
 // queueRun begins a run; one of before is forgotten, since its newcomer would not
 // ask if it had what it asked for.
 func (k *keeper) queueRun(m *Message) {
-	next := run{m.from, m.Key, min(max(m.Pages, 1), seedRun)}
+	next := run{m.from, m.Key, min(max(m.Pages, 1), seedRun), m.Life}
 	for i := range k.runs {
 		if k.runs[i].to == m.from {
 			k.runs[i] = next
@@ -55,6 +56,7 @@ func (k *keeper) sendPages(ctx context.Context, t *table.Table) (time.Time, erro
 		if m == nil {
 			continue // It will be asked for again.
 		}
+		m.Life = r.era
 		r.key, r.left = m.Next, r.left-1
 		if len(m.Next) == 0 {
 			r.left = 0

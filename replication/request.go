@@ -32,6 +32,7 @@ const (
 	Digest                             // Sums of rows, for a check for divergence.
 	ReadRows                           // Rows as they are stored, for the same.
 	MergeRows                          // Rows to take in, to repair it.
+	Resow                              // Member is seeded from Member.Source from now on: its first source does not answer.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -92,6 +93,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.override(ctx, from, q)
 	case Digest, ReadRows, MergeRows:
 		return r.compare(ctx, from, q)
+	case Resow:
+		return r.resow(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -106,12 +109,15 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 			so = "nothing was changed; try again"
 		}
 		return nil, &aws.Error{
-			Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
+			Code: unavailable, Status: http.StatusServiceUnavailable,
 			Message: fmt.Sprintf("Region %s of account %s cannot be reached; %s.", to.Region, to.Account, so),
 		}
 	}
 	return a, err
 }
+
+// unavailable is the code of an answer for a cell that cannot be asked.
+const unavailable = "ServiceUnavailable"
 
 // notFound is AWS's answer for a table that does not exist.
 func notFound(name string) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -21,6 +22,7 @@ type seed struct {
 	Key    []byte   `json:"key,omitempty"`
 	Begun  bool     `json:"begun"`
 	Done   bool     `json:"done"`
+	Era    string   `json:"era,omitempty"`   // Names the asking of this source, where there was one before it.
 	Rows   int64    `json:"rows,omitempty"`  // That came, tombstones among them.
 	Bytes  int64    `json:"bytes,omitempty"` // Of those rows, as they are stored.
 }
@@ -61,6 +63,7 @@ func (k *keeper) load(ctx context.Context, t *table.Table) error {
 			return fmt.Errorf("replication: seed of %s: %w", k.table, err)
 		}
 		k.seed, k.seedBegan = &s, k.r.clock.Now()
+		k.pageAt = k.seedBegan
 	}
 	k.loaded = true
 	return nil
@@ -72,7 +75,7 @@ func (k *keeper) ask(t *table.Table, now time.Time) { k.askFrom(t, now, k.seed.K
 func (k *keeper) askFrom(t *table.Table, now time.Time, key []byte) {
 	k.asked, k.ahead = now, key
 	k.r.send(t.Def.Group, k.seed.Source, &Message{
-		Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: key, Pages: seedRun,
+		Kind: SeedAsk, Table: k.table, Group: k.group, Begin: !k.seed.Begun, Key: key, Pages: seedRun, Life: k.seed.Era,
 	})
 }
 
@@ -80,7 +83,7 @@ func (k *keeper) askFrom(t *table.Table, now time.Time, key []byte) {
 // these are put in.
 func (k *keeper) readAhead(t *table.Table, m *Message, now time.Time) {
 	s := k.seed
-	if m.Kind != SeedPage || m.Origin != (aws.Cell{}) || s == nil || s.Done || !s.Begun || m.from != s.Source || !m.Last || len(m.Next) == 0 {
+	if m.Kind != SeedPage || m.Origin != (aws.Cell{}) || s == nil || s.Done || !s.Begun || m.from != s.Source || m.Life != s.Era || !m.Last || len(m.Next) == 0 {
 		return
 	}
 	if string(m.Next) > string(k.ahead) { // Keys go up: an older one was asked from already.
@@ -106,7 +109,7 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 		k.queueRun(m)
 		return nil
 	}
-	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: true, Key: m.Key, To: k.r.engine.Store().Durable()}
+	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: true, Key: m.Key, Life: m.Life, To: k.r.engine.Store().Durable()}
 	cursors, ok, err := k.r.cursors(ctx, t, m.from)
 	if err != nil || !ok {
 		return err // It will ask again.
@@ -140,7 +143,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 		return k.takeRows(ctx, t, m, now)
 	}
 	s := k.seed
-	if s == nil || s.Done || m.from != s.Source || m.Begin == s.Begun || string(m.Key) != string(s.Key) {
+	if s == nil || s.Done || m.from != s.Source || m.Life != s.Era || m.Begin == s.Begun || string(m.Key) != string(s.Key) {
 		return nil // An answer to a question of before.
 	}
 	if !k.leave.allows(k.r, t, writeData, s.Source) {
@@ -151,11 +154,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	var cursors []Cursor
 	if m.Begin {
 		next.Begun = true
-		for _, c := range m.Cursors {
-			if c.Cell != k.r.cell && c.Cell != s.Source {
-				cursors = append(cursors, c)
-			}
-		}
+		cursors = slices.DeleteFunc(slices.Clone(m.Cursors), func(c Cursor) bool { return c.Cell == k.r.cell || c.Cell == s.Source })
 		cursors = append(cursors, Cursor{s.Source, m.To})
 		// The source drops no tombstone while this member is being made: no page
 		// lacks one of after its floor.
@@ -177,7 +176,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	if err != nil {
 		return err
 	}
-	links, cursors := k.hold(cursors)
+	links, cursors := k.hold(cursors, s.Era != "")
 	done, err := k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
 		w.Set(seedKey(k.table), b)
 		for _, c := range cursors {
@@ -186,6 +185,9 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	})
 	for i, l := range links {
 		if v, ok := l.work.(*receiver); ok && err == nil {
+			if s.Era != "" {
+				v.anew()
+			}
 			v.stand(cursors[i].Position, done.Commit)
 		}
 		l.mu.Unlock()
@@ -194,7 +196,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	if err != nil {
 		return err
 	}
-	*s = next
+	*s, k.pageAt = next, k.r.clock.Now()
 	if s.Done {
 		return k.finish(ctx, now)
 	}
@@ -207,17 +209,23 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 
 // hold locks the receivers that cursors are for, and returns both. A member
 // that joined while this one was being made may have been heard already, so that
-// its cursor is further on.
-func (k *keeper) hold(cursors []Cursor) ([]*link, []Cursor) {
+// its cursor is further on. After another source that counts for nothing: what
+// that one had shown is not all here, and this one may have applied less. The
+// cursors are then exactly its own; a receiver that it does not name, of a member
+// that joined just now, goes on where it was.
+func (k *keeper) hold(cursors []Cursor, exactly bool) ([]*link, []Cursor) {
 	var links []*link
 	var out []Cursor
+	if exactly {
+		cursors = append(cursors, k.unnamed(cursors)...)
+	}
 	for _, c := range cursors {
 		l := k.r.linkOf(linkKey{k.table, k.group, c.Cell, receiving})
 		if l == nil {
 			continue // It has left.
 		}
 		l.mu.Lock()
-		if v, ok := l.work.(*receiver); ok && v.known {
+		if v, ok := l.work.(*receiver); ok && v.known && !exactly {
 			c.Position = max(c.Position, v.cursor)
 		}
 		links, out = append(links, l), append(out, c)

@@ -110,11 +110,16 @@ func (r *Replicator) seedStatus(s *LinkStatus, k *keeper) {
 		return
 	}
 	s.Seed, s.Seeded, s.SeededBytes, s.SeedShare = k.seedTook, k.seed.Rows, k.seed.Bytes, k.seed.share()
-	if !k.seed.Done && s.State != NotAuthorized && s.State != RegionOff {
-		s.State = Seeding
-		if l.err != nil {
-			s.Reason = l.err.Error()
-		}
+	if k.seed.Done || s.State == NotAuthorized || s.State == RegionOff {
+		return
+	}
+	if s.State == NoContact {
+		s.Reason += "; the table is being seeded from there. " + k.prospect()
+		return
+	}
+	s.State = Seeding
+	if l.err != nil {
+		s.Reason = l.err.Error()
 	}
 }
 

@@ -27,6 +27,7 @@ type cell struct {
 	busy     int    // Calls that are under way in it: it is not stepped then.
 
 	up        bool
+	lost      bool // It is to stay down for longer than others, once it stops.
 	restartAt int64
 	engine    *table.Engine
 	repl      *replication.Replicator
@@ -98,6 +99,10 @@ func (c *cell) settleCrash() {
 	}
 	c.up = false
 	c.restartAt = c.w.now + c.w.rng.Int64N(15_000_000)
+	if c.lost {
+		c.restartAt += 30_000_000 + c.w.rng.Int64N(60_000_000)
+		c.lost = false
+	}
 	c.w.trace("%v: down", c)
 }
 
@@ -195,6 +200,9 @@ func (h watch) WithAttrs([]slog.Attr) slog.Handler       { return h }
 func (h watch) WithGroup(string) slog.Handler            { return h }
 
 func (h watch) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelWarn {
+		h.c.w.trace("%v: warns: %s", h.c, r.Message)
+	}
 	r.Attrs(func(a slog.Attr) bool {
 		err, ok := a.Value.Any().(error)
 		if !ok {

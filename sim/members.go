@@ -59,13 +59,17 @@ func (w *world) act() {
 	case 0, 1:
 		w.join()
 	case 2:
-		if w.Leaves {
+		if w.Leaves && !w.LoseSeed {
 			w.leave()
 		}
 	case 4:
 		if w.Detach {
 			w.part()
 			w.startAnew()
+		}
+	case 5, 6, 7:
+		if w.LoseSeed && w.complete() {
+			w.leave()
 		}
 	case 3:
 		if c := w.pick((*cell).idle); c != nil {
@@ -98,6 +102,24 @@ func (w *world) join() {
 	var contract *aws.Error
 	if err != nil && !c.dead() && !errors.As(err, &contract) {
 		w.fail("%v: joins by %v: %w", c, source, err)
+	}
+}
+
+// loseSource stops the source of a newcomer, for longer than others stop.
+func (w *world) loseSource() {
+	c := w.pick(func(c *cell) bool {
+		t := c.table()
+		return c.idle() && t != nil && t.Def.Status == table.Creating && len(t.Def.Group.Members) > 2
+	})
+	if c == nil || w.pick(func(c *cell) bool { return !c.up }) != nil {
+		return // One at a time.
+	}
+	source := c.table().Def.Group.Member(c.name).Source
+	for _, s := range w.cells {
+		if s.name == source && s.idle() {
+			s.lost = true
+			s.crash("is lost, and seeds " + c.String())
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type Options struct {
 	Leaves    bool // Members leave and join again.
 	Detach    bool // Members are kept from replication for days, or leave and keep their data; then they start anew.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
+	LoseSeed  bool // The source of a newcomer is often lost while it seeds, for longer than the newcomer waits for it.
 	Plant     Plant
 	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
 	Counting  bool              // Clients only add. Needs Merging.
@@ -210,6 +211,9 @@ func (w *world) disturb() {
 				c.disk.fuse = 1 + w.rng.IntN(12)
 			}
 		}
+	}
+	if w.LoseSeed && w.rng.IntN(12) == 0 {
+		w.loseSource()
 	}
 	if w.chance(w.Faults.Clock) {
 		c := w.pick(func(*cell) bool { return true })

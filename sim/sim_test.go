@@ -62,6 +62,12 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 40, Deletes: 30, Keys: 8},
 		Faults:  Faults{Network: 12, Crash: 4, Permission: 12, Dates: 12},
 	},
+	// Newcomers lose their source while they are being seeded, and find another.
+	"TestLostSource": {
+		Members: 4, Steps: 1200, Rows: 800, Leaves: true, LoseSeed: true,
+		Clients: Traffic{Percent: 30, Deletes: 20, Keys: 12},
+		Faults:  Faults{Crash: 2, Network: 30},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -79,9 +85,30 @@ func TestTombstones(t *testing.T) { play(t) }
 func TestDetach(t *testing.T)     { play(t) }
 func TestEverything(t *testing.T) { play(t) }
 
+// TestLostSource also wants some newcomer to have changed its source: the storms
+// would be for nothing otherwise.
+func TestLostSource(t *testing.T) {
+	moves := 0
+	o := scenarios[t.Name()]
+	o.Trace = func(line string) {
+		if strings.Contains(line, "another member seeds this replica") {
+			moves++
+		}
+	}
+	playThis(t, o)
+	if moves == 0 && *seed == 0 {
+		t.Error("no newcomer was seeded by another member than before")
+	}
+}
+
 // play runs a test's scenario over seeds.
 func play(t *testing.T) {
-	o := scenarios[t.Name()]
+	t.Helper()
+	playThis(t, scenarios[t.Name()])
+}
+
+func playThis(t *testing.T, o Options) {
+	t.Helper()
 	first, n := uint64(1), *runs
 	if *seed != 0 {
 		first, n = *seed, 1
