@@ -5,6 +5,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -38,8 +39,9 @@ type nodes struct {
 type object map[string]any
 
 // newNodes makes certificates and configurations for a node in each place, and
-// starts them. Data are in a directory of each, or where data says.
-func newNodes(t *testing.T, places []place, data map[int]string) *nodes {
+// starts them. Data are in a directory of each, or where data says; settings are
+// further ones of each node's configuration.
+func newNodes(t *testing.T, places []place, data map[int]string, settings ...object) *nodes {
 	t.Helper()
 	m := &nodes{t: t, dir: t.TempDir(), ways: map[[2]int]*way{}}
 	m.run("cert", "ca", "--out", m.dir)
@@ -62,13 +64,17 @@ func newNodes(t *testing.T, places []place, data map[int]string) *nodes {
 		if dir == "" {
 			dir = n.region + "-data"
 		}
-		b, err := json.Marshal(object{
+		config := object{
 			"name": n.region, "listen": n.listen, "data": dir, "throttle": false,
 			"cells":       []object{{"account": n.account, "region": n.region}},
 			"credentials": []object{{"id": "KEY" + n.account, "secret": "secret", "account": n.account}},
 			"peer":        object{"listen": n.met, "certificate": n.region + ".pem", "key": n.region + ".key", "authority": "ca.pem"},
 			"peers":       peers,
-		})
+		}
+		for _, s := range settings {
+			maps.Copy(config, s)
+		}
+		b, err := json.Marshal(config)
 		if err != nil {
 			t.Fatal(err)
 		}
