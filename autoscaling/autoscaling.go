@@ -118,11 +118,11 @@ func (s *Service) checkScalable(name, index, resource string) error {
 }
 
 // share brings a change of a table's targets to the other members of its
-// multi-account global table, which keep them in step (documented). Within one
-// account a direct change stays in its Region (recorded).
+// multi-account global table, which keep them in step (documented), or of a mixed
+// one. Within one account a direct change stays in its Region (recorded).
 func (s *Service) share(ctx context.Context, name string) error {
 	t := s.Engine.Table(name)
-	if t == nil || t.Def.Group == nil || t.Def.Group.Kind != table.MultiAccount {
+	if t == nil || t.Def.Group == nil || t.Def.Group.Kind.Overrides() {
 		return nil
 	}
 	targets, err := s.Targets.Of(ctx, name)
@@ -136,7 +136,7 @@ func (s *Service) share(ctx context.Context, name string) error {
 // could not follow.
 func (s *Service) checkShare(ctx context.Context, name string) error {
 	t := s.Engine.Table(name)
-	if t == nil || t.Def.Group == nil || t.Def.Group.Kind != table.MultiAccount {
+	if t == nil || t.Def.Group == nil || t.Def.Group.Kind.Overrides() {
 		return nil
 	}
 	return s.Replication.CheckShareScaling(ctx, t)

@@ -277,7 +277,7 @@ func keyARN(c aws.Cell, key string) string {
 		return key
 	}
 	if key == "" {
-		key = awsManagedKey
+		key = table.AWSManagedKey
 	}
 	if alias := strings.Index(key, "alias/"); alias >= 0 {
 		h := sha256.Sum256([]byte(string(c.Account) + "/" + string(c.Region) + "/" + key[alias:]))

@@ -41,7 +41,7 @@ func (s *Service) join(ctx context.Context, c *api.Call, in *sdk.CreateTableInpu
 	if err := s.setOwn(&def, in); err != nil {
 		return nil, err
 	}
-	if managed(def.Encryption) {
+	if def.Encryption.Managed() {
 		return nil, errManagedKey
 	}
 	return s.Replication.Join(ctx, c.Caller, *in.GlobalTableSourceArn, def)
@@ -135,7 +135,7 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	if u.Delete != nil {
 		return s.deleteReplica(ctx, t, region)
 	}
-	if t.Def.Group != nil && !sameAccount(&t.Def) {
+	if t.Def.Group != nil && t.Def.Group.Kind == table.MultiAccount {
 		return nil, aws.InvalidParameter("A multi-account global table has one replica in each account; a replica in another Region belongs to another account, which makes it with CreateTable and GlobalTableSourceArn")
 	}
 	own, err := s.newReplica(&t.Def, u.Create)

@@ -41,8 +41,8 @@ func (s *Service) overrideReplicas(ctx context.Context, t *table.Table, updates 
 	if err := checkSettled(t); err != nil {
 		return nil, err
 	}
-	if t.Def.Group != nil && t.Def.Group.Kind == table.MultiAccount {
-		return nil, aws.InvalidParameter("A replica of a multi-account global table has no overrides; send UpdateTable to its own Region, with credentials of its own account")
+	if t.Def.Group != nil && !t.Def.Group.Kind.Overrides() {
+		return nil, aws.InvalidParameter("A replica of a %s global table has no overrides; send UpdateTable to its own Region, with credentials of its own account", t.Def.Group.Kind)
 	}
 	var changed []table.Member
 	for i := range updates {
@@ -131,17 +131,46 @@ func (s *Service) newReplica(d *table.Definition, r *types.CreateReplicationGrou
 	if err != nil {
 		return out, err
 	}
+	if isMixed(d) {
+		return mixedReplica(d, r, out)
+	}
 	if e := d.Encryption; e != nil || r.KMSMasterKeyId != nil {
 		own := &table.Encryption{Type: string(types.SSETypeKms), KeyID: sdkaws.ToString(r.KMSMasterKeyId)}
 		switch {
-		case e != nil && !managed(e) && r.KMSMasterKeyId == nil:
+		case e != nil && !e.Managed() && r.KMSMasterKeyId == nil:
 			return out, aws.InvalidParameter("KMSMasterKeyId must be specified for each replica.")
-		case e == nil, managed(e) != managed(own):
+		case e == nil, e.Managed() != own.Managed():
 			return out, aws.InvalidParameter("All replica keys must either be Customer Managed CMK or AWS Managed CMK.")
 		}
 		out.Encryption = own
 	}
 	return out, nil
+}
+
+// isMixed reports whether a table's replicas are those of a mixed global table.
+func isMixed(d *table.Definition) bool {
+	if d.Group != nil {
+		return d.Group.Kind == table.Mixed
+	}
+	return d.Topology == table.MixedTopology
+}
+
+// mixedReplica has its class and its key for itself, as replicas of a multi-account
+// global table do, and nothing else.
+func mixedReplica(d *table.Definition, r *types.CreateReplicationGroupMemberAction, own table.Settings) (table.Settings, error) {
+	if len(own.Reads) > 0 {
+		return own, aws.InvalidParameter("A replica of a mixed global table has no overrides of throughput; all replicas have the same")
+	}
+	if d.Encryption.Managed() {
+		return own, errManagedKey
+	}
+	if r.KMSMasterKeyId != nil {
+		own.Encryption = &table.Encryption{Type: string(types.SSETypeKms), KeyID: *r.KMSMasterKeyId}
+		if own.Encryption.Managed() {
+			return own, errManagedKey
+		}
+	}
+	return own, nil
 }
 
 // overwritten says what a change of settings makes the same at all members, also
@@ -167,7 +196,7 @@ func overwritten(in *sdk.UpdateTableInput, d *table.Definition) table.Overwritte
 }
 
 func sameAccount(d *table.Definition) bool {
-	return d.Group != nil && d.Group.Kind == table.SameAccount
+	return d.Group != nil && d.Group.Kind.Overrides()
 }
 
 // readOverrides is how reads show that are not those of the member that is asked:
@@ -216,7 +245,7 @@ func (s *Service) describeReplica(def *table.Definition, m *table.Member, r *typ
 	if c := types.TableClass(m.Settings.TableClass); c != "" && c != types.TableClassStandard {
 		r.ReplicaTableClassSummary = &types.TableClassSummary{TableClass: c, LastUpdateDateTime: instant(m.Settings.TableClassSince)}
 	}
-	if e := m.Settings.Encryption; e != nil && e.Type != "" && !managed(e) {
+	if e := m.Settings.Encryption; e != nil && e.Type != "" && !e.Managed() {
 		r.KMSMasterKeyId = sdkaws.String(keyARN(m.Cell, e.KeyID))
 	}
 }

@@ -145,8 +145,11 @@ func (s *Service) setOwn(d *table.Definition, in *sdk.CreateTableInput) error {
 	if err = checkTableClass(in.TableClass); err != nil {
 		return err
 	}
-	if rule, ok := d.Tag(table.ConflictTag); ok && conflict.Rule(rule) != conflict.LastWriter {
-		d.Conflict = conflict.Rule(rule)
+	if rule, ok := d.Tag(table.ConflictTag); ok {
+		d.SetConflict(conflict.Rule(rule))
+	}
+	if topology, ok := d.Tag(table.TopologyTag); ok {
+		d.SetTopology(table.Topology(topology))
 	}
 	d.TableClass = string(in.TableClass)
 	d.DeletionProtection = in.DeletionProtectionEnabled != nil && *in.DeletionProtectionEnabled
@@ -435,7 +438,7 @@ func (s *Service) applyEncryption(spec *types.SSESpecification, d *table.Definit
 		return aws.InvalidParameter("Table is already encrypted by default")
 	case next != nil && d.Encryption != nil && strings.HasPrefix(next.KeyID, "arn:") && next.KeyID == keyARN(s.Cell, d.Encryption.KeyID):
 		return aws.InvalidParameter("Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master Key")
-	case managed(next) && d.Group != nil && d.Group.Kind == table.MultiAccount:
+	case next.Managed() && d.Group != nil && !d.Group.Kind.Overrides():
 		return errManagedKey
 	}
 	d.Encryption = next

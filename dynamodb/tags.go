@@ -29,11 +29,17 @@ func newTags(given []types.Tag) ([]table.Tag, error) {
 		if !strings.HasPrefix(*t.Key, settingPrefix) {
 			continue
 		}
-		if *t.Key != table.ConflictTag {
-			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known one is %s", *t.Key, table.ConflictTag)
-		}
-		if !conflict.Rule(*t.Value).Known() {
-			return nil, aws.Validation("The tag %s is %s; it can be %s or %s", table.ConflictTag, *t.Value, conflict.LastWriter, conflict.Merge)
+		switch *t.Key {
+		case table.ConflictTag:
+			if !conflict.Rule(*t.Value).Known() {
+				return nil, aws.Validation("The tag %s is %s; it can be %s or %s", *t.Key, *t.Value, conflict.LastWriter, conflict.Merge)
+			}
+		case table.TopologyTag:
+			if !table.Topology(*t.Value).Known() {
+				return nil, aws.Validation("The tag %s is %s; it can be %s or %s", *t.Key, *t.Value, table.AWSTopology, table.MixedTopology)
+			}
+		default:
+			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known ones are %s and %s", *t.Key, table.ConflictTag, table.TopologyTag)
 		}
 	}
 	return mergeTags(nil, given)

@@ -330,9 +330,6 @@ func project(d *table.Definition, x *table.Index, p *types.Projection) error {
 	return nil
 }
 
-// awsManagedKey is the alias of the key that AWS manages for an account.
-const awsManagedKey = "alias/aws/dynamodb"
-
 // encryption reads an SSESpecification. Nil stands for the key that AWS owns.
 func encryption(spec *types.SSESpecification) (*table.Encryption, error) {
 	if spec == nil {
@@ -358,11 +355,6 @@ func encryption(spec *types.SSESpecification) (*table.Encryption, error) {
 		e.KeyID = *spec.KMSMasterKeyId
 	}
 	return e, nil
-}
-
-// managed reports whether the key is the one that AWS manages.
-func managed(e *table.Encryption) bool {
-	return e != nil && (e.KeyID == "" || e.KeyID == awsManagedKey || strings.HasSuffix(e.KeyID, ":"+awsManagedKey))
 }
 
 // errManagedKey: replicas of a multi-account global table have a key that AWS

@@ -1,25 +1,29 @@
 package hortusapi
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/table"
 )
 
 // SettingsInput changes settings of a table that AWS does not have. They are in
-// step in all replicas.
+// step in all replicas. An absent one stays.
 type SettingsInput struct {
 	Table    string
-	Region   aws.Region    `json:",omitempty"` // Of the replica that is asked; needed where the account has several tables of that name.
-	Conflict conflict.Rule // See the tag hortus:conflict.
+	Region   aws.Region     `json:",omitempty"` // Of the replica that is asked; needed where the account has several tables of that name.
+	Conflict conflict.Rule  `json:",omitempty"` // See the tag hortus:conflict.
+	Topology table.Topology `json:",omitempty"` // See the tag hortus:topology.
 }
 
 // SettingsOutput says what they are now.
 type SettingsOutput struct {
 	Table    string
 	Conflict conflict.Rule
+	Topology table.Topology
 }
 
 func updateTableSettings(ctx context.Context, own []*replication.Replicator, in *SettingsInput) (*SettingsOutput, error) {
@@ -27,10 +31,26 @@ func updateTableSettings(ctx context.Context, own []*replication.Replicator, in 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.SetConflict(ctx, in.Table, in.Conflict); err != nil {
-		return nil, err
+	if in.Conflict == "" && in.Topology == "" {
+		return nil, aws.Validation("Conflict or Topology is required")
 	}
-	return &SettingsOutput{Table: in.Table, Conflict: in.Conflict}, nil
+	if in.Conflict != "" {
+		if err := r.SetConflict(ctx, in.Table, in.Conflict); err != nil {
+			return nil, err
+		}
+	}
+	if in.Topology != "" {
+		if err := r.SetTopology(ctx, in.Table, in.Topology); err != nil {
+			return nil, err
+		}
+	}
+	t := r.Engine().Table(in.Table)
+	if t == nil {
+		return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", in.Table)
+	}
+	return &SettingsOutput{
+		Table: in.Table, Conflict: cmp.Or(t.Def.Conflict, conflict.LastWriter), Topology: cmp.Or(t.Def.Topology, table.AWSTopology),
+	}, nil
 }
 
 // replicaOf finds a table in the caller's cells.

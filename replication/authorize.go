@@ -33,7 +33,7 @@ func (p *permission) allows(r *Replicator, t *table.Table, action string, peer a
 	}
 	if p.table != t {
 		p.table = t
-		p.decision = decide(t.Def.Group.Kind, t.ARN, t.Policy, action, []aws.Cell{r.cell, peer}, t.Def.Name)
+		p.decision = decide(t.Def.Group.Kind, r.cell, t.Def.Name, t.Policy, action, []aws.Cell{peer})
 	}
 	return p.decision.Allowed()
 }
@@ -49,41 +49,64 @@ func (p *permission) reason() string {
 	return p.decision.Explain()
 }
 
-// decide asks whether the service may do action to the table of a cell on
-// behalf of members of its global table. The statement that allows it names all
-// of them, the table's own cell included (documented).
+// decide asks whether the service may do action to the table of own on behalf of
+// members of its global table, own among them whether it is named or not. The
+// statement that allows it names all of them, own included (documented).
 //
 // Within one account a service-linked role replicates: only an explicit Deny in
-// the resource policy stops it (documented).
-func decide(kind table.GroupKind, arn string, doc *policy.Document, action string, members []aws.Cell, name string) policy.Decision {
+// the resource policy stops it (documented). Where a group is mixed, members of
+// the own account need no statement, and the others need one that names them all.
+func decide(kind table.GroupKind, own aws.Cell, name string, doc *policy.Document, action string, members []aws.Cell) policy.Decision {
+	var near, far []aws.Cell
+	for _, m := range members {
+		switch {
+		case m == own:
+		case kind.ByRole(own.Account, m.Account):
+			near = append(near, m)
+		default:
+			far = append(far, m)
+		}
+	}
+	d := policy.Decision{Effect: policy.Allow}
+	if len(far) > 0 {
+		if d = evaluate(own, name, doc, action, far); !d.Allowed() {
+			return d
+		}
+	}
+	if len(near) > 0 {
+		if n := evaluate(own, name, doc, action, near); n.Effect == policy.ExplicitDeny {
+			return n
+		}
+	}
+	return d
+}
+
+// evaluate asks the policy of own's table alone.
+func evaluate(own aws.Cell, name string, doc *policy.Document, action string, others []aws.Cell) policy.Decision {
 	accounts := policy.Attribute{Key: "aws:SourceAccount", Each: true}
 	arns := policy.Attribute{Key: "aws:SourceArn", Each: true}
-	for _, m := range members {
+	for _, m := range append([]aws.Cell{own}, others...) {
 		accounts.Values = append(accounts.Values, string(m.Account))
 		arns.Values = append(arns.Values, m.TableARN(name))
 	}
 	req := policy.Request{
 		Principal: policy.ServicePrincipal(ServicePrincipal),
-		Action:    action, Resource: arn,
+		Action:    action, Resource: own.TableARN(name),
 		Context: []policy.Attribute{accounts, arns},
 	}
 	var docs []*policy.Document
 	if doc != nil {
 		docs = append(docs, doc)
 	}
-	d := policy.Evaluate(&req, docs...)
-	if kind == table.SameAccount && d.Effect == policy.ImplicitDeny {
-		d.Effect = policy.Allow
-	}
-	return d
+	return policy.Evaluate(&req, docs...)
 }
 
 // decideAll asks for all actions that replication needs, and returns the first
 // denial.
-func decideAll(kind table.GroupKind, arn string, doc *policy.Document, members []aws.Cell, name string) policy.Decision {
+func decideAll(kind table.GroupKind, own aws.Cell, name string, doc *policy.Document, members []aws.Cell) policy.Decision {
 	var d policy.Decision
 	for _, action := range []string{readData, writeData, replicateSetting} {
-		if d = decide(kind, arn, doc, action, members, name); !d.Allowed() {
+		if d = decide(kind, own, name, doc, action, members); !d.Allowed() {
 			return d
 		}
 	}

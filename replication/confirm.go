@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -29,15 +28,20 @@ func (r *Replicator) expectMember(name string) func() {
 	}
 }
 
+// expected reports whether this cell is about to become a member by its own wish.
+func (r *Replicator) expected(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.joining[name] > 0
+}
+
 // confirm answers whether this cell is a member, or about to be one, and whether
 // it counts the member that the request names, if any. A join that ended half-way
 // leaves members that took in a cell which knows nothing of it; a departure that
 // did, members that know nothing of the cell that was leaving.
 func (r *Replicator) confirm(q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
-	r.mu.Lock()
-	joining := r.joining[q.Table] > 0
-	r.mu.Unlock()
+	joining := r.expected(q.Table)
 	counted := q.Member.Cell == (aws.Cell{}) || belongs(t, q.Group.ID, q.Member.Cell)
 	if joining || (counted && belongs(t, q.Group.ID, r.cell)) {
 		return &Response{}, nil
@@ -56,7 +60,7 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 	first := k.confirmedAt.IsZero()
 	k.confirmedAt = now
 	for _, m := range t.Def.Group.Members {
-		young := k.r.dates.Now().Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind == table.SameAccount
+		young := k.r.dates.Now().Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind != table.MultiAccount
 		creating := m.Status == table.Creating
 		if m.Cell == k.r.cell || (creating && (first || young)) || (!creating && now.Sub(k.r.heard(t, m.Cell)) <= noContactAfter) {
 			continue
@@ -66,8 +70,7 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 			q.Member = *t.Def.Group.Member(k.r.cell)
 		}
 		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		var answer *aws.Error
-		if !errors.As(err, &answer) || answer.Code != "ResourceNotFoundException" {
+		if !isNotFound(err) {
 			continue // It is one, or cannot be asked.
 		}
 		k.r.logger.Info("what is no member is taken out", "table", k.table, "member", m.Cell.String())
@@ -115,8 +118,7 @@ func (k *keeper) learnParted(ctx context.Context, t *table.Table, now time.Time)
 			continue
 		}
 		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		var answer *aws.Error
-		if errors.As(err, &answer) && answer.Code == "ResourceNotFoundException" {
+		if isNotFound(err) {
 			k.parted[m.Cell] = true
 		}
 	}

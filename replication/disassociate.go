@@ -26,7 +26,7 @@ func (r *Replicator) Disassociate(ctx context.Context, t *table.Table) (*table.T
 	after, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		adding := d.Group != nil && slices.ContainsFunc(d.Group.Members, func(m table.Member) bool { return m.Status == table.Creating })
 		if d.Group == nil || adding || d.Status != table.Active || d.Disassociating {
-			return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+			return errInUse
 		}
 		d.Disassociating = true
 		return nil
@@ -76,8 +76,7 @@ func (k *keeper) part(ctx context.Context, t *table.Table, now time.Time) (left 
 func (k *keeper) received(ctx context.Context, t *table.Table, m table.Member) bool {
 	q := &Request{Kind: Drain, Table: k.table, Group: t.Def.Group, Member: *t.Def.Group.Member(k.r.cell), Position: k.owed[m.Cell]}
 	a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-	var answer *aws.Error
-	if errors.As(err, &answer) && answer.Code == "ResourceNotFoundException" {
+	if isNotFound(err) {
 		k.parted[m.Cell] = true
 		return true
 	}

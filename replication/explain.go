@@ -42,23 +42,27 @@ func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.C
 	say := func(format string, args ...any) {
 		out = append(out, Gap{Cell: r.cell, Reason: fmt.Sprintf(format, args...)})
 	}
+	kind := kindOf(&t.Def)
 	switch {
-	case t.Def.Group != nil && t.Def.Group.Kind == table.SameAccount:
-		say("The table has replicas in its own account. Disassociate them first; another account joins a regional table, or a multi-account global table.")
-	case t.Def.SettingsMode != "ENABLED":
+	case kind == table.SameAccount && newcomer.Account != r.cell.Account:
+		say("The table has replicas in its own account. Disassociate them first; another account joins a regional table, or a multi-account global table. Or let the global table be mixed: set its topology to %s.", table.MixedTopology)
+	case kind != table.SameAccount && t.Def.SettingsMode != "ENABLED" && newcomer.Account != r.cell.Account:
 		say("GlobalTableSettingsReplicationMode of the table is not ENABLED. Set it with UpdateTable.")
 	}
 	if newcomer.Region == r.cell.Region {
 		say("The table is in Region %s, too: members are in different Regions.", r.cell.Region)
 	}
-	if newcomer.Account == r.cell.Account {
-		say("The table is of account %s, too: members belong to different accounts.", r.cell.Account)
+	if newcomer.Account == r.cell.Account && kind != table.Mixed {
+		say("The table is of account %s, too: add a replica in its own account with UpdateTable where it has no member in another account, or set its topology to %s.", r.cell.Account, table.MixedTopology)
 	}
 	if t.Def.Status != table.Active || t.Def.Disassociating || t.Def.Changing() != nil {
 		say("The table is being changed: it is not ACTIVE. Wait until it is.")
 	}
 	if r.disabled.Load() {
 		say("Region %s is disabled in account %s.", r.cell.Region, r.cell.Account)
+	}
+	if newcomer.Account == r.cell.Account {
+		return out, nil // Its policy is asked only for other accounts.
 	}
 	gap, err := r.policyGap(t, newcomer, append(members, newcomer))
 	if err == nil && gap.Reason != "" {
@@ -87,7 +91,11 @@ func (r *Replicator) policyGap(t *table.Table, newcomer aws.Cell, members []aws.
 			allow = append(allow, lacks)
 		}
 	}
+	kind := kindOf(&t.Def)
+	if kind == table.SameAccount {
+		kind = table.Mixed // That it has to become first.
+	}
 	note(policy.Evaluate(&policy.Request{Principal: who, Action: associate, Resource: t.ARN}, docs...), AssociateStatement(r.cell, t.Def.Name, newcomer.Account))
-	note(decideAll(table.MultiAccount, t.ARN, t.Policy, members, t.Def.Name), ServiceStatement(r.cell, t.Def.Name, members))
+	note(decideAll(kind, r.cell, t.Def.Name, t.Policy, members), ServiceStatement(r.cell, t.Def.Name, members))
 	return Gap{Cell: r.cell, Reason: strings.Join(reasons, "\n"), Allow: strings.Join(allow, ",\n")}, nil
 }

@@ -27,8 +27,9 @@ func parseTableARN(s string) (aws.Cell, string, error) {
 	return c, name, nil
 }
 
-// Join makes a replica of a table of another account here, and a member of its
-// global table. def holds what the newcomer decides for itself: its name, its
+// Join makes a replica of a table of another account here, or of one in another
+// Region of this account where the topology is mixed, and a member of its global
+// table. def holds what the newcomer decides for itself: its name, its
 // policy, tags, encryption, deletion protection and table class. Everything
 // else is inherited. The table is CREATING until it is seeded.
 //
@@ -47,14 +48,18 @@ func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceAR
 	defer r.expectMember(def.Name)()
 	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: source}
 	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller, Member: self})
+	if source.Account == r.cell.Account && (isNotFound(err) || (err == nil && kindOf(&seen.Definition) != table.Mixed)) {
+		return nil, aws.InvalidParameter("GlobalTableSourceArn must be the ARN of a table of another account; add a replica in the same account with UpdateTable")
+	}
 	if err != nil {
 		return nil, err
 	}
-	group, err := r.groupWith(&seen.Definition, self, table.MultiAccount)
+	kind := kindOf(&seen.Definition)
+	group, err := r.groupWith(&seen.Definition, self, kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkConflict(&def, &seen.Definition); err != nil {
+	if err := checkSettings(&def, &seen.Definition); err != nil {
 		return nil, err
 	}
 	if err := r.checkOwnPolicy(&caller, &def, group); err != nil {
@@ -69,8 +74,6 @@ func (r *Replicator) checkJoin(source aws.Cell, name string, def *table.Definiti
 	switch {
 	case name != def.Name:
 		return aws.InvalidParameter("TableName %s must be the name of the source table, %s", def.Name, name)
-	case source.Account == r.cell.Account:
-		return aws.InvalidParameter("GlobalTableSourceArn must be the ARN of a table of another account; add a replica in the same account with UpdateTable")
 	case source.Region == r.cell.Region:
 		return aws.InvalidParameter("GlobalTableSourceArn must be the ARN of a table in another Region")
 	case r.engine.Table(def.Name) != nil:
@@ -112,7 +115,7 @@ func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definit
 			return err
 		}
 	}
-	if d := decideAll(g.Kind, arn, doc, cells(g), def.Name); !d.Allowed() {
+	if d := decideAll(g.Kind, r.cell, def.Name, doc, cells(g)); !d.Allowed() {
 		return withReason(accessDenied(caller, arn), d.Explain())
 	}
 	return nil
@@ -136,7 +139,7 @@ func common(def, source *table.Definition) {
 	def.Indexes = append([]table.Index(nil), source.Indexes...)
 	def.OnDemand, def.Throughput, def.OnDemandMax, def.Warm = source.OnDemand, source.Throughput, source.OnDemandMax, source.Warm
 	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
-	def.Conflict = source.Conflict
+	def.Conflict, def.Topology = source.Conflict, source.Topology
 	def.OnDemandSince = 0
 	if def.OnDemand {
 		def.OnDemandSince = def.CreatedAt

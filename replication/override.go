@@ -68,19 +68,19 @@ func (r *Replicator) override(ctx context.Context, from aws.Cell, q *Request) (*
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	t := r.engine.Table(q.Table)
-	if !belongs(t, q.Group.ID, from) || from.Account != r.cell.Account || t.Def.Group.Kind != table.SameAccount {
+	if !belongs(t, q.Group.ID, from) || from.Account != r.cell.Account || !t.Def.Group.Kind.Overrides() {
 		return nil, notFound(q.Table)
 	}
 	if !sameMembers(t.Def.Group, q.Group, aws.Cell{}) || t.Def.Group.Member(q.Member.Cell) == nil || !fits(&t.Def, q.Member.Settings.Reads) {
 		// Somebody joins or leaves, or changes what the request goes by.
-		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return nil, errInUse
 	}
 	if err := r.CheckSettle(t); err != nil || q.DryRun {
 		return &Response{}, err
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		if d.Group == nil || !fits(d, q.Member.Settings.Reads) {
-			return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+			return errInUse
 		}
 		d.Override(r.cell, q.Member.Cell, q.Member.Settings)
 		d.Settles(q.SettlesAt)

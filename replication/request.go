@@ -33,6 +33,7 @@ const (
 	ReadRows                           // Rows as they are stored, for the same.
 	MergeRows                          // Rows to take in, to repair it.
 	Resow                              // Member is seeded from Member.Source from now on: its first source does not answer.
+	Convert                            // Be of a global table of the kind that Group says.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -56,7 +57,7 @@ type Request struct {
 
 // Response is the answer.
 type Response struct {
-	Definition table.Definition // Of an Inspect, and of an Admit once the newcomer is taken in.
+	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, and of a dry Convert.
 	Position   kv.Position      // Of a Drain: what to ask for next time.
 	Done       bool             // Of a Drain.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
@@ -65,7 +66,7 @@ type Response struct {
 
 // Serve implements Peer.
 func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
-	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override) {
+	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override || q.Kind == Convert) {
 		return nil, aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
 	}
 	switch q.Kind {
@@ -91,6 +92,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.rescale(ctx, from, q)
 	case Override:
 		return r.override(ctx, from, q)
+	case Convert:
+		return r.convert(ctx, from, q)
 	case Digest, ReadRows, MergeRows:
 		return r.compare(ctx, from, q)
 	case Resow:
@@ -124,11 +127,22 @@ func notFound(name string) error {
 	return aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
 }
 
+// isNotFound reports whether another cell said that it has no such table, or is no
+// member.
+func isNotFound(err error) bool {
+	var answer *aws.Error
+	return errors.As(err, &answer) && answer.Code == "ResourceNotFoundException"
+}
+
 // permits checks that the caller may join, and that replication may go on with
 // the group as it will be, by this table's policy.
 func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) error {
 	if q.Caller.Account == r.cell.Account {
 		return nil // A replica in the same account: the caller's own right was checked there.
+	}
+	kind := kindOf(&t.Def)
+	if q.Kind == Admit {
+		kind = q.Group.Kind
 	}
 	req := policy.Request{Principal: q.Caller, Action: associate, Resource: t.ARN}
 	var docs []*policy.Document
@@ -138,7 +152,7 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 	if d := policy.Evaluate(&req, docs...); !d.Allowed() {
 		return d.AccessDenied()
 	}
-	if d := decideAll(table.MultiAccount, t.ARN, t.Policy, members, t.Def.Name); !d.Allowed() {
+	if d := decideAll(kind, r.cell, t.Def.Name, t.Policy, members); !d.Allowed() {
 		return withReason(accessDenied(&q.Caller, t.ARN), d.Explain())
 	}
 	return nil
@@ -158,6 +172,18 @@ func withReason(e *aws.Error, reason string) *aws.Error {
 	return e
 }
 
+// kindOf is the kind of the global table that a table is in, or would be in if
+// another account joined it.
+func kindOf(d *table.Definition) table.GroupKind {
+	switch {
+	case d.Group != nil:
+		return d.Group.Kind
+	case d.Topology == table.MixedTopology:
+		return table.Mixed
+	}
+	return table.MultiAccount
+}
+
 // inspect tells a newcomer what to make.
 func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
@@ -168,12 +194,12 @@ func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error)
 		if err := r.permits(t, q, []aws.Cell{r.cell, q.Member.Cell}); err != nil {
 			return nil, err
 		}
-		if t.Def.SettingsMode != "ENABLED" || (t.Def.Group != nil && t.Def.Group.Kind != table.MultiAccount) {
+		if t.Def.SettingsMode != "ENABLED" || (t.Def.Group != nil && t.Def.Group.Kind == table.SameAccount) {
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
 	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating || (t.Def.Group != nil && len(t.Def.Group.Recover) > 0) {
-		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return nil, errInUse
 	}
 	return &Response{Definition: t.Def}, r.CheckScaled(ctx, &t.Def)
 }
@@ -196,17 +222,17 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if t == nil {
 		return nil, notFound(q.Table)
 	}
-	if from != q.Member.Cell && (from.Account != r.cell.Account || q.Group.Kind != table.SameAccount) {
-		return nil, fmt.Errorf("replication: %v cannot take in %v", from, q.Member.Cell)
+	if err := r.checkKind(t, from, q); err != nil {
+		return nil, err
 	}
 	if !r.admits(t, q) {
-		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return nil, errInUse
 	}
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
 	}
 	if (t.Def.Group != nil && len(t.Def.Group.Recover) > 0) || t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
-		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return nil, errInUse
 	}
 	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
 		return &Response{}, err
@@ -215,7 +241,10 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		if m.Status == table.Active {
 			// It has left, and that is not known here yet. What it wrote last has to be
 			// brought to all before it comes again.
-			return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+			return nil, errInUse
+		}
+		if again := from == q.Member.Cell || (from == m.Source && q.Group.Kind == table.SameAccount); !again {
+			return nil, errInUse // It is being made at another one's wish, or its own.
 		}
 		// It was taken in before, and has made nothing of it: it has no table.
 		if err := r.remove(ctx, t, q.Member.Cell, false); err != nil {
@@ -236,6 +265,27 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		a.Scaling, err = r.exportScaling(ctx, q.Table)
 	}
 	return a, err
+}
+
+// checkKind refuses a newcomer for which a cell asks that may not, and one of a
+// group of another kind than this table's.
+func (r *Replicator) checkKind(t *table.Table, from aws.Cell, q *Request) error {
+	own := from.Account == r.cell.Account && q.Member.Cell.Account == r.cell.Account
+	kind, fits := q.Group.Kind, false
+	switch g := t.Def.Group; {
+	case kind == table.SameAccount && !own, kind == table.MultiAccount && from != q.Member.Cell, from.Account != q.Member.Cell.Account:
+		return fmt.Errorf("replication: %v cannot take in %v", from, q.Member.Cell)
+	case g != nil:
+		fits = g.Kind == kind
+	case kind == table.SameAccount:
+		fits = t.Def.Topology != table.MixedTopology
+	default:
+		fits = kindOf(&t.Def) == kind
+	}
+	if !fits {
+		return aws.InvalidParameter("The topology of the replica in %v is not that of its source: the change of it did not come to all members; make it again", r.cell)
+	}
+	return nil
 }
 
 // admits reports whether a newcomer sees the group as this cell does. A regional
@@ -337,9 +387,16 @@ func (r *Replicator) enter(d *table.Definition, g *table.Group) {
 	if d.Stream == nil {
 		r.EnableStream(d, "NEW_AND_OLD_IMAGES")
 	}
-	if g.Kind == table.SameAccount {
-		d.SettingsMode = "ENABLED_WITH_OVERRIDES"
+	d.SettingsMode = settingsMode(g.Kind)
+}
+
+// settingsMode is the GlobalTableSettingsReplicationMode of members (documented
+// for those of AWS; a mixed global table has no overrides).
+func settingsMode(k table.GroupKind) string {
+	if k.Overrides() {
+		return "ENABLED_WITH_OVERRIDES"
 	}
+	return "ENABLED"
 }
 
 // insert keeps members ordered by cell.
@@ -375,8 +432,11 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if from != q.Member.Cell && from.Account != q.Member.Cell.Account {
 		return nil, fmt.Errorf("replication: %v cannot take out %v", from, q.Member.Cell)
 	}
+	if m := t.Def.Group.Member(q.Member.Cell); m != nil && m.Since != q.Member.Since {
+		return &Response{}, nil // It came again, in another way; that is to stay.
+	}
 	if !q.Hasty && recovers(t.Def.Group, q.Member.Cell) {
-		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return nil, errInUse
 	}
 	return &Response{}, r.remove(ctx, t, q.Member.Cell, q.Hasty)
 }

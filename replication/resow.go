@@ -195,7 +195,7 @@ func (r *Replicator) resow(ctx context.Context, from aws.Cell, q *Request) (*Res
 	at := r.engine.Store().Durable()
 	if q.Member.Source == r.cell {
 		if t.Def.Status != table.Active || t.Def.Disassociating || len(t.Def.Group.Recover) > 0 {
-			return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+			return nil, errInUse
 		}
 	} else {
 		if err := r.followed(ctx, t, q.Member.Source); err != nil {

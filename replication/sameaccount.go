@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,31 +16,41 @@ import (
 
 // AddReplica makes a replica of a table in another Region of its account. It has
 // the table's settings, but for what it is to have for itself.
+//
+// Where the topology is mixed and members of other accounts are there, these have
+// to let it in as they let in one that joins by itself, and the table's own policy
+// has to let the service replicate for all members. The newcomer is given that
+// statement for its own policy, and none of the others.
 func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t *table.Table, region aws.Region, own table.Settings) error {
 	to := aws.Cell{Account: r.cell.Account, Region: region}
-	self := table.Member{Cell: to, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: r.cell, Settings: withReads(&t.Def, own)}
-	g := &table.Group{ID: r.newID(), Kind: table.SameAccount}
-	if t.Def.Group != nil {
-		g.ID = t.Def.Group.ID
-		g.Members = append(g.Members, t.Def.Group.Members...)
-	} else {
-		g.Members = append(g.Members, table.Member{Cell: r.cell, Status: table.Active, Since: t.Def.CreatedAt})
+	kind := table.SameAccount
+	if t.Def.Group != nil || t.Def.Topology == table.MixedTopology {
+		kind = kindOf(&t.Def)
 	}
-	for i := range g.Members {
-		if m := &g.Members[i]; m.Cell == r.cell {
-			m.Settings = table.Settings{TableClass: t.Def.TableClass, TableClassSince: t.Def.TableClassSince, Encryption: t.Def.Encryption}
-		}
+	self := table.Member{Cell: to, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: r.cell, Settings: own}
+	if kind.Overrides() {
+		self.Settings = withReads(&t.Def, own)
 	}
-	g.Members = insert(g.Members, self)
+	if m := memberIn(t.Def.Group, region); m != nil && m.Cell != to {
+		return aws.InvalidParameter("The global table has a replica in Region %s already, of account %s", region, m.Cell.Account)
+	}
+	g := r.adding(t, self, kind)
+	if d := decideAll(kind, r.cell, t.Def.Name, t.Policy, cells(g)); !kind.Overrides() && !d.Allowed() {
+		return withReason(d.AccessDenied(), d.Explain())
+	}
 	q := Request{Kind: Adopt, Table: t.Def.Name, Caller: caller, Member: self, Group: g, Definition: &t.Def, DryRun: true}
 	if _, err := r.call(ctx, to, &q); err != nil {
 		return err
+	}
+	q.DryRun = false
+	in := Request{Kind: Admit, Table: t.Def.Name, Caller: caller, Member: self, Group: g}
+	if !kind.Overrides() {
+		in.Member.Settings = table.Settings{}
 	}
 	for _, m := range g.Members {
 		if m.Cell == to {
 			continue
 		}
-		in := Request{Kind: Admit, Table: t.Def.Name, Caller: caller, Member: self, Group: g}
 		a, err := r.callOrServe(ctx, m.Cell, &in)
 		if err != nil {
 			return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
@@ -48,11 +59,45 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 			q.Definition, q.Scaling = &a.Definition, a.Scaling // It may have changed since the call came.
 		}
 	}
-	q.DryRun = false
 	if _, err := r.call(ctx, to, &q); err != nil {
 		return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
 	}
 	return nil
+}
+
+// adding is the group of a table with a newcomer of the same account in it.
+func (r *Replicator) adding(t *table.Table, newcomer table.Member, kind table.GroupKind) *table.Group {
+	g := &table.Group{ID: r.newID(), Kind: kind}
+	if t.Def.Group != nil {
+		g.ID = t.Def.Group.ID
+		g.Members = append(g.Members, t.Def.Group.Members...)
+	} else {
+		g.Members = append(g.Members, table.Member{Cell: r.cell, Status: table.Active, Since: t.Def.CreatedAt})
+	}
+	if kind.Overrides() {
+		g.Member(r.cell).Settings = ownSettings(&t.Def)
+	} else {
+		newcomer.Settings = table.Settings{}
+	}
+	g.Members = insert(g.Members, newcomer)
+	return g
+}
+
+// ownSettings is what others note of a member, reads aside.
+func ownSettings(d *table.Definition) table.Settings {
+	return table.Settings{TableClass: d.TableClass, TableClassSince: d.TableClassSince, Encryption: d.Encryption}
+}
+
+// memberIn returns the member in a Region, nil where there is none.
+func memberIn(g *table.Group, region aws.Region) *table.Member {
+	if g == nil {
+		return nil
+	}
+	i := slices.IndexFunc(g.Members, func(m table.Member) bool { return m.Cell.Region == region })
+	if i < 0 {
+		return nil
+	}
+	return &g.Members[i]
 }
 
 func (r *Replicator) undoAdd(ctx context.Context, self table.Member, g *table.Group, name string) error {
@@ -78,21 +123,24 @@ func (r *Replicator) callOrServe(ctx context.Context, to aws.Cell, q *Request) (
 
 // adopt makes a replica here for another Region of the account.
 func (r *Replicator) adopt(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
-	if from.Account != r.cell.Account || q.Group.Kind != table.SameAccount {
+	if from.Account != r.cell.Account || q.Group.Kind == table.MultiAccount {
 		return nil, fmt.Errorf("replication: %v cannot make a replica in %v", from, r.cell)
 	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
-	if r.engine.Table(q.Table) != nil {
+	if r.engine.Table(q.Table) != nil || r.expected(q.Table) {
 		return nil, aws.Validation("Failed to create a the new replica of table with name: ‘%s’ because one or more replicas already existed as tables.", q.Table)
 	}
 	if q.DryRun {
 		return &Response{}, nil
 	}
-	def := table.Definition{Name: q.Table, SettingsMode: "ENABLED_WITH_OVERRIDES", TableClass: "STANDARD"}
+	def := table.Definition{Name: q.Table, SettingsMode: settingsMode(q.Group.Kind), TableClass: "STANDARD"}
 	g := *q.Group
 	g.Members = slices.Clone(g.Members)
 	r.inherit(&def, q.Definition, &g)
+	if slices.ContainsFunc(g.Members, func(m table.Member) bool { return !g.Kind.ByRole(r.cell.Account, m.Cell.Account) }) {
+		def.Policy = &table.Policy{Document: policyOf(ServiceStatement(r.cell, def.Name, cells(&g))), Revision: strconv.FormatInt(r.dates.Now().UnixMilli(), 10)}
+	}
 	def.Override(r.cell, r.cell, q.Member.Settings)
 	if err := r.forgetSeed(ctx, def.Name); err != nil {
 		return nil, err
@@ -171,7 +219,7 @@ func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwri
 // CheckSettle returns AWS's error when this table's own policy withholds the
 // keeping of settings from any member.
 func (r *Replicator) CheckSettle(t *table.Table) error {
-	d := decide(t.Def.Group.Kind, t.ARN, t.Policy, replicateSetting, cells(t.Def.Group), t.Def.Name)
+	d := decide(t.Def.Group.Kind, r.cell, t.Def.Name, t.Policy, replicateSetting, cells(t.Def.Group))
 	if d.Allowed() {
 		return nil
 	}
@@ -187,7 +235,7 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 	}
 	if !sameMembers(t.Def.Group, q.Group, aws.Cell{}) {
 		// Somebody joins or leaves who is not asked.
-		return nil, aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return nil, errInUse
 	}
 	if err := r.CheckSettle(t); err != nil {
 		return nil, err
@@ -230,7 +278,7 @@ func settleIndex(d, s *table.Definition) error {
 	mine, busy := d.Index(x.Name), d.Changing()
 	switch {
 	case busy != nil && busy != mine, mine != nil && mine.Status == table.Deleting && x.Status == table.Creating:
-		return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return errInUse
 	case x.Status == table.Creating && mine == nil:
 		for _, a := range s.Attributes {
 			if _, ok := d.Type(a.Name); !ok {

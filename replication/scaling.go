@@ -134,8 +134,8 @@ func (r *Replicator) readScaling(ctx context.Context, from aws.Cell, q *Request)
 	return &Response{Scaling: targets}, err
 }
 
-// rescale takes over targets from another member: of a multi-account global
-// table as far as they are kept in step, within an account as they are given.
+// rescale takes over targets from another member: as far as they are kept in
+// step, or where members may have their own as they are given.
 func (r *Replicator) rescale(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, from) || r.scaling == nil {
@@ -149,6 +149,6 @@ func (r *Replicator) rescale(ctx context.Context, from aws.Cell, q *Request) (*R
 	if err := r.CheckSettle(t); err != nil || q.DryRun {
 		return &Response{}, err
 	}
-	ownReads := t.Def.Group.Kind == table.MultiAccount
+	ownReads := !t.Def.Group.Kind.Overrides()
 	return &Response{}, r.scaling.Replace(ctx, r.maker(), q.Table, q.Scaling, ownReads)
 }

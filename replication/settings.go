@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -25,7 +26,7 @@ func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict
 	case t == nil:
 		return notFound(name)
 	case t.Def.Status != table.Active:
-		return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+		return errInUse
 	case t.Def.Group != nil:
 		next := &table.Table{Def: t.Def}
 		next.Def.Indexes = slices.Clone(t.Def.Indexes)
@@ -42,7 +43,7 @@ func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict
 	}
 	_, err := r.engine.Alter(ctx, name, func(d *table.Definition) error {
 		if d.ID != t.Def.ID || (d.Group == nil) != (t.Def.Group == nil) || (d.Group != nil && !sameMembers(d.Group, t.Def.Group, aws.Cell{})) {
-			return aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
+			return errInUse
 		}
 		d.SetConflict(rule)
 		return nil
@@ -50,16 +51,19 @@ func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict
 	return err
 }
 
-// checkConflict refuses a newcomer that asks for another rule than its source
+// checkSettings refuses a newcomer that asks for other settings than its source
 // has.
-func checkConflict(def, source *table.Definition) error {
-	rule, ok := def.Tag(table.ConflictTag)
-	has := source.Conflict
-	if has == "" {
-		has = conflict.LastWriter
-	}
-	if ok && conflict.Rule(rule) != has {
-		return aws.InvalidParameter("The tag %s is %s, and the source table has %s; the replica inherits it", table.ConflictTag, rule, has)
+func checkSettings(def, source *table.Definition) error {
+	for _, x := range []struct {
+		tag string
+		has string
+	}{
+		{table.ConflictTag, cmp.Or(string(source.Conflict), string(conflict.LastWriter))},
+		{table.TopologyTag, string(cmp.Or(source.Topology, table.AWSTopology))},
+	} {
+		if asks, ok := def.Tag(x.tag); ok && asks != x.has {
+			return aws.InvalidParameter("The tag %s is %s, and the source table has %s; the replica inherits it", x.tag, asks, x.has)
+		}
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (r *Replicator) dataDenial(t *table.Table) policy.Decision {
 			continue
 		}
 		for _, action := range []string{readData, writeData} {
-			if d = decide(t.Def.Group.Kind, t.ARN, t.Policy, action, []aws.Cell{r.cell, m.Cell}, t.Def.Name); !d.Allowed() {
+			if d = decide(t.Def.Group.Kind, r.cell, t.Def.Name, t.Policy, action, []aws.Cell{m.Cell}); !d.Allowed() {
 				return d
 			}
 		}

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/hortusdb/hortus/aws"
 )
@@ -30,13 +31,21 @@ func (s statement) String() string {
 func ServiceStatement(own aws.Cell, name string, members []aws.Cell) string {
 	var accounts, arns []string
 	for _, m := range members {
-		accounts, arns = append(accounts, string(m.Account)), append(arns, m.TableARN(name))
+		if !slices.Contains(accounts, string(m.Account)) {
+			accounts = append(accounts, string(m.Account))
+		}
+		arns = append(arns, m.TableARN(name))
 	}
 	return statement{
 		Sid: "Replicate", Effect: "Allow", Principal: map[string]any{"Service": ServicePrincipal},
 		Action: []string{readData, writeData, replicateSetting}, Resource: own.TableARN(name),
 		Condition: map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": accounts, "aws:SourceArn": arns}},
 	}.String()
+}
+
+// policyOf is a policy of one statement.
+func policyOf(statement string) string {
+	return `{"Version":"2012-10-17","Statement":[` + statement + `]}`
 }
 
 // AssociateStatement is the statement by which the policy of a member's table

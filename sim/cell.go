@@ -34,8 +34,12 @@ type cell struct {
 }
 
 func newCell(w *world, number int) *cell {
+	account := number
+	if number < w.Shared {
+		account = 0
+	}
 	c := &cell{w: w, number: number, name: aws.Cell{
-		Account: aws.Account(fmt.Sprintf("%012d", (number+1)*11111)),
+		Account: aws.Account(fmt.Sprintf("%012d", (account+1)*11111)),
 		Region:  regions[number],
 	}}
 	if w.rng.IntN(2) == 0 {
@@ -174,7 +178,10 @@ func (c *cell) permit(allow bool) {
 }
 
 // permitted reports whether the cell's table allows replication.
-func (c *cell) permitted() bool { return c.table().Def.Policy.Document == fullPolicy }
+func (c *cell) permitted() bool {
+	p := c.table().Def.Policy
+	return p != nil && p.Document == fullPolicy
+}
 
 // expect fails the run on an error that no fault explains.
 func (c *cell) expect(err error, what string) {

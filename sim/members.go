@@ -22,6 +22,9 @@ func (w *world) setup() {
 	if w.Merging {
 		def.Conflict = conflict.Merge
 	}
+	if w.Shared > 0 && !w.Convert {
+		def.Topology = table.MixedTopology
+	}
 	c.create(def)
 	out.create(definition(w.newID()))
 	w.fill(c)
@@ -71,6 +74,10 @@ func (w *world) act() {
 		if w.LoseSeed && w.complete() {
 			w.leave()
 		}
+	case 8, 9:
+		w.grow()
+	case 10, 11:
+		w.convert()
 	case 3:
 		if c := w.pick((*cell).idle); c != nil {
 			if err := w.note(c); err != nil {
@@ -206,6 +213,8 @@ func (w *world) settle() {
 	if w.rng.IntN(20) == 0 {
 		w.startAnew()
 		w.join()
+		w.grow()
+		w.convert()
 	}
 }
 

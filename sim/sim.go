@@ -27,6 +27,8 @@ type Options struct {
 	Detach    bool // Members are kept from replication for days, or leave and keep their data; then they start anew.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
 	LoseSeed  bool // The source of a newcomer is often lost while it seeds, for longer than the newcomer waits for it.
+	Shared    int  // So many of the first cells are Regions of one account, and the global table is mixed; zero for an account a cell.
+	Convert   bool // It begins as a global table of that account, and becomes mixed in the storm.
 	Plant     Plant
 	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
 	Counting  bool              // Clients only add. Needs Merging.
@@ -102,7 +104,7 @@ const (
 	epoch = 1_790_000_000_000_000
 )
 
-// regions are those of the cells; every cell has an account of its own.
+// regions are those of the cells.
 var regions = [...]aws.Region{"us-east-1", "eu-west-1", "ap-southeast-7", "sa-east-1", "af-south-1", "eu-north-1"}
 
 func newWorld(seed uint64, o Options) *world {

@@ -68,6 +68,20 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 30, Deletes: 20, Keys: 12},
 		Faults:  Faults{Crash: 2, Network: 30},
 	},
+	// Regions of one account are members together with other accounts; they join
+	// by themselves or are made, and leave.
+	"TestMixed": {
+		Members: 5, Steps: 900, Rows: 20, Leaves: true, JoinLate: true, Shared: 3,
+		Clients: Traffic{Percent: 60, Deletes: 30, Keys: 8},
+		Faults:  Faults{Network: 15, Crash: 6, Permission: 5},
+	},
+	// A global table of one account becomes mixed while it is written to, and other
+	// accounts join.
+	"TestConvert": {
+		Members: 4, Steps: 900, Rows: 20, JoinLate: true, Shared: 2, Convert: true,
+		Clients: Traffic{Percent: 60, Deletes: 30, Keys: 8},
+		Faults:  Faults{Network: 15, Crash: 6, Clock: 4},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -83,6 +97,8 @@ func TestTraffic(t *testing.T)    { play(t) }
 func TestLeave(t *testing.T)      { play(t) }
 func TestTombstones(t *testing.T) { play(t) }
 func TestDetach(t *testing.T)     { play(t) }
+func TestMixed(t *testing.T)      { play(t) }
+func TestConvert(t *testing.T)    { play(t) }
 func TestEverything(t *testing.T) { play(t) }
 
 // TestLostSource also wants some newcomer to have changed its source: the storms

@@ -1,7 +1,9 @@
 package table
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -83,6 +85,7 @@ type Definition struct {
 	TimeToLiveSettles *TimeToLiveSettles `json:"time_to_live_settles,omitempty"`
 
 	Conflict conflict.Rule `json:"conflict,omitempty"` // Between concurrent writes; empty is the last writer.
+	Topology Topology      `json:"topology,omitempty"` // Of the global table that it is or may be in; empty is AWSTopology.
 }
 
 // Attribute is a key attribute of the table or of an index.
@@ -194,6 +197,15 @@ type Encryption struct {
 	KeyID string `json:"key_id,omitempty"`
 }
 
+// AWSManagedKey is the key that AWS manages, by its alias.
+const AWSManagedKey = "alias/aws/dynamodb"
+
+// Managed reports whether the key is the one that AWS manages. No encryption is
+// the key that AWS owns.
+func (e *Encryption) Managed() bool {
+	return e != nil && (e.KeyID == "" || e.KeyID == AWSManagedKey || strings.HasSuffix(e.KeyID, ":"+AWSManagedKey))
+}
+
 // Tag is a key and a value.
 type Tag struct {
 	Key   string `json:"key"`
@@ -209,11 +221,36 @@ type Policy struct {
 // GroupKind tells how a global table's members authorize each other.
 type GroupKind string
 
-// The kinds of global table.
+// The kinds of global table. Mixed is not AWS's: some of its members are of one
+// account, and some of others.
 const (
 	SameAccount  GroupKind = "same-account"
 	MultiAccount GroupKind = "multi-account"
+	Mixed        GroupKind = "mixed"
 )
+
+// Overrides reports whether members may have settings for themselves that others
+// have in step.
+func (k GroupKind) Overrides() bool { return k == SameAccount }
+
+// ByRole reports whether a service-linked role replicates between tables of two
+// accounts that are members: only an explicit Deny stops it. Otherwise the
+// policies of both have to allow it.
+func (k GroupKind) ByRole(a, b aws.Account) bool {
+	return k == SameAccount || (k == Mixed && a == b)
+}
+
+// Topology says which accounts the members of a global table may be of.
+type Topology string
+
+// The topologies. The first is the default.
+const (
+	AWSTopology   Topology = "aws"   // All of one account, or each of an account of its own.
+	MixedTopology Topology = "mixed" // Any; in a Region there is one member at most all the same.
+)
+
+// Known reports whether t is a topology.
+func (t Topology) Known() bool { return t == AWSTopology || t == MixedTopology }
 
 // Group is the global table that a table belongs to, as this cell knows it.
 type Group struct {
@@ -253,7 +290,7 @@ type Inaccessible struct {
 
 // Regional makes a member a table of its own again. It keeps all that it has.
 func (d *Definition) Regional() {
-	if d.Group != nil && d.Group.Kind == SameAccount {
+	if d.Group != nil && d.Group.Kind.Overrides() {
 		d.SettingsMode = ""
 	}
 	d.Group, d.Inaccessible, d.Disassociating, d.MayDisassociate = nil, nil, false, false
@@ -342,13 +379,32 @@ const ConflictTag = "hortus:conflict"
 // SetConflict changes the rule for concurrent writes, and the tag that says it,
 // where there is one.
 func (d *Definition) SetConflict(r conflict.Rule) {
-	d.Conflict = r
-	if r == "" {
-		r = conflict.LastWriter
+	r = cmp.Or(r, conflict.LastWriter)
+	d.retag(ConflictTag, string(r))
+	if d.Conflict = r; r == conflict.LastWriter {
+		d.Conflict = ""
 	}
+}
+
+// retag changes the value of a tag that there is.
+func (d *Definition) retag(key, value string) {
 	for i := range d.Tags {
-		if d.Tags[i].Key == ConflictTag {
-			d.Tags[i].Value = string(r)
+		if d.Tags[i].Key == key {
+			d.Tags[i].Value = value
 		}
+	}
+}
+
+// TopologyTag is the tag of CreateTable that says of which accounts the members
+// of the table's global table may be. As with ConflictTag, the setting is the
+// definition's.
+const TopologyTag = "hortus:topology"
+
+// SetTopology changes the topology, and the tag that says it, where there is one.
+func (d *Definition) SetTopology(t Topology) {
+	t = cmp.Or(t, AWSTopology)
+	d.retag(TopologyTag, string(t))
+	if d.Topology = t; t == AWSTopology {
+		d.Topology = ""
 	}
 }

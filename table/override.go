@@ -212,7 +212,7 @@ func (d *Definition) TakeOver(from *Definition, o Overwritten) {
 			own.UpdatingUntil, own.WarmingUntil = x.UpdatingUntil, x.WarmingUntil
 		}
 	}
-	if d.Group.Kind == SameAccount {
+	if d.Group.Kind.Overrides() {
 		for _, r := range own {
 			if !slices.Contains(o.Reads, r.Index) {
 				d.SetReads(r)
