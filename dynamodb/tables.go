@@ -145,9 +145,9 @@ func (s *Service) setOwn(d *table.Definition, in *sdk.CreateTableInput) error {
 	if err = checkTableClass(in.TableClass); err != nil {
 		return err
 	}
-	if rule, ok := d.Tag(table.ConflictTag); ok {
-		d.SetConflict(conflict.Rule(rule))
-	}
+	rule, _ := d.Tag(table.ConflictTag)
+	visible, _ := d.Tag(table.TransactionsTag)
+	d.SetRules(table.Rules{Conflict: conflict.Rule(rule), Transactions: table.Visibility(visible)})
 	if topology, ok := d.Tag(table.TopologyTag); ok {
 		d.SetTopology(table.Topology(topology))
 	}

@@ -38,8 +38,12 @@ func newTags(given []types.Tag) ([]table.Tag, error) {
 			if !table.Topology(*t.Value).Known() {
 				return nil, aws.Validation("The tag %s is %s; it can be %s or %s", *t.Key, *t.Value, table.AWSTopology, table.MixedTopology)
 			}
+		case table.TransactionsTag:
+			if !table.Visibility(*t.Value).Known() {
+				return nil, aws.Validation("The tag %s is %s; it can be %s or %s", *t.Key, *t.Value, table.ByItem, table.Together)
+			}
 		default:
-			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known ones are %s and %s", *t.Key, table.ConflictTag, table.TopologyTag)
+			return nil, aws.Validation("The tag %s is not a setting of Hortus; the known ones are %s, %s and %s", *t.Key, table.ConflictTag, table.TopologyTag, table.TransactionsTag)
 		}
 	}
 	return mergeTags(nil, given)

@@ -13,17 +13,20 @@ import (
 // SettingsInput changes settings of a table that AWS does not have. They are in
 // step in all replicas. An absent one stays.
 type SettingsInput struct {
-	Table    string
-	Region   aws.Region     `json:",omitempty"` // Of the replica that is asked; needed where the account has several tables of that name.
-	Conflict conflict.Rule  `json:",omitempty"` // See the tag hortus:conflict.
-	Topology table.Topology `json:",omitempty"` // See the tag hortus:topology.
+	Table  string
+	Region aws.Region `json:",omitempty"` // Of the replica that is asked; needed where the account has several tables of that name.
+
+	Conflict     conflict.Rule    `json:",omitempty"` // See the tag hortus:conflict.
+	Topology     table.Topology   `json:",omitempty"` // See the tag hortus:topology.
+	Transactions table.Visibility `json:",omitempty"` // See the tag hortus:transactions.
 }
 
 // SettingsOutput says what they are now.
 type SettingsOutput struct {
-	Table    string
-	Conflict conflict.Rule
-	Topology table.Topology
+	Table        string
+	Conflict     conflict.Rule
+	Topology     table.Topology
+	Transactions table.Visibility
 }
 
 func updateTableSettings(ctx context.Context, own []*replication.Replicator, in *SettingsInput) (*SettingsOutput, error) {
@@ -31,11 +34,12 @@ func updateTableSettings(ctx context.Context, own []*replication.Replicator, in 
 	if err != nil {
 		return nil, err
 	}
-	if in.Conflict == "" && in.Topology == "" {
-		return nil, aws.Validation("Conflict or Topology is required")
+	rules := table.Rules{Conflict: in.Conflict, Transactions: in.Transactions}
+	if rules == (table.Rules{}) && in.Topology == "" {
+		return nil, aws.Validation("Conflict, Topology or Transactions is required")
 	}
-	if in.Conflict != "" {
-		if err := r.SetConflict(ctx, in.Table, in.Conflict); err != nil {
+	if rules != (table.Rules{}) {
+		if err := r.SetRules(ctx, in.Table, rules); err != nil {
 			return nil, err
 		}
 	}
@@ -48,8 +52,9 @@ func updateTableSettings(ctx context.Context, own []*replication.Replicator, in 
 	if t == nil {
 		return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", in.Table)
 	}
+	rules = t.Def.Rules()
 	return &SettingsOutput{
-		Table: in.Table, Conflict: cmp.Or(t.Def.Conflict, conflict.LastWriter), Topology: cmp.Or(t.Def.Topology, table.AWSTopology),
+		Table: in.Table, Conflict: rules.Conflict, Topology: cmp.Or(t.Def.Topology, table.AWSTopology), Transactions: rules.Transactions,
 	}, nil
 }
 

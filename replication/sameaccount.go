@@ -258,7 +258,7 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		d.TakeOver(s, q.Overwritten)
 		d.TimeToLive, d.TimeToLiveSince, d.TimeToLiveSettles = s.TimeToLive, s.TimeToLiveSince, s.TimeToLiveSettles
 		d.Settles(s.SettlesAt)
-		d.SetConflict(s.Conflict)
+		d.SetRules(s.Rules())
 		return nil
 	})
 	if err == nil && provisioned {

@@ -10,16 +10,18 @@ import (
 	"github.com/hortusdb/hortus/table"
 )
 
-// SetConflict changes by which rule a table decides between concurrent writes, at
-// all members or, when one of them cannot be asked, at none or some: the call may
-// be made again. While members have different rules they still agree on every
+// SetRules changes settings that AWS does not have, those that s names, at all
+// members or, when one of them cannot be asked, at none or some: the call may be
+// made again.
+//
+// While members have different rules for conflicts they still agree on every
 // item: the rule says what writes keep account of, and not how states merge.
-func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict.Rule) error {
-	if !rule.Known() {
-		return aws.Validation("The rule %s is none; there are %s and %s", rule, conflict.LastWriter, conflict.Merge)
-	}
-	if rule == conflict.LastWriter {
-		rule = ""
+// While they differ in how transactions become visible, a transaction is visible
+// together where both the member that made it and the one that shows it have it
+// so.
+func (r *Replicator) SetRules(ctx context.Context, name string, s table.Rules) error {
+	if err := checkKnown(s); err != nil {
+		return err
 	}
 	t := r.engine.Table(name)
 	switch {
@@ -29,11 +31,11 @@ func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict
 		return errInUse
 	case t.Def.Group != nil:
 		next := &table.Table{Def: t.Def}
-		next.Def.Indexes = slices.Clone(t.Def.Indexes)
+		next.Def.Indexes, next.Def.Tags = slices.Clone(t.Def.Indexes), nil
 		if x := next.Def.Changing(); x != nil {
 			x.Status, x.Backfilling = "", false // That the members know already.
 		}
-		next.Def.Conflict = rule
+		next.Def.SetRules(s)
 		if err := r.CheckSettle(t); err != nil {
 			return err
 		}
@@ -45,20 +47,33 @@ func (r *Replicator) SetConflict(ctx context.Context, name string, rule conflict
 		if d.ID != t.Def.ID || (d.Group == nil) != (t.Def.Group == nil) || (d.Group != nil && !sameMembers(d.Group, t.Def.Group, aws.Cell{})) {
 			return errInUse
 		}
-		d.SetConflict(rule)
+		d.SetRules(s)
 		return nil
 	})
 	return err
 }
 
+// checkKnown refuses values that are none.
+func checkKnown(s table.Rules) error {
+	switch {
+	case s.Conflict != "" && !s.Conflict.Known():
+		return aws.Validation("The rule %s is none; there are %s and %s", s.Conflict, conflict.LastWriter, conflict.Merge)
+	case s.Transactions != "" && !s.Transactions.Known():
+		return aws.Validation("Transactions cannot be %s; they are %s or %s", s.Transactions, table.ByItem, table.Together)
+	}
+	return nil
+}
+
 // checkSettings refuses a newcomer that asks for other settings than its source
 // has.
 func checkSettings(def, source *table.Definition) error {
+	rules := source.Rules()
 	for _, x := range []struct {
 		tag string
 		has string
 	}{
-		{table.ConflictTag, cmp.Or(string(source.Conflict), string(conflict.LastWriter))},
+		{table.ConflictTag, string(rules.Conflict)},
+		{table.TransactionsTag, string(rules.Transactions)},
 		{table.TopologyTag, string(cmp.Or(source.Topology, table.AWSTopology))},
 	} {
 		if asks, ok := def.Tag(x.tag); ok && asks != x.has {

@@ -86,6 +86,8 @@ type Definition struct {
 
 	Conflict conflict.Rule `json:"conflict,omitempty"` // Between concurrent writes; empty is the last writer.
 	Topology Topology      `json:"topology,omitempty"` // Of the global table that it is or may be in; empty is AWSTopology.
+
+	Transactions Visibility `json:"transactions,omitempty"` // In other members; empty is ByItem.
 }
 
 // Attribute is a key attribute of the table or of an index.
@@ -369,21 +371,6 @@ func (d *Definition) Tag(key string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// ConflictTag is the tag of CreateTable that chooses between the rules for
-// concurrent writes. The setting is then the definition's; the tag says it where
-// it was given.
-const ConflictTag = "hortus:conflict"
-
-// SetConflict changes the rule for concurrent writes, and the tag that says it,
-// where there is one.
-func (d *Definition) SetConflict(r conflict.Rule) {
-	r = cmp.Or(r, conflict.LastWriter)
-	d.retag(ConflictTag, string(r))
-	if d.Conflict = r; r == conflict.LastWriter {
-		d.Conflict = ""
-	}
 }
 
 // retag changes the value of a tag that there is.

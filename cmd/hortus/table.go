@@ -16,14 +16,20 @@ type tableSetCommand struct {
 	Region   string `help:"The Region, where the account has several tables of that name."`
 	Conflict string `help:"Which of two concurrent writes survives: last-writer-wins, or merge."`
 	Topology string `help:"Of which accounts its replicas may be: aws (all of one, or each of its own), or mixed."`
+
+	Transactions string `help:"How a transaction's items become visible in other replicas: items, one by one, or atomic, all at once."`
 }
 
 func (s *tableSetCommand) Run(ctx context.Context) error {
 	var out hortusapi.SettingsOutput
-	in := hortusapi.SettingsInput{Table: s.Table, Region: aws.Region(s.Region), Conflict: conflict.Rule(s.Conflict), Topology: table.Topology(s.Topology)}
+	in := hortusapi.SettingsInput{
+		Table: s.Table, Region: aws.Region(s.Region),
+		Conflict: conflict.Rule(s.Conflict), Topology: table.Topology(s.Topology), Transactions: table.Visibility(s.Transactions),
+	}
 	if err := s.call(ctx, "UpdateTableSettings", in, &out); err != nil {
 		return err
 	}
-	fmt.Printf("%s, in all its replicas: concurrent writes are decided by %s; the topology is %s\n", out.Table, out.Conflict, out.Topology)
+	fmt.Printf("%s, in all its replicas: concurrent writes are decided by %s; the topology is %s; transactions become visible as %s\n",
+		out.Table, out.Conflict, out.Topology, out.Transactions)
 	return nil
 }

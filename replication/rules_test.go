@@ -1,0 +1,50 @@
+package replication_test
+
+import (
+	"testing"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/table"
+)
+
+// TestRules: what AWS does not have is set at all members by one call, one rule
+// at a time; a newcomer inherits it and may not ask for something else.
+func TestRules(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all, admits: []aws.Cell{cellB, cellC}})
+	w.mustJoin(cellB, cellA, grant{members: all, admits: []aws.Cell{cellC}})
+	for _, c := range []struct {
+		at   aws.Cell
+		set  table.Rules
+		want table.Rules
+	}{
+		{cellB, table.Rules{Transactions: table.Together}, table.Rules{Conflict: conflict.LastWriter, Transactions: table.Together}},
+		{cellA, table.Rules{Conflict: conflict.Merge}, table.Rules{Conflict: conflict.Merge, Transactions: table.Together}},
+		{cellA, table.Rules{Transactions: table.ByItem}, table.Rules{Conflict: conflict.Merge, Transactions: table.ByItem}},
+		{cellB, table.Rules{Conflict: conflict.LastWriter, Transactions: table.Together}, table.Rules{Conflict: conflict.LastWriter, Transactions: table.Together}},
+	} {
+		if err := w.members[c.at].repl.SetRules(t.Context(), tableName, c.set); err != nil {
+			t.Fatalf("%+v: %v", c.set, err)
+		}
+		for _, m := range []aws.Cell{cellA, cellB} {
+			if now := w.members[m].table().Def.Rules(); now != c.want {
+				t.Errorf("%+v: %v has %+v", c.set, m, now)
+			}
+		}
+	}
+	for _, bad := range []table.Rules{{Transactions: "some"}, {Conflict: "first"}} {
+		wantCode(t, w.members[cellA].repl.SetRules(t.Context(), tableName, bad), "ValidationException", "")
+	}
+	def := table.Definition{
+		Name: tableName, Policy: &table.Policy{Document: grant{self: cellC, members: all}.String()},
+		Tags: []table.Tag{{Key: table.TransactionsTag, Value: string(table.ByItem)}},
+	}
+	_, err := w.members[cellC].repl.Join(t.Context(), root(cellC), cellA.TableARN(tableName), def)
+	wantCode(t, err, "ValidationException", "The tag hortus:transactions is items, and the source table has atomic")
+	w.mustJoin(cellC, cellA, grant{members: all})
+	if now := w.members[cellC].table().Def.Rules(); now.Transactions != table.Together {
+		t.Errorf("the newcomer has %+v", now)
+	}
+}
