@@ -52,13 +52,28 @@ type Record struct {
 	Transaction uint64 // The same for all records of one transaction; zero outside.
 	Cause       Cause
 	Deleted     bool
-	Key         item.Item // The key attributes.
-	New         item.Item // The image after, nil when it is not kept or Deleted.
-	Old         item.Item // The image before, nil when it is not kept or there was none.
+
+	// Tables are the other tables that the transaction wrote to and that are
+	// visible together with this one in other members: their names, in order. In
+	// each table's log the first record of the transaction has them.
+	Tables []string
+
+	Key item.Item // The key attributes.
+	New item.Item // The image after, nil when it is not kept or Deleted.
+	Old item.Item // The image before, nil when it is not kept or there was none.
 }
 
-// recordFormat is the first byte of every record; see docs/formats/changelog.md.
-const recordFormat = 1
+// The first byte of every record; see docs/formats/changelog.md. The later format
+// has flagTables, the earlier one has not, and is written where it will do: a
+// program that knows it alone reads all but what it could not heed.
+const (
+	recordFormat       = 1
+	recordFormatTables = 2
+)
+
+// maxTables is how many tables a record names at most: as many as a transaction
+// has items.
+const maxTables = 100
 
 const (
 	flagDeleted = 1 << iota
@@ -68,6 +83,7 @@ const (
 	flagNew
 	flagOld
 	flagParts
+	flagTables
 )
 
 // ErrMalformed reports bytes that are not a record of a known format.
@@ -88,7 +104,8 @@ func (r *Record) Append(dst []byte) []byte {
 	set(r.New != nil, flagNew)
 	set(r.Old != nil, flagOld)
 	set(r.Parts != nil, flagParts)
-	dst = append(dst, recordFormat, flags, byte(r.Cause))
+	set(len(r.Tables) > 0, flagTables)
+	dst = append(dst, formatWith(flags), flags, byte(r.Cause))
 	dst = conflict.AppendVersion(dst, r.Version)
 	if flags&flagPrevious != 0 {
 		dst = conflict.AppendVersion(dst, r.Previous)
@@ -102,6 +119,12 @@ func (r *Record) Append(dst []byte) []byte {
 	if flags&flagTransaction != 0 {
 		dst = binary.AppendUvarint(dst, r.Transaction)
 	}
+	if flags&flagTables != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(r.Tables)))
+		for _, name := range r.Tables {
+			dst = append(binary.AppendUvarint(dst, uint64(len(name))), name...)
+		}
+	}
 	dst = appendBytes(dst, r.Key)
 	if flags&flagNew != 0 {
 		dst = appendBytes(dst, r.New)
@@ -112,6 +135,14 @@ func (r *Record) Append(dst []byte) []byte {
 	return dst
 }
 
+// formatWith is the format of a record with these flags.
+func formatWith(flags byte) byte {
+	if flags&flagTables != 0 {
+		return recordFormatTables
+	}
+	return recordFormat
+}
+
 func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
@@ -119,7 +150,7 @@ func appendBytes(dst, b []byte) []byte {
 // Decode reads an encoded record. The record's slices point into b.
 func Decode(b []byte, d *conflict.Decoder) (Record, error) {
 	var r Record
-	if len(b) < 3 || b[0] != recordFormat {
+	if len(b) < 3 || b[0] != formatWith(b[1]) {
 		return r, ErrMalformed
 	}
 	flags := b[1]
@@ -150,6 +181,11 @@ func Decode(b []byte, d *conflict.Decoder) (Record, error) {
 		}
 		r.Transaction, b = n, b[k:]
 	}
+	if flags&flagTables != 0 {
+		if r.Tables, b, err = cutTables(b); err != nil {
+			return r, err
+		}
+	}
 	if r.Key, b, err = cutBytes(b); err != nil {
 		return r, err
 	}
@@ -167,6 +203,23 @@ func Decode(b []byte, d *conflict.Decoder) (Record, error) {
 		return r, ErrMalformed
 	}
 	return r, nil
+}
+
+// cutTables reads the names of tables, of which there is at least one.
+func cutTables(b []byte) (tables []string, rest []byte, err error) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n == 0 || n > maxTables {
+		return nil, nil, ErrMalformed
+	}
+	b = b[k:]
+	for range n {
+		var name []byte
+		if name, b, err = cutBytes(b); err != nil {
+			return nil, nil, err
+		}
+		tables = append(tables, string(name))
+	}
+	return tables, b, nil
 }
 
 func cutBytes(b []byte) (head, rest []byte, err error) {

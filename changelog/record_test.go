@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/hortusdb/hortus/aws"
@@ -44,13 +45,17 @@ func TestRecordBytes(t *testing.T) {
 			Record{Version: version(1, self), Vector: conflict.Vector{Last: []conflict.Version{version(2, other)}}, Transaction: 200, Cause: Restore, Key: key, New: image, Old: key},
 			"013c04" + v1 + "000000000000000000000000" + "01" + v2 + "c801" + keyB + imgB + keyB,
 		},
+		{
+			Record{Version: version(1, self), Transaction: 200, Tables: []string{"Orders", "Stock"}, Cause: Client, Key: key, New: image},
+			"029801" + v1 + "c801" + "02" + "06" + "4f7264657273" + "05" + "53746f636b" + keyB + imgB,
+		},
 	} {
 		b := c.r.Append(nil)
 		if got := hex.EncodeToString(b); got != c.want {
 			t.Errorf("%+v is written as\n%s, want\n%s", c.r, got, c.want)
 		}
 		r, err := Decode(b, decoder)
-		if err != nil || !bytes.Equal(r.Append(nil), b) || r.Version != c.r.Version || r.Previous != c.r.Previous || r.Transaction != c.r.Transaction || r.Cause != c.r.Cause || r.Deleted != c.r.Deleted || !bytes.Equal(r.New, c.r.New) || !bytes.Equal(r.Old, c.r.Old) {
+		if err != nil || !bytes.Equal(r.Append(nil), b) || r.Version != c.r.Version || r.Previous != c.r.Previous || r.Transaction != c.r.Transaction || r.Cause != c.r.Cause || r.Deleted != c.r.Deleted || !bytes.Equal(r.New, c.r.New) || !bytes.Equal(r.Old, c.r.Old) || !slices.Equal(r.Tables, c.r.Tables) {
 			t.Errorf("%x is read as %+v (%v)", b, r, err)
 		}
 		for cut := range b {
@@ -60,6 +65,30 @@ func TestRecordBytes(t *testing.T) {
 		}
 		if _, err := Decode(append(b, 0), decoder); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%x with a byte more gives %v", b, err)
+		}
+	}
+}
+
+// TestRecordFormats: records of the first format are read for good (those of
+// TestRecordBytes, which has both). A format has its own flags and no others, so
+// that no record has two spellings and none is misread.
+func TestRecordFormats(t *testing.T) {
+	old := (&Record{Version: version(1, self), Transaction: 200, Cause: Client, Key: key}).Append(nil)
+	if old[0] != 1 {
+		t.Fatalf("a record that names no tables has format %d", old[0])
+	}
+	const flags = 1
+	wrong := map[string]func(b []byte){
+		"format 2 without its flag": func(b []byte) { b[0] = 2 },
+		"format 1 with a flag of 2": func(b []byte) { b[flags] |= flagTables },
+		"format 3":                  func(b []byte) { b[0] = 3 },
+		"format 0":                  func(b []byte) { b[0] = 0 },
+	}
+	for what, spoil := range wrong {
+		b := bytes.Clone(old)
+		spoil(b)
+		if _, err := Decode(b, decoder); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s gives %v", what, err)
 		}
 	}
 }
@@ -80,6 +109,7 @@ func FuzzDecode(f *testing.F) {
 	for _, r := range []Record{
 		{Version: version(1, self), Cause: Client, Key: key, New: image},
 		{Version: version(1, other), Previous: version(1, self), Vector: conflict.Vector{Last: []conflict.Version{version(1, self)}}, Transaction: 7, Cause: Replica, Deleted: true, Key: key, Old: image},
+		{Version: version(1, self), Transaction: 7, Tables: []string{"A", "B"}, Cause: Client, Key: key, New: image},
 	} {
 		f.Add(r.Append(nil))
 	}
@@ -90,7 +120,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		again, err := Decode(r.Append(nil), decoder)
-		if err != nil || again.Version != r.Version || again.Deleted != r.Deleted || !bytes.Equal(again.Key, r.Key) || !bytes.Equal(again.New, r.New) || !bytes.Equal(again.Old, r.Old) {
+		if err != nil || again.Version != r.Version || again.Deleted != r.Deleted || !bytes.Equal(again.Key, r.Key) || !bytes.Equal(again.New, r.New) || !bytes.Equal(again.Old, r.Old) || !slices.Equal(again.Tables, r.Tables) {
 			t.Fatalf("%x is read as %+v, and again as %+v (%v)", b, r, again, err)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/conflict"
@@ -21,78 +22,154 @@ type Applied struct {
 	Known   int // Here already.
 
 	Conflicts int // Writes that were overwritten by one that had not seen them; all are in the journal.
+	Split     int // Pieces over one of states that were to become visible together, and that no commit holds.
 
 	Commit kv.Position // Of the last commit: all is applied for good once it is durable.
 }
 
-// Apply merges states of other replicas into a table, in order, at most
-// MaxApply of them. It may be given the same ones again. also is written in
-// the last commit: a reader's cursor then never passes what is not applied.
-// It observes the versions' times, and refuses all states with clock.ErrAhead
-// when one is too far in the future.
+// Add adds what became of later states.
+func (a *Applied) Add(b Applied) {
+	a.Written += b.Written
+	a.Lost += b.Lost
+	a.Known += b.Known
+	a.Conflicts += b.Conflicts
+	a.Split += b.Split
+	a.Commit = max(a.Commit, b.Commit)
+}
+
+// Incoming is a state of another replica on its way into a table.
+type Incoming struct {
+	Table  *Table
+	State  conflict.State
+	Joined bool // It becomes visible together with the one before it.
+}
+
+// Tally is what became of the states of one table.
+type Tally struct {
+	Table *Table
+	Applied
+}
+
+// Apply is ApplyAll for states of one table that become visible one by one. also
+// is written in the last commit: a reader's cursor then never passes what is not
+// applied.
+func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, also func(w *kv.Writes)) (Applied, error) {
+	in := make([]Incoming, len(states))
+	for i := range states {
+		in[i] = Incoming{Table: t, State: states[i]}
+	}
+	sums, err := e.ApplyAll(ctx, t, in, func(done int, w *kv.Writes) {
+		if done == len(in) && also != nil {
+			also(w)
+		}
+	})
+	if len(sums) == 0 {
+		return Applied{}, err
+	}
+	return sums[0].Applied, err
+}
+
+// ApplyAll merges states of other replicas into their tables, in order, in
+// commits of at most MaxApply of them. It may be given the same ones again. t is
+// a table whose state is watched, also where there are no states. also is written
+// in each commit, and told how many of the states are applied with it. It
+// observes the versions' times, and refuses all states with clock.ErrAhead when
+// one is too far in the future.
+//
+// States that are joined are in one commit, unless it is over the limits of the
+// store, or one of more than MaxApply; they are not of one item.
 //
 // A state that wins is an ordinary change here: it is indexed, and it is in the
 // log, but it keeps its origin and is not shipped on. A write that is overwritten
 // by one that had not seen it goes into the conflict journal, in the same commit,
 // whichever of the two was here.
-func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, also func(w *kv.Writes)) (Applied, error) {
-	var sum Applied
-	for i := range states {
-		if err := e.hybrid.Observe(states[i].Version.Time); err != nil {
-			return sum, err
+func (e *Engine) ApplyAll(ctx context.Context, t *Table, in []Incoming, also func(done int, w *kv.Writes)) ([]Tally, error) {
+	for i := range in {
+		if err := e.hybrid.Observe(in[i].State.Version.Time); err != nil {
+			return nil, err
 		}
 	}
-	for done := false; !done; {
-		keys, err := t.distinct(states)
+	sums := []Tally{{Table: t}}
+	for done, limit, over := 0, MaxApply, false; !over; {
+		head, keys, err := e.head(in[done:], limit)
 		if err != nil {
-			return sum, err
+			return sums, err
 		}
-		last := also
-		if len(keys) < len(states) {
-			last = nil
-		}
-		some, err := e.apply(ctx, t, states[:len(keys)], keys, last)
-		if errors.Is(err, errRetired) {
-			if err := e.renew(&t); err != nil {
-				return sum, err
+		some, err := e.apply(ctx, t, head, keys, func(w *kv.Writes) { also(done+len(head), w) })
+		switch {
+		case errors.Is(err, errRetired):
+			if err := e.renewAll(&t, in[done:]); err != nil {
+				return sums, err
 			}
 			continue
+		case errors.Is(err, kv.ErrTooLarge) && len(head) > 1:
+			limit = len(head) / 2
+			continue
+		case err != nil:
+			return sums, err
 		}
-		if err != nil {
-			return sum, err
+		done += len(head)
+		if done < len(in) && in[done].Joined {
+			some[len(some)-1].Split++
 		}
-		sum.Written += some.Written
-		sum.Lost += some.Lost
-		sum.Known += some.Known
-		sum.Conflicts += some.Conflicts
-		sum.Commit = max(sum.Commit, some.Commit)
-		states = states[len(keys):]
-		done = len(states) == 0
+		sums = addTallies(sums, some)
+		limit, over = MaxApply, done == len(in)
 	}
-	return sum, nil
+	return sums, nil
 }
 
-// distinct returns the keys of the longest head of states that names no item
-// twice.
-func (t *Table) distinct(states []conflict.State) ([]applyKey, error) {
-	if len(states) > MaxApply {
-		states = states[:MaxApply]
+// addTallies adds up what became of the states of each table.
+func addTallies(sums, some []Tally) []Tally {
+	for _, s := range some {
+		i := slices.IndexFunc(sums, func(x Tally) bool { return x.Table.Def.Name == s.Table.Def.Name })
+		if i < 0 {
+			i, sums = len(sums), append(sums, Tally{Table: s.Table})
+		}
+		sums[i].Add(s.Applied)
 	}
-	seen := make(map[string]bool, len(states))
-	out := make([]applyKey, 0, len(states))
-	for i := range states {
-		k, err := t.ItemKey(states[i].Item)
+	return sums
+}
+
+// renewAll replaces retired tables by their present state.
+func (e *Engine) renewAll(t **Table, in []Incoming) error {
+	if err := e.renew(t); err != nil {
+		return err
+	}
+	for i := range in {
+		if err := e.renew(&in[i].Table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head returns the longest beginning of in, with its keys, that has at most limit
+// states, names no item twice and ends where a commit may end: not before a
+// joined state. Where there is none, it is cut within the first that are joined.
+func (e *Engine) head(in []Incoming, limit int) ([]Incoming, []applyKey, error) {
+	seen := make(map[string]bool, min(len(in), limit))
+	keys := make([]applyKey, 0, min(len(in), limit))
+	end := 0
+	for i := range in {
+		t := in[i].Table
+		k, err := t.ItemKey(in[i].State.Item)
 		if err != nil {
-			return nil, fmt.Errorf("table: %s: incoming item: %w", t.Def.Name, err)
+			return nil, nil, fmt.Errorf("table: %s: incoming item: %w", t.Def.Name, err)
 		}
 		row := t.appendRowKey(nil, k)
-		if seen[string(row)] {
-			break
+		if !in[i].Joined {
+			end = i
+		}
+		if i == limit || seen[string(row)] {
+			if end == 0 {
+				end = i
+			}
+			return in[:end], keys[:end], nil
 		}
 		seen[string(row)] = true
-		out = append(out, applyKey{key: k, row: row})
+		keys = append(keys, applyKey{key: k, row: row})
 	}
-	return out, nil
+	return in, keys, nil
 }
 
 type applyKey struct {
@@ -101,47 +178,81 @@ type applyKey struct {
 	place int // Of its collection.
 }
 
-func (e *Engine) apply(ctx context.Context, t *Table, states []conflict.State, keys []applyKey, also func(w *kv.Writes)) (Applied, error) {
-	plan := kv.Plan{Guard: t.guard, Write: make([][]byte, len(keys))}
+// apply merges states in one commit.
+func (e *Engine) apply(ctx context.Context, t *Table, in []Incoming, keys []applyKey, also func(w *kv.Writes)) ([]Tally, error) {
+	plan := kv.Plan{Guard: guards(t, in), Write: make([][]byte, len(keys))}
 	var sizes collections
 	for i := range keys {
 		plan.Write[i] = keys[i].row
-		keys[i].place = sizes.place(t, keys[i].row)
+		keys[i].place = sizes.place(in[i].Table, keys[i].row)
 	}
 	plan.Write = append(plan.Write, sizes.keys...)
 	s := e.scratch.Get().(*writeScratch)
 	defer e.scratch.Put(s)
-	var sum Applied
-	noted := int64(0) // Bytes of the journal.
+	var sums []Tally
+	var noted []int64 // By table: bytes of the journal.
 	at, err := e.store.Update(ctx, plan, func(values [][]byte, w *kv.Writes) error {
-		sum, noted = Applied{}, 0
+		sums, noted = sums[:0], noted[:0]
 		if t.retired.Load() {
 			return errRetired
 		}
 		if err := sizes.load(values[len(keys):]); err != nil {
 			return err
 		}
-		for i := range states {
-			n, err := e.applyOne(t, &states[i], keys[i], values[i], s, &sizes, w, &sum)
+		for i := range in {
+			table := in[i].Table
+			if table.retired.Load() {
+				return errRetired
+			}
+			if len(sums) == 0 || sums[len(sums)-1].Table != table {
+				sums, noted = append(sums, Tally{Table: table}), append(noted, 0)
+			}
+			last := len(sums) - 1
+			n, err := e.applyOne(table, &in[i].State, keys[i], values[i], s, &sizes, w, &sums[last].Applied)
 			if err != nil {
 				return err
 			}
-			noted += n
+			noted[last] += n
 		}
 		sizes.keep(w)
-		if also != nil {
-			also(w)
-		}
+		also(w)
 		return nil
 	})
-	sum.Commit = at
-	if err == nil && sum.Conflicts > 0 {
-		e.journals.add(t.Def.Number, int64(sum.Conflicts), noted)
-		if size := e.Journal(t); size.Conflicts > MaxConflicts || size.Bytes > MaxConflictBytes {
-			e.upkeep.rouse()
+	if len(sums) == 0 {
+		sums, noted = append(sums, Tally{Table: t}), append(noted, 0)
+	}
+	for i := range sums {
+		if sums[i].Commit = at; err == nil {
+			e.journaled(sums[i].Table, sums[i].Conflicts, noted[i])
 		}
 	}
-	return sum, err
+	return sums, err
+}
+
+// guards are the epochs of the tables that states go to, and of t.
+func guards(t *Table, in []Incoming) [][]byte {
+	out, last := [][]byte{t.guard[0]}, t
+	for i := range in {
+		if in[i].Table == last {
+			continue
+		}
+		last = in[i].Table
+		if g := in[i].Table.guard[0]; !slices.ContainsFunc(out, func(x []byte) bool { return string(x) == string(g) }) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// journaled takes in that conflicts were noted in a table's journal.
+func (e *Engine) journaled(t *Table, conflicts int, bytes int64) {
+	if conflicts == 0 {
+		return
+	}
+	e.journals.add(t.Def.Number, int64(conflicts), bytes)
+	if size := e.Journal(t); size.Conflicts > MaxConflicts || size.Bytes > MaxConflictBytes {
+		e.upkeep.rouse()
+	}
 }
 
 // applyOne merges one state into its row, and returns the bytes that it put into

@@ -16,7 +16,8 @@ type change struct {
 	next   conflict.State
 	cause  changelog.Cause
 	tx     uint64
-	silent bool // Only the version moves: the image is the same, and no record is written.
+	with   []string // The tables that the record names; see changelog.Record.
+	silent bool     // Only the version moves: the image is the same, and no record is written.
 
 	sizes *collections
 	place int // Of the item's collection among sizes.
@@ -63,7 +64,7 @@ func commit(w *kv.Writes, s *commitScratch, c *change, touched func(Touched)) {
 	}
 	r := changelog.Record{
 		Version: c.next.Version, Previous: c.old.Version, Vector: c.next.Vector, Parts: c.next.Parts,
-		Transaction: c.tx, Cause: c.cause, Deleted: c.next.Deleted, Key: c.key,
+		Transaction: c.tx, Tables: c.with, Cause: c.cause, Deleted: c.next.Deleted, Key: c.key,
 	}
 	if t.keepNew {
 		r.New = after

@@ -30,6 +30,7 @@ type Table struct {
 	retired           atomic.Bool
 
 	local      bool // It has local indexes, and so sizes of item collections.
+	together   bool // What one transaction writes becomes visible together in other members.
 	merging    bool // Updates keep account of what they add, by the rule merge.
 	replicated bool // Member of a global table: deletes leave tombstones.
 	logging    bool // Some reader needs the log.
@@ -85,6 +86,7 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 		t.Policy = doc
 	}
 	t.replicated = def.Group != nil
+	t.together = t.replicated && def.Transactions == Together
 	t.merging = t.replicated && def.Conflict == conflict.Merge
 	t.readers()
 	return t, nil
@@ -103,6 +105,10 @@ func (t *Table) readers() {
 
 // Replicated reports whether the table is a member of a global table.
 func (t *Table) Replicated() bool { return t.replicated }
+
+// Together reports whether the table is a member of a global table in which the
+// items of a transaction become visible together.
+func (t *Table) Together() bool { return t.together }
 
 // HashKey returns the name and type of the partition key.
 func (t *Table) HashKey() (string, item.Type) { return t.hashKey.name, t.hashKey.typ }

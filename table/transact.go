@@ -42,6 +42,7 @@ type transactScratch struct {
 	olds     []row
 	sizes    collections
 	places   []int // By write: of its collection.
+	shares   shares
 	token    tokenScratch
 	first    int // Where the sizes of collections begin among the values.
 	canceled bool
@@ -212,17 +213,16 @@ func (e *Engine) transact(tx *Transaction, s *transactScratch, values [][]byte, 
 	return nil
 }
 
-// putAll commits all writes as of one time. Unlike a write on its own, one that
-// changes nothing makes a version all the same (recorded); a Delete of nothing
-// does not.
+// putAll commits all writes as of one time.
 func (e *Engine) putAll(tx *Transaction, s *transactScratch, latest clock.Timestamp, kw *kv.Writes) error {
 	at := e.hybrid.After(latest)
+	s.shares.gather(tx, s.olds)
 	for i, w := range tx.Writes {
 		w.Collection = s.sizes.size(s.places[i])
-		if w.Kind == Check || (w.Kind == Delete && !s.olds[i].exists) {
+		if !w.makes(&s.olds[i]) {
 			continue
 		}
-		c := change{old: s.olds[i], rowKey: s.rowKeys[i], tx: transactionID(at), sizes: &s.sizes, place: s.places[i]}
+		c := change{old: s.olds[i], rowKey: s.rowKeys[i], tx: transactionID(at), with: s.shares.tell(w.Table), sizes: &s.sizes, place: s.places[i]}
 		if err := e.put(w, &s.write, &c, at, kw); err != nil {
 			return err
 		}
