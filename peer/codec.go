@@ -47,6 +47,7 @@ const (
 	hasFloor
 	hasInaccessible
 	hasOrigin
+	hasHeld
 	unknownBits
 )
 
@@ -121,6 +122,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasOrigin != 0 {
 		dst = appendCell(dst, m.Origin)
 	}
+	if has&hasHeld != 0 {
+		dst = appendText(dst, m.Held[:min(len(m.Held), maxText)])
+	}
 	return dst
 }
 
@@ -151,6 +155,7 @@ func fields(m *replication.Message) uint64 {
 		{hasFloor, !m.Floor.IsZero()},
 		{hasInaccessible, m.Inaccessible != nil},
 		{hasOrigin, m.Origin != (aws.Cell{})},
+		{hasHeld, m.Held != ""},
 	} {
 		if f.set {
 			has |= f.bit
@@ -251,6 +256,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	}
 	if has&hasOrigin != 0 {
 		m.Origin = d.cell()
+	}
+	if has&hasHeld != 0 {
+		m.Held = d.text(maxText)
 	}
 }
 

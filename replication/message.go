@@ -49,6 +49,10 @@ type Message struct {
 	Active   bool   // Of an Ack: the destination is seeded and in use.
 	Life     string // Of an Ack: names the destination's run. Within one its cursor never goes back. Of a SeedAsk and its answer: the seeding's era.
 
+	// Of an Ack: what a transaction waits for before it is applied. All up to From
+	// has come, and need not be sent again.
+	Held string
+
 	Inaccessible *table.Inaccessible // Of an Ack, and of a Batch with Refused: that the one who sends it is.
 
 	Begin   bool // Of a SeedAsk and its answer: where to begin.
@@ -70,7 +74,7 @@ type Message struct {
 
 // Size is about how many bytes a message takes on its way.
 func (m *Message) Size() int {
-	n := 64 + len(m.Table) + len(m.Group) + len(m.Refused) + len(m.Life) + len(m.Key) + len(m.Next)
+	n := 64 + len(m.Table) + len(m.Group) + len(m.Refused) + len(m.Held) + len(m.Life) + len(m.Key) + len(m.Next)
 	for i := range m.Entries {
 		n += 16 + len(m.Entries[i].Record)
 	}

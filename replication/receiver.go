@@ -40,6 +40,13 @@ type receiver struct {
 	lag      *metrics.Histogram
 	applied  table.Applied
 
+	joined bool        // Its batches went through an assembly of late.
+	news   bool        // There is something to acknowledge.
+	waits  string      // What the next transaction waits for.
+	end    kv.Position // Then: all up to it has come.
+	apart  int64       // Transactions that were shown in parts, as far as they should not have been.
+	reason string      // Why the last of them was.
+
 	promised []promise // Low waters of the peer, not yet reached.
 	reached  clock.Timestamp
 	claimed  []Mark // What the peer had applied by the last promise that was reached.
@@ -165,40 +172,68 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
+	a, busy, err := v.joins(ctx, t)
+	if busy || err != nil {
+		return now.Add(time.Second), err
+	}
 	for _, m := range v.take() {
-		v.heardAt = now
-		if m.Kind == Progress {
-			v.promise(m)
-			continue
-		}
-		if v.withheld, v.told = m.Refused, m.Inaccessible; m.Refused != "" {
-			v.leave.allows(v.r, t, writeData, v.peer)
-			v.ack(t, v.leave.reason())
-			continue
-		}
-		if !v.known {
-			continue // Not seeded yet; the source sends it again.
-		}
-		if err := v.receive(ctx, t, m); err != nil {
+		if err := v.handle(ctx, a, t, m, now); err != nil {
 			return now.Add(time.Second), err
 		}
 	}
-	if v.settle() {
+	if a != nil {
+		if err := v.assemble(ctx, a, t, now); err != nil {
+			return now.Add(time.Second), err
+		}
+	}
+	if v.settle() || v.news {
+		v.news = false
 		v.ack(t, "")
 	}
-	if len(v.unsure) > 0 {
+	switch {
+	case len(v.unsure) > 0:
 		return now.Add(settleEvery), nil
+	case v.waits != "" || (a != nil && v.ahead):
+		return now.Add(lookAgain), nil
 	}
 	return time.Time{}, nil
 }
 
-// receive applies one batch and acknowledges the cursor.
-func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) error {
-	if !v.leave.allows(v.r, t, writeData, v.peer) {
+// handle takes in one message.
+func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *Message, now time.Time) error {
+	v.heardAt = now
+	if m.Kind == Progress {
+		v.promise(m)
+	} else {
+		v.withheld, v.told = m.Refused, m.Inaccessible
+	}
+	if a != nil {
+		if err := v.enqueue(ctx, a, t, m, now); err != nil {
+			return err
+		}
+	}
+	switch {
+	case m.Kind == Progress:
+		return nil
+	case m.Refused != "":
+		v.leave.allows(v.r, t, writeData, v.peer)
+		v.ack(t, v.leave.reason())
+		return nil
+	case !v.known:
+		return nil // Not seeded yet; the source sends it again.
+	case !v.leave.allows(v.r, t, writeData, v.peer):
 		v.ahead = false
 		v.ack(t, v.leave.reason())
 		return nil
+	case a != nil:
+		v.news = true
+		return nil
 	}
+	return v.receive(ctx, t, m)
+}
+
+// receive applies one batch and acknowledges the cursor.
+func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) error {
 	if m.From > v.cursor || m.To <= v.cursor {
 		v.ack(t, "") // A gap, or known already: say where to go on.
 		return nil
@@ -222,10 +257,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 		return err
 	}
 	v.stand(m.To, done.Commit)
-	v.applied.Written += done.Written
-	v.applied.Lost += done.Lost
-	v.applied.Known += done.Known
-	v.applied.Conflicts += done.Conflicts
+	v.applied.Add(done)
 	arrived := v.r.clock.Now().UnixMicro()
 	for _, e := range entries {
 		v.lag.Record(arrived - e.Time)
@@ -238,23 +270,32 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 func (v *receiver) states(entries []Entry) ([]conflict.State, error) {
 	states := make([]conflict.State, 0, len(entries))
 	for _, e := range entries {
-		rec, err := changelog.Decode(e.Record, v.r.engine.Decoder())
+		_, s, err := v.state(e)
 		if err != nil {
-			return nil, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
-		}
-		s := conflict.State{Version: rec.Version, Vector: rec.Vector, Parts: rec.Parts, Deleted: rec.Deleted, Item: rec.New}
-		if rec.Deleted {
-			s.Item = rec.Key
-		}
-		if rec.Version.Cell != v.peer {
-			return nil, fmt.Errorf("replication: %v sent a record that %v made", v.peer, rec.Version.Cell)
-		}
-		if err := item.Validate(s.Item); err != nil {
-			return nil, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
+			return nil, err
 		}
 		states = append(states, s)
 	}
 	return states, nil
+}
+
+// state decodes a record into the state that it made.
+func (v *receiver) state(e Entry) (changelog.Record, conflict.State, error) {
+	rec, err := changelog.Decode(e.Record, v.r.engine.Decoder())
+	if err != nil {
+		return rec, conflict.State{}, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
+	}
+	s := conflict.State{Version: rec.Version, Vector: rec.Vector, Parts: rec.Parts, Deleted: rec.Deleted, Item: rec.New}
+	if rec.Deleted {
+		s.Item = rec.Key
+	}
+	if rec.Version.Cell != v.peer {
+		return rec, s, fmt.Errorf("replication: %v sent a record that %v made", v.peer, rec.Version.Cell)
+	}
+	if err := item.Validate(s.Item); err != nil {
+		return rec, s, fmt.Errorf("replication: batch from %v: %w", v.peer, err)
+	}
+	return rec, s, nil
 }
 
 // ack tells the source what is applied for good; nothing before there is any.
@@ -262,11 +303,15 @@ func (v *receiver) ack(t *table.Table, refused string) {
 	if !v.safe {
 		return
 	}
-	v.r.send(t.Def.Group, v.peer, &Message{
+	m := &Message{
 		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: t.Def.Status == table.Active,
 		Inaccessible: t.Def.Inaccessible,
-	})
+	}
+	if refused == "" && v.waits != "" {
+		m.Held, m.From = v.waits, v.end
+	}
+	v.r.send(t.Def.Group, v.peer, m)
 }
 
 // maxPromises bounds the low waters that wait; the latest ones are kept.

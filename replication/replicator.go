@@ -36,8 +36,11 @@ type Replicator struct {
 
 	compareEvery, comparePause time.Duration
 
-	mu      sync.Mutex
-	links   map[linkKey]*link
+	mu    sync.Mutex
+	links map[linkKey]*link
+
+	assemblies map[aws.Cell]*assembly // By who makes what is put together.
+
 	joining map[string]int // Tables that are about to be replicas here.
 	spawn   func(*link)    // Set while Run runs: starts a link's goroutine.
 	running sync.WaitGroup
@@ -70,7 +73,7 @@ func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
-		links: map[linkKey]*link{}, joining: map[string]int{}, pace: pace{rate: o.SeedRate},
+		links: map[linkKey]*link{}, joining: map[string]int{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
 		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
 	}
 	r.Refresh()
@@ -119,6 +122,15 @@ type link struct {
 // Refresh makes the links match the catalog. It is called after each change of
 // a group.
 func (r *Replicator) Refresh() {
+	for _, k := range r.relink() {
+		if k.side == receiving {
+			r.assembly(k.peer).forget(k.table)
+		}
+	}
+}
+
+// relink is Refresh for the links. It returns those that went.
+func (r *Replicator) relink() (gone []linkKey) {
 	want := map[linkKey]bool{}
 	for _, t := range r.engine.Tables() {
 		g := t.Def.Group
@@ -144,6 +156,7 @@ func (r *Replicator) Refresh() {
 				l.stop()
 			}
 			delete(r.links, k)
+			gone = append(gone, k)
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(want), linkKey.compare) {
@@ -155,6 +168,7 @@ func (r *Replicator) Refresh() {
 			}
 		}
 	}
+	return gone
 }
 
 func (r *Replicator) newLink(k linkKey) *link {

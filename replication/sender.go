@@ -54,6 +54,7 @@ type sender struct {
 	life     string // Of the peer, as it last acknowledged.
 	below    int    // Acknowledgements in a row, of one life, from before the log's start.
 	leave    permission
+	held     string              // What the peer waits for before it applies what has come.
 	refused  string              // Why the peer does not apply what comes, in its words.
 	denied   bool                // That it may not.
 	told     *table.Inaccessible // What the peer said of itself.
@@ -69,6 +70,7 @@ type flight struct {
 	to    kv.Position
 	bytes int
 	at    time.Time
+	there bool // It has come, and is held: see Message.Held.
 }
 
 // step acknowledges, resends and sends as far as the window allows.
@@ -107,7 +109,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 			break
 		}
 	}
-	if !s.lost && len(s.flight) == 0 && now.Sub(s.sentAt) >= contactEvery {
+	if !s.lost && (len(s.flight) == 0 || s.held != "") && now.Sub(s.sentAt) >= contactEvery {
 		s.transmit(t, now, max(s.sent, s.passed), nil)
 	}
 	return s.next(now), s.keep(ctx, t, now)
@@ -157,6 +159,7 @@ func (s *sender) acknowledge(m *Message, now time.Time) {
 	s.measure(m, now)
 	s.heardAt, s.resend, s.refused, s.denied = now, s.patience(), m.Refused, m.Denied
 	s.told = m.Inaccessible
+	s.hold(m)
 	if m.To < s.acked {
 		return // An old one, that was overtaken.
 	}
@@ -169,9 +172,37 @@ func (s *sender) acknowledge(m *Message, now time.Time) {
 	switch {
 	case m.To > s.sent: // It was told by another way: by its seed.
 		s.sent, s.read = m.To, max(s.read, m.To)
-	case !progress && len(s.flight) > 0 && m.Refused == "" && now.Sub(s.flight[0].at) > gapWait:
+	case !progress && m.Refused == "" && s.silentFor(now) > gapWait:
 		s.rewind() // It misses what is in flight.
 	}
+}
+
+// hold notes what has come to the peer, and is held there. Only what has not is
+// ever overdue.
+func (s *sender) hold(m *Message) {
+	s.held = m.Held
+	for i := range s.flight {
+		s.flight[i].there = m.Held != "" && s.flight[i].to <= m.From
+	}
+}
+
+// heldFlights is how many batches at the front of the flight are held by the
+// peer, and how long they are.
+func (s *sender) heldFlights() (n, bytes int) {
+	for n < len(s.flight) && s.flight[n].there {
+		bytes += s.flight[n].bytes
+		n++
+	}
+	return n, bytes
+}
+
+// silentFor is for how long the peer has not said what became of the first batch
+// that it does not hold; zero where there is none.
+func (s *sender) silentFor(now time.Time) time.Duration {
+	if n, _ := s.heldFlights(); n < len(s.flight) {
+		return now.Sub(s.flight[n].at)
+	}
+	return 0
 }
 
 // activate notes that the peer is seeded and in use.
@@ -195,7 +226,7 @@ const gapWait = 200 * time.Millisecond
 // measure takes an acknowledgement for a measure of the way and back, unless the
 // batch was sent more than once.
 func (s *sender) measure(m *Message, now time.Time) {
-	if len(s.flight) > 0 && s.flight[0].to <= m.To && !s.silent {
+	if len(s.flight) > 0 && s.flight[0].to <= m.To && !s.silent && s.held == "" {
 		sample := now.Sub(s.flight[0].at)
 		if s.rtt == 0 {
 			s.rtt = sample
@@ -216,14 +247,15 @@ func (s *sender) patience() time.Duration {
 // window is how many bytes may be in flight.
 func (s *sender) window() int {
 	if s.silent {
-		return 1
+		_, held := s.heldFlights()
+		return held + 1
 	}
 	return windowBytes
 }
 
 // overdue goes back to what is acknowledged when nothing came back for long.
 func (s *sender) overdue(now time.Time) {
-	if len(s.flight) == 0 || now.Sub(s.flight[0].at) < s.resend {
+	if n, _ := s.heldFlights(); n == len(s.flight) || s.silentFor(now) < s.resend {
 		return
 	}
 	limit := resendAtMost
@@ -234,9 +266,15 @@ func (s *sender) overdue(now time.Time) {
 	s.rewind()
 }
 
+// rewind goes back to what is acknowledged, or held by the peer.
 func (s *sender) rewind() {
-	s.flight, s.bytes = nil, 0
-	s.sent, s.read, s.passed = s.acked, s.acked, s.acked
+	n, bytes := s.heldFlights()
+	s.flight, s.bytes = s.flight[:n], bytes
+	at := s.acked
+	if n > 0 {
+		at = s.flight[n-1].to
+	}
+	s.sent, s.read, s.passed = at, at, at
 }
 
 // belowAtMost is how often a peer has to say that it stands before the log's
@@ -270,7 +308,7 @@ func (s *sender) goBack(ctx context.Context, t *table.Table, m *Message) error {
 	if err := t.Log.Rewind(ctx, s.peer.String(), m.To, false); err != nil {
 		return err
 	}
-	s.below, s.acked, s.persist = 0, m.To, m.To
+	s.below, s.acked, s.persist, s.flight = 0, m.To, m.To, nil
 	s.rewind()
 	return nil
 }
@@ -319,7 +357,7 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 	if len(entries) == 0 {
 		return true, nil
 	}
-	s.flight = append(s.flight, flight{to, size, now})
+	s.flight = append(s.flight, flight{to: to, bytes: size, at: now})
 	s.bytes += size
 	s.transmit(t, now, to, entries)
 	s.sent = to
@@ -350,8 +388,10 @@ func (s *sender) keep(ctx context.Context, t *table.Table, now time.Time) error 
 
 func (s *sender) next(now time.Time) time.Time {
 	next := s.sentAt.Add(contactEvery)
-	if len(s.flight) > 0 {
-		next = s.flight[0].at.Add(s.resend)
+	if n, _ := s.heldFlights(); n < len(s.flight) {
+		if at := s.flight[n].at.Add(s.resend); s.held == "" || at.Before(next) {
+			next = at
+		}
 	}
 	if s.persist < s.acked {
 		if k := s.keptAt.Add(persistAckAt); k.Before(next) {

@@ -23,6 +23,7 @@ const (
 	RegionOff     LinkState = "REGION_DISABLED"
 	NoContact     LinkState = "NO_CONTACT"
 	Refused       LinkState = "REFUSED" // The destination does not apply what comes.
+	Waiting       LinkState = "WAITING" // A transaction waits for its part of another table; see table.Together.
 	Failing       LinkState = "FAILING" // The last turn of one of its ends ended in an error.
 	CutOff        LinkState = "CUT_OFF" // Behind the source's log; must be seeded again.
 )
@@ -47,6 +48,8 @@ type LinkStatus struct {
 	Written   int64            // As its destination sees it: changes applied.
 	Lost      int64            // As its destination sees it: changes that were older than what was there.
 	Conflicts int64            // As its destination sees it: writes that one which had not seen them overwrote there, in its journal.
+	Apart     int64            // As its destination sees it: transactions of which not all was shown together, though the rule is atomic.
+	ApartWhy  string           // Why the last of them was not.
 	Lag       metrics.Snapshot // As its destination sees it: from commit there to commit here, in microseconds.
 	Seed      time.Duration    // As its destination sees it: how long its seeding took.
 	Seeded    int64            // Rows that came by seeding.
@@ -173,6 +176,8 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 			st.State = NotAuthorized
 			st.blame(s.peer, s.told)
 		}
+	case s.held != "":
+		st.State, st.Reason = Waiting, s.held
 	case now.Sub(later(s.heardAt, later(made, s.deniedAt))) > noContactAfter:
 		st.State, st.Reason = NoContact, "nothing has come from the destination for "+noContactAfter.String()
 	}
@@ -221,6 +226,7 @@ func (v *receiver) status(now, made time.Time) LinkStatus {
 	st := LinkStatus{
 		Table: v.table, Source: v.peer, Destination: v.r.cell, State: Flowing,
 		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost), Conflicts: int64(v.applied.Conflicts),
+		Apart: v.apart, ApartWhy: v.reason,
 		Lag: v.lag.Snapshot(),
 	}
 	if t := v.r.engine.Table(v.table); belongs(t, v.group, v.peer) {
@@ -236,6 +242,8 @@ func (v *receiver) status(now, made time.Time) LinkStatus {
 		st.State, st.Reason = Refused, "the source's clock is too far ahead of this cell's"
 	case now.Sub(later(v.heardAt, made)) > noContactAfter:
 		st.State, st.Reason = NoContact, "nothing has come from the source for "+noContactAfter.String()
+	case v.waits != "":
+		st.State, st.Reason = Waiting, v.waits
 	}
 	return st
 }
