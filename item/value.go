@@ -98,7 +98,10 @@ func (v Value) Type() Type {
 
 // Bytes returns the payload of an S, N or B without copying it.
 func (v Value) Bytes() []byte {
-	_, n := binary.Uvarint(v[1:])
+	n := 1
+	if v[1] >= 0x80 {
+		_, n = longLen(v[1:])
+	}
 	return v[1+n : len(v) : len(v)]
 }
 
@@ -222,8 +225,11 @@ func Compare(a, b Value) (int, bool) {
 func valueLen(b []byte) int {
 	switch b[0] {
 	case tagS, tagN, tagB:
-		size, n := binary.Uvarint(b[1:])
-		return 1 + n + int(size)
+		size, n := int(b[1]), 1
+		if size >= 0x80 {
+			size, n = longLen(b[1:])
+		}
+		return 1 + n + size
 	case tagFalse, tagTrue, tagNULL:
 		return 1
 	default:
@@ -233,9 +239,19 @@ func valueLen(b []byte) int {
 
 // cutPayload cuts a length and that many bytes from the front of b.
 func cutPayload(b []byte) (payload, rest []byte) {
-	size, n := binary.Uvarint(b)
-	end := n + int(size)
+	size, n := int(b[0]), 1
+	if size >= 0x80 {
+		size, n = longLen(b)
+	}
+	end := n + size
 	return b[n:end:end], b[end:]
+}
+
+// longLen reads a length of more than one byte. Most lengths are of one, and
+// who reads them does so in its own code.
+func longLen(b []byte) (size, n int) {
+	u, n := binary.Uvarint(b)
+	return int(u), n
 }
 
 // lookup finds the entry of that name in entries sorted by name.

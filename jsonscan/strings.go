@@ -166,7 +166,15 @@ func hex4(b []byte, i int) rune {
 // control character, or len(b); and whether all bytes before it are ASCII.
 func plainEnd(b []byte, i int) (int, bool) {
 	var high uint64
-	for ; i+8 <= len(b); i += 8 {
+	for word := 0; i+8 <= len(b); i += 8 {
+		if word++; word == 3 { // Most strings are short: no block is tried for them.
+			for i+plainBlock <= len(b) && isPlainBlock((*[plainBlock]byte)(b[i:])) {
+				i += plainBlock
+			}
+			if i+8 > len(b) {
+				break
+			}
+		}
 		w := binary.LittleEndian.Uint64(b[i:])
 		if m := special(w); m != 0 {
 			n := bits.TrailingZeros64(m)
@@ -183,6 +191,20 @@ func plainEnd(b []byte, i int) (int, bool) {
 		high |= uint64(c)
 	}
 	return i, high&highs == 0
+}
+
+const plainBlock = 32
+
+// isPlainBlock reports whether all bytes are ASCII and none is special. For
+// words without a high bit, the subtractions alone tell: a borrow sets one.
+func isPlainBlock(b *[plainBlock]byte) bool {
+	return (plainWord(binary.LittleEndian.Uint64(b[0:]))|plainWord(binary.LittleEndian.Uint64(b[8:]))|
+		plainWord(binary.LittleEndian.Uint64(b[16:]))|plainWord(binary.LittleEndian.Uint64(b[24:])))&highs == 0
+}
+
+// plainWord has no high bit where all bytes of w are ASCII and none is special.
+func plainWord(w uint64) uint64 {
+	return w | (w - ones*' ') | (w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones)
 }
 
 // special marks, by its high bit, each byte of w that is a quote, a backslash
