@@ -23,6 +23,9 @@ func (w *world) inspect(step int) {
 		}
 	}
 	w.audit.confirm()
+	if w.Ledgers {
+		w.checkLedgers()
+	}
 	if w.failure != nil || step%inspectEvery != inspectEvery-1 {
 		return
 	}
@@ -190,6 +193,9 @@ func (w *world) difference() string {
 	if s := w.incomplete(); s != "" {
 		return s
 	}
+	if s := w.unbooked(); s != "" {
+		return s
+	}
 	for _, c := range w.cells[:w.Members] {
 		if s := w.miscounted(c); s != "" {
 			return s
@@ -224,6 +230,7 @@ func (w *world) checkEnd() {
 	w.inspect(0)
 	w.inspectAll()
 	w.checkDivergence()
+	w.checkBooks()
 	if w.Merging {
 		return // All that is left to say is in difference.
 	}

@@ -27,12 +27,14 @@ func (w *world) setup() {
 	}
 	c.create(def)
 	out.create(definition(w.newID()))
+	w.openLedgers()
 	w.fill(c)
 	w.fill(out)
 	end := w.now + w.HealBound.Microseconds()
 	for !w.JoinLate && w.failure == nil && !w.complete() {
 		w.tick()
 		w.join()
+		w.joinLedgers()
 		w.inspect(0)
 		if w.now > end {
 			w.fail("no global table within %v, and nothing failed: %s", w.HealBound, w.incomplete())
@@ -58,9 +60,13 @@ func (w *world) act() {
 			w.traffic()
 		}
 	}
+	if w.Ledgers && w.rng.IntN(2) == 0 {
+		w.transfer()
+	}
 	switch w.rng.IntN(100) {
 	case 0, 1:
 		w.join()
+		w.joinLedgers()
 	case 2:
 		if w.Leaves && !w.LoseSeed {
 			w.leave()
@@ -213,6 +219,7 @@ func (w *world) settle() {
 	if w.rng.IntN(20) == 0 {
 		w.startAnew()
 		w.join()
+		w.joinLedgers()
 		w.grow()
 		w.convert()
 	}

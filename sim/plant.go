@@ -28,11 +28,13 @@ const (
 	UnsyncedDisk       // The disk says that it has synced, and has not.
 	SilentLoss         // Now and then a conflict does not get into the journal.
 	NoFloor            // Cells forget that they dropped tombstones.
+	ShownApart         // The ledgers do not have the rule that transactions become visible together.
+	NoTables           // Records come without the tables that belong to their transaction.
 	NoParts            // Records come without the account of what was added.
 )
 
 func (p Plant) String() string {
-	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "no parts"}
+	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "shown apart", "no tables", "no parts"}
 	return names[p]
 }
 
@@ -54,7 +56,7 @@ func (p Plant) message(w *world, l letter) *replication.Message {
 		for _, c := range w.cells {
 			m.Applied = append(m.Applied, replication.Mark{Cell: c.name, Time: far})
 		}
-	case (p == NoFloor || p == NoParts) && m.Kind == replication.Batch:
+	case (p == NoFloor || p == NoParts || p == NoTables) && m.Kind == replication.Batch:
 		m.Entries = slices.Clone(m.Entries)
 		for i := range m.Entries {
 			m.Entries[i].Record = p.forget(m.Entries[i].Record, w.cells[l.from])
@@ -80,9 +82,12 @@ func (p Plant) forget(b []byte, from *cell) []byte {
 	if err != nil {
 		return b
 	}
-	if p == NoFloor {
+	switch p {
+	case NoFloor:
 		r.Vector.Floor = clock.Timestamp{}
-	} else {
+	case NoTables:
+		r.Tables = nil
+	default:
 		r.Parts = nil
 	}
 	return r.Append(nil)

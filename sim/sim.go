@@ -29,6 +29,7 @@ type Options struct {
 	LoseSeed  bool // The source of a newcomer is often lost while it seeds, for longer than the newcomer waits for it.
 	Shared    int  // So many of the first cells are Regions of one account, and the global table is mixed; zero for an account a cell.
 	Convert   bool // It begins as a global table of that account, and becomes mixed in the storm.
+	Ledgers   bool // Clients make transactions over two more tables, which become visible together; see ledger.go.
 	Plant     Plant
 	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
 	Counting  bool              // Clients only add. Needs Merging.
@@ -87,6 +88,7 @@ type world struct {
 	net      *network
 	audit    *audit
 	counters counters
+	books    bookkeeping
 	ids      int
 	texts    int
 	calm     bool // Faults have stopped.
@@ -114,6 +116,7 @@ func newWorld(seed uint64, o Options) *world {
 	}
 	w.audit = newAudit(w)
 	w.counters.items = map[string]*counted{}
+	w.books = newBookkeeping()
 	w.net = newNetwork(w)
 	for i := range o.Members + 1 {
 		w.cells = append(w.cells, newCell(w, i))

@@ -82,6 +82,13 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 60, Deletes: 30, Keys: 8},
 		Faults:  Faults{Network: 15, Crash: 6, Clock: 4},
 	},
+	// Transactions over two tables are seen whole or not at all, in every member,
+	// though what they write comes by two links.
+	"TestTransactions": {
+		Members: 3, Steps: 700, JoinLate: true, Ledgers: true,
+		Clients: Traffic{Percent: 10, Deletes: 20, Keys: 4},
+		Faults:  Faults{Network: 25, Crash: 8, Clock: 4},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -90,16 +97,17 @@ var scenarios = map[string]Options{
 	},
 }
 
-func TestCounters(t *testing.T)   { play(t) }
-func TestMerges(t *testing.T)     { play(t) }
-func TestJoin(t *testing.T)       { play(t) }
-func TestTraffic(t *testing.T)    { play(t) }
-func TestLeave(t *testing.T)      { play(t) }
-func TestTombstones(t *testing.T) { play(t) }
-func TestDetach(t *testing.T)     { play(t) }
-func TestMixed(t *testing.T)      { play(t) }
-func TestConvert(t *testing.T)    { play(t) }
-func TestEverything(t *testing.T) { play(t) }
+func TestCounters(t *testing.T)     { play(t) }
+func TestMerges(t *testing.T)       { play(t) }
+func TestJoin(t *testing.T)         { play(t) }
+func TestTraffic(t *testing.T)      { play(t) }
+func TestLeave(t *testing.T)        { play(t) }
+func TestTombstones(t *testing.T)   { play(t) }
+func TestDetach(t *testing.T)       { play(t) }
+func TestMixed(t *testing.T)        { play(t) }
+func TestConvert(t *testing.T)      { play(t) }
+func TestTransactions(t *testing.T) { play(t) }
+func TestEverything(t *testing.T)   { play(t) }
 
 // TestLostSource also wants some newcomer to have changed its source: the storms
 // would be for nothing otherwise.
@@ -216,6 +224,8 @@ func TestCanary(t *testing.T) {
 		{SilentLoss, "TestTraffic"},
 		{NoFloor, "TestTombstones"},
 		{NoParts, "TestCounters"},
+		{ShownApart, "TestTransactions"},
+		{NoTables, "TestTransactions"},
 	} {
 		t.Run(c.plant.String(), func(t *testing.T) {
 			o := scenarios[c.scenario]
