@@ -198,36 +198,48 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 	return nil
 }
 
-// lookups resolves all keys, total of them; owner tells for each which table of the request it
-// is of.
+// lookups resolves all keys, total of them; owner tells for each which table of
+// the request it is of. What is there twice is told before what is wrong with
+// keys, and that before a table's projection (recorded from DynamoDB Local). A
+// table may be there twice, by its name and by its ARN: its keys may not.
 func (s *Service) lookups(c *api.Call, r *request, total int, projections []*expr.Projection) ([]table.Lookup, []int, error) {
 	lookups, owner := make([]table.Lookup, 0, total), make([]int, 0, total)
+	tables := make([]*table.Table, len(r.keys))
+	seen := make(map[string]bool, total)
+	var name []byte
 	for i := range r.keys {
 		t, err := s.table(c.Needs[i].Table)
 		if err != nil {
 			return nil, nil, err
+		}
+		tables[i] = t
+		for _, k := range r.keys[i].keys {
+			name = append(append(append(name[:0], t.Def.Name...), 0), k...)
+			if seen[string(name)] {
+				return nil, nil, errDuplicates
+			}
+			seen[string(name)] = true
+		}
+	}
+	for i, t := range tables {
+		for _, k := range r.keys[i].keys {
+			key, err := t.RequestKey(k)
+			if err != nil {
+				return nil, nil, err
+			}
+			lookups = append(lookups, table.Lookup{Table: t, Key: key, Consistent: r.keys[i].consistent})
+			owner = append(owner, i)
 		}
 		if p := projections[i]; p != nil {
 			if err := checkScalars(t, p.Paths()); err != nil {
 				return nil, nil, err
 			}
 		}
-		seen := make(map[string]bool, len(r.keys[i].keys))
-		for _, k := range r.keys[i].keys {
-			key, err := t.RequestKey(k)
-			if err != nil {
-				return nil, nil, err
-			}
-			if seen[string(k)] {
-				return nil, nil, aws.Validation("Provided list of item keys contains duplicates")
-			}
-			seen[string(k)] = true
-			lookups = append(lookups, table.Lookup{Table: t, Key: key, Consistent: r.keys[i].consistent})
-			owner = append(owner, i)
-		}
 	}
 	return lookups, owner, nil
 }
+
+var errDuplicates = aws.Validation("Provided list of item keys contains duplicates")
 
 // batchGet writes the answer of a BatchGetItem. Its lookups come in the order
 // of their tables.
@@ -478,8 +490,9 @@ func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error
 	}
 	var writes []*table.Write
 	var owner []int
+	seen := make(map[string]bool, total)
 	for i := range r.puts {
-		list, err := s.batchWrites(c.Needs[i].Table, &r.puts[i], r.wantsCapacity())
+		list, err := s.batchWrites(c.Needs[i].Table, &r.puts[i], r.wantsCapacity(), seen)
 		if err != nil {
 			return err
 		}
@@ -559,14 +572,16 @@ func (w *batchWrite) append(dst []byte) []byte {
 	return append(dst, '}', '}')
 }
 
-// batchWrites resolves the writes of one table.
-func (s *Service) batchWrites(name string, b *batchWrites, indexes bool) ([]*table.Write, error) {
+// batchWrites resolves the writes of one table. Their keys are put into seen,
+// which has those of the same table by another name; each is checked and looked
+// for there in turn (recorded from DynamoDB Local).
+func (s *Service) batchWrites(name string, b *batchWrites, indexes bool, seen map[string]bool) ([]*table.Write, error) {
 	t, err := s.table(name)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*table.Write, 0, len(b.writes))
-	var keys [][]byte
+	var id []byte
 	for i := range b.writes {
 		e := &b.writes[i]
 		w := &table.Write{Table: t, Kind: table.Put, Item: e.put, KeepIndexes: indexes}
@@ -590,12 +605,13 @@ func (s *Service) batchWrites(name string, b *batchWrites, indexes bool) ([]*tab
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, slices.Concat(w.Key.Hash, w.Key.Range))
+		id = append(append(id[:0], t.Def.Name...), 0)
+		id = append(append(id, w.Key.Hash...), w.Key.Range...)
+		if seen[string(id)] {
+			return nil, errDuplicates
+		}
+		seen[string(id)] = true
 		out = append(out, w)
-	}
-	slices.SortFunc(keys, slices.Compare)
-	if len(slices.CompactFunc(keys, slices.Equal)) < len(out) {
-		return nil, aws.Validation("Provided list of item keys contains duplicates")
 	}
 	return out, nil
 }

@@ -35,14 +35,14 @@ func (a *API) getItem(ctx context.Context, s *Service, c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	key, err := t.RequestKey(r.key)
-	if err != nil {
-		return err
-	}
 	if projection != nil {
 		if err := checkScalars(t, projection.Paths()); err != nil {
 			return err
 		}
+	}
+	key, err := t.RequestKey(r.key)
+	if err != nil {
+		return err
 	}
 	it, row, err := s.get(ctx, t, key, r.consistent, r.row[:0])
 	r.row = row

@@ -78,8 +78,9 @@ func notHeld(held map[string]bool, names []string) string {
 	return strings.Join(missing, ", ")
 }
 
-// checkPaths checks the filter and the projection of a page against the table,
-// and that the index can be read as is asked.
+// checkPaths checks the filter and the projection of a page against the table.
+// A Query does so first, and a Scan after all else that can be checked without
+// them (recorded from DynamoDB Local).
 func (p *page) checkPaths() error {
 	if p.Filter != nil {
 		if err := checkScalars(p.Table, p.Filter.Paths()); err != nil {
@@ -91,6 +92,11 @@ func (p *page) checkPaths() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// checkConsistent checks that the index can be read as is asked.
+func (p *page) checkConsistent() error {
 	if p.Consistent && p.Index != nil && !p.Index.Local {
 		return aws.Validation("Consistent reads are not supported on global secondary indexes")
 	}

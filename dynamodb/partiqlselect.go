@@ -53,6 +53,9 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 	if err := p.checkPaths(); err != nil {
 		return nil, err
 	}
+	if err := p.checkConsistent(); err != nil {
+		return nil, err
+	}
 	for i := range sel.plan.Ranges {
 		p.Keys = &sel.plan.Ranges[i]
 		if err := p.checkKeyValues(schema); err != nil {

@@ -75,6 +75,9 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 	if err := p.checkPaths(); err != nil {
 		return err
 	}
+	if err := p.checkConsistent(); err != nil {
+		return err
+	}
 	keys, err := p.condition.Lower(schema)
 	if err != nil {
 		return err
@@ -153,13 +156,16 @@ func (a *API) scan(ctx context.Context, s *Service, c *api.Call) error {
 	if err := s.locate(c, r, &p); err != nil {
 		return err
 	}
-	if err := p.checkPaths(); err != nil {
+	if err := p.checkConsistent(); err != nil {
 		return err
 	}
 	if r.total.ok {
 		p.Segment, p.TotalSegments = int(r.segment.n), int(r.total.n)
 	}
 	if err := p.CheckStart(); err != nil {
+		return err
+	}
+	if err := p.checkPaths(); err != nil {
 		return err
 	}
 	if err := checkProjected(r, &p); err != nil {

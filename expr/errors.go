@@ -76,7 +76,8 @@ func formatPath(p item.Path) string {
 }
 
 // formatValue writes a scalar as AWS does in messages: AttributeValue: {N:1}.
-// Binary values appear there without their bytes; here they appear as base64.
+// It prints the buffer of a binary value, not its bytes (recorded from DynamoDB
+// Local).
 func formatValue(v item.Value) string {
 	t := v.Type()
 	switch t {
@@ -84,6 +85,9 @@ func formatValue(v item.Value) string {
 		return "AttributeValue: {S:" + string(v.Bytes()) + "}"
 	case item.TypeN:
 		return "AttributeValue: {N:" + string(v.Number().AppendText(nil)) + "}"
+	case item.TypeB:
+		n := strconv.Itoa(len(v.Bytes()))
+		return "AttributeValue: {B:java.nio.HeapByteBuffer[pos=0 lim=" + n + " cap=" + n + "]}"
 	default:
 		return "AttributeValue: " + string(item.AppendValueJSON(nil, v))
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Parse parses the text of an expression. Errors are AWS's, in AWS's order
-// (recorded from DynamoDB Local): length, syntax, redundant parentheses, then
-// reserved words, list indexes and functions from left to right. What depends
+// (recorded from DynamoDB Local): length, syntax and redundant parentheses,
+// whichever is told first from left to right, then reserved words, list indexes and functions from left to right. What depends
 // on placeholders, the count of operators included, is reported by Bind.
 func Parse(kind Kind, text string) (*Expression, error) {
 	if text == "" {
@@ -22,9 +22,6 @@ func Parse(kind Kind, text string) (*Expression, error) {
 	p.parse()
 	if p.err == nil && p.tok.kind != tokEOF {
 		p.unexpected()
-	}
-	if p.err == nil && p.redundant {
-		p.err = invalid(kind, "The expression has redundant parentheses;")
 	}
 	if p.err == nil {
 		p.err = p.check()
@@ -44,8 +41,7 @@ type parser struct {
 	tok  token
 	err  error
 
-	grouped   bool // The construct parsed last was a pair of parentheses.
-	redundant bool // Some pair of parentheses encloses nothing but another.
+	grouped bool // The construct parsed last was a pair of parentheses.
 
 	order    []check // From left to right.
 	seen     [ClauseDelete + 1]bool
@@ -253,10 +249,11 @@ func (p *parser) operands(nodes []Node) []Node {
 func (p *parser) group(inside func() Node) Node {
 	p.expect(symOpen)
 	n := inside()
-	if p.grouped {
-		p.redundant = true
-	}
+	redundant := p.grouped
 	p.expect(symClose)
+	if redundant && p.err == nil {
+		p.err = invalid(p.e.kind, "The expression has redundant parentheses;")
+	}
 	p.grouped = true
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,6 +18,7 @@ var (
 	seedCount = flag.Uint64("seeds", 1, "how many seeds to run, from the first one")
 	requests  = flag.Int("requests", 21000, "how many requests to send with each seed")
 	classes   = flag.Int("classes", 20, "how many classes of differences to print in each family")
+	explains  = flag.String("explains", "", "print one report of each class that entries explain whose names have this in them")
 )
 
 // family is a kind of requests, with a generator and a table of known
@@ -84,7 +86,7 @@ func (f *family) compare(t *testing.T, local server, seed uint64, seen *coverage
 	}
 	g := newGenerator(seed, f.region)
 	from := f.source(g)
-	open, known := map[string]int{}, map[string]int{}
+	open, known, told := map[string]int{}, map[string]int{}, map[string]bool{}
 	begin := time.Now()
 	for i := range *requests * f.percent / 100 {
 		d, err := s.step(f, from, seen)
@@ -99,7 +101,10 @@ func (f *family) compare(t *testing.T, local server, seed uint64, seen *coverage
 		}
 		class := d.class()
 		if why := f.explain(d); why != "" {
-			known[why]++
+			if known[why]++; *explains != "" && strings.Contains(why, *explains) && !told[why+class] {
+				told[why+class] = true
+				t.Logf("%s: %s\n%s", why, class, report(d))
+			}
 		} else if open[class]++; open[class] == 1 && len(open) <= *classes {
 			if f.shrinks {
 				d = s.shrink(d)
