@@ -45,7 +45,7 @@ func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.C
 	kind := kindOf(&t.Def)
 	switch {
 	case kind == table.SameAccount && newcomer.Account != r.cell.Account:
-		say("The table has replicas in its own account. Disassociate them first; another account joins a regional table, or a multi-account global table. Or let the global table be mixed: set its topology to %s.", table.MixedTopology)
+		say("The table has replicas in its own account. Disassociate them first; another account joins a regional table, or a multi-account global table. Or let the global table be mixed: hortus table set %s --topology %s.", name, table.MixedTopology)
 	case kind != table.SameAccount && t.Def.SettingsMode != "ENABLED" && newcomer.Account != r.cell.Account:
 		say("GlobalTableSettingsReplicationMode of the table is not ENABLED. Set it with UpdateTable.")
 	}
@@ -53,7 +53,7 @@ func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.C
 		say("The table is in Region %s, too: members are in different Regions.", r.cell.Region)
 	}
 	if newcomer.Account == r.cell.Account && kind != table.Mixed {
-		say("The table is of account %s, too: add a replica in its own account with UpdateTable where it has no member in another account, or set its topology to %s.", r.cell.Account, table.MixedTopology)
+		say("The table is of account %s, too: add a replica in its own account with UpdateTable where it has no member in another account, or let the global table be mixed: hortus table set %s --topology %s.", r.cell.Account, name, table.MixedTopology)
 	}
 	if t.Def.Status != table.Active || t.Def.Disassociating || t.Def.Changing() != nil {
 		say("The table is being changed: it is not ACTIVE. Wait until it is.")

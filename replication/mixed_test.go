@@ -287,7 +287,7 @@ func TestExplainJoinMixed(t *testing.T) {
 		}
 		return out
 	}
-	if got := reasons(cellB); len(got) != 1 || !strings.Contains(got[0], "set its topology to mixed") {
+	if got := reasons(cellB); len(got) != 1 || !strings.Contains(got[0], "hortus table set T --topology mixed") {
 		t.Errorf("before: %q", got)
 	}
 	w.setTopology(cellA, table.MixedTopology)
