@@ -182,15 +182,17 @@ func sideOf(s *conflict.State) Side {
 	return out
 }
 
-// Journal says what the conflict journal of a table holds in a cell.
+// Journal says what the conflict journal of a table holds in a cell, and which
+// rules the replica has.
 type Journal struct {
-	Table     string
-	Cell      string
-	Rule      conflict.Rule // By which the replica decides between concurrent writes.
-	Conflicts int64
-	Bytes     int64
-	Noted     int64 // Since the cell was opened.
-	Dropped   int64 // The oldest, past the limits, since the cell was opened.
+	Table        string
+	Cell         string
+	Rule         conflict.Rule    // By which the replica decides between concurrent writes.
+	Transactions table.Visibility // How they become visible in other replicas.
+	Conflicts    int64
+	Bytes        int64
+	Noted        int64 // Since the cell was opened.
+	Dropped      int64 // The oldest, past the limits, since the cell was opened.
 }
 
 // journals describes the conflict journals of replicas, of one table or all.
@@ -204,7 +206,7 @@ func journals(w World, name string) []Journal {
 				continue
 			}
 			out = append(out, Journal{
-				Table: t.Def.Name, Cell: e.Cell().String(), Rule: t.Rule(),
+				Table: t.Def.Name, Cell: e.Cell().String(), Rule: t.Rule(), Transactions: t.Def.Rules().Transactions,
 				Conflicts: size.Conflicts, Bytes: size.Bytes, Noted: size.Noted, Dropped: size.Dropped,
 			})
 		}

@@ -33,8 +33,10 @@ type Replication struct {
 
 	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
 	ShippedBytes   int64
-	Written, Lost  int64 // Changes applied, and changes that were older than what was there.
-	Conflicts      int64 // Writes that were overwritten at the destination by one that had not seen them; all are in its journal.
+	Written, Lost  int64  // Changes applied, and changes that were older than what was there.
+	Conflicts      int64  // Writes that were overwritten at the destination by one that had not seen them; all are in its journal.
+	Apart          int64  // Transactions that the destination showed in parts, though the rule of their tables is atomic.
+	ApartReason    string `json:",omitempty"` // Why the last of them was.
 	LagP50, LagP99 float64
 	LagCount       int64
 	Seeded         int64   // Items that came by seeding.
@@ -92,6 +94,9 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	r.Written += s.Written
 	r.Lost += s.Lost
 	r.Conflicts += s.Conflicts
+	if r.Apart += s.Apart; s.ApartWhy != "" {
+		r.ApartReason = s.ApartWhy
+	}
 	r.Seeded += s.Seeded
 	r.SeedMillis += millis(s.Seed)
 	r.SeededBytes += s.SeededBytes

@@ -125,6 +125,9 @@ func (s *statusCommand) Run(ctx context.Context) error {
 			fmt.Printf("\n%s, %s is seeded from %s: %.0f %%, %d items, %.1f MiB\n",
 				l.Table, l.Destination, l.Source, 100*l.SeedShare, l.Seeded, float64(l.SeededBytes)/(1<<20))
 		}
+		if l := &out.Links[i]; l.Apart > 0 {
+			fmt.Printf("\n%s, %s to %s: %d transactions were shown in parts; of the last one, %s\n", l.Table, l.Source, l.Destination, l.Apart, l.ApartReason)
+		}
 		if out.Links[i].Reason != "" {
 			fmt.Println()
 			printReason(&out.Links[i])
@@ -139,6 +142,9 @@ func printRules(journals []hortusapi.Journal) {
 		for _, k := range journals[:i] {
 			if j.Table == k.Table && j.Rule != k.Rule {
 				fmt.Printf("\n%s: %s decides between concurrent writes by %s, and %s by %s\n", j.Table, k.Cell, k.Rule, j.Cell, j.Rule)
+			}
+			if j.Table == k.Table && j.Transactions != k.Transactions {
+				fmt.Printf("\n%s: transactions become visible as %s in %s, and as %s in %s\n", j.Table, k.Transactions, k.Cell, j.Transactions, j.Cell)
 			}
 		}
 	}
