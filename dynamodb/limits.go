@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/hortusdb/hortus/api"
+	"github.com/hortusdb/hortus/table"
 )
 
 // Limits of tables and what belongs to them (documented).
@@ -22,8 +23,8 @@ const (
 	MaxTagValue        = 256 // Characters.
 
 	// Capacity units a second of a table or index, and of all tables of a cell.
-	MaxTableUnits   = 40000
-	MaxAccountUnits = 80000
+	MaxTableUnits   = table.MaxTableUnits
+	MaxAccountUnits = table.MaxCellUnits
 
 	maxListTables = 100
 )

@@ -23,6 +23,7 @@ type Pace struct {
 	Switch     time.Duration // The billing mode.
 	Index      time.Duration // The creation or deletion of a global index.
 	TimeToLive time.Duration
+	Tags       time.Duration // How long after a change of tags there is no other one.
 }
 
 // AWSPace is what was recorded of the live service, rounded; how long a deletion
@@ -31,6 +32,7 @@ func AWSPace() Pace {
 	return Pace{
 		Create: 9 * time.Second, Delete: 5 * time.Second, Update: 2 * time.Second,
 		Switch: 70 * time.Second, Index: 10 * time.Minute, TimeToLive: time.Minute,
+		Tags: 1700 * time.Millisecond,
 	}
 }
 
@@ -49,7 +51,7 @@ func ParsePace(s string) (Pace, error) {
 	if err != nil || d < 0 || d > maxPace {
 		return Pace{}, fmt.Errorf("pace %q: want instant, aws, or a duration up to 24h that each change takes, as in 3s", s)
 	}
-	return Pace{d, d, d, d, d, d}, nil
+	return Pace{d, d, d, d, d, d, d}, nil
 }
 
 // settles is when a change that begins now is over, as a Definition has it; 0 for

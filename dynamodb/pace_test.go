@@ -21,7 +21,7 @@ func TestPace(t *testing.T) {
 }
 
 func TestParsePace(t *testing.T) {
-	second := dynamodb.Pace{time.Second, time.Second, time.Second, time.Second, time.Second, time.Second}
+	second := dynamodb.Pace{time.Second, time.Second, time.Second, time.Second, time.Second, time.Second, time.Second}
 	for text, want := range map[string]dynamodb.Pace{"instant": {}, "aws": dynamodb.AWSPace(), "1s": second, "0s": {}} {
 		if got, err := dynamodb.ParsePace(text); err != nil || got != want {
 			t.Errorf("%s: %v, %v", text, got, err)

@@ -85,6 +85,9 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *sdk.CreateTableIn
 	if def.OnDemand {
 		def.OnDemandSince, def.ToOnDemand = now, []int64{now}
 	}
+	if err := s.checkOperations(len(def.Indexes) > 0); err != nil {
+		return nil, err
+	}
 	return s.Engine.Create(ctx, def)
 }
 
@@ -227,6 +230,9 @@ func deleteTable(ctx context.Context, s *Service, c *api.Call) error {
 	if t.Def.Updating() {
 		return errInProcess(&t.Def)
 	}
+	if err := s.checkOperations(false); err != nil {
+		return err
+	}
 	var err error
 	switch {
 	case t.Def.Group != nil:
@@ -290,6 +296,9 @@ func updateTable(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	if err := checkEmpty(in); err != nil {
+		return err
+	}
+	if err := s.checkOperations(false); err != nil {
 		return err
 	}
 	update := s.changeSettings
@@ -389,10 +398,10 @@ func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {
 			return err
 		}
 	}
-	// The class that a table has from birth is not shown, and asking for it changes
-	// nothing (recorded).
-	if in.TableClass != "" && (d.TableClass != "" || in.TableClass != types.TableClassStandard) {
-		d.TableClass, d.TableClassSince = string(in.TableClass), now.UnixMicro()
+	if in.TableClass != "" {
+		if err := changeClass(d, string(in.TableClass), now); err != nil {
+			return err
+		}
 	}
 	if on := in.DisassociationProtectionEnabled; on != nil {
 		if d.Group == nil {
@@ -441,8 +450,20 @@ func (s *Service) applyEncryption(spec *types.SSESpecification, d *table.Definit
 	case next.Managed() && d.Group != nil && !d.Group.Kind.Overrides():
 		return errManagedKey
 	}
+	if !sameKey(next, d.Encryption) {
+		if err := countKeyChange(d, s.Clock.Now()); err != nil {
+			return err
+		}
+	}
 	d.Encryption = next
 	return nil
+}
+
+func sameKey(a, b *table.Encryption) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 // applyMode makes a regional table fit, or unfit, to be the source of a

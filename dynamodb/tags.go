@@ -199,8 +199,11 @@ func tagResource(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	_, err = s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
-		d.Tags, err = mergeTags(d.Tags, in.Tags)
-		return err
+		was := d.Tags
+		if d.Tags, err = mergeTags(was, in.Tags); err != nil {
+			return err
+		}
+		return s.countTagChange(d, was)
 	})
 	return done(c, err)
 }
@@ -250,8 +253,9 @@ func untagResource(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	_, err = s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
-		d.Tags = slices.DeleteFunc(d.Tags, func(t table.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
-		return nil
+		was := d.Tags
+		d.Tags = slices.DeleteFunc(slices.Clone(was), func(t table.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		return s.countTagChange(d, was)
 	})
 	return done(c, err)
 }

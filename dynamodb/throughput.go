@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"slices"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -65,16 +64,13 @@ func applyCapacity(in *sdk.UpdateTableInput, d *table.Definition, now time.Time)
 // switchToOnDemand ends provisioned mode, unless that was done too often. A table
 // that was born on demand has done it once (recorded).
 func switchToOnDemand(d *table.Definition, now time.Time) error {
-	recent := slices.DeleteFunc(slices.Clone(d.ToOnDemand), func(at int64) bool {
-		return now.Sub(time.UnixMicro(at)) >= switchesWithin
-	})
+	recent := since(d.ToOnDemand, now, switchesWithin)
 	if len(recent) >= switchesAtOnce {
 		// The text is that of the time when there was one switch a day, with the number
 		// of today (ours).
-		const layout = "Mon Jan 2 15:04:05 UTC 2006"
 		last, next := time.UnixMicro(recent[len(recent)-1]), time.UnixMicro(recent[0]).Add(switchesWithin)
 		return aws.Errorf("LimitExceededException", "Subscriber limit exceeded: Update to PayPerRequest mode are limited to %d times in 1 day(s). Last update at %s. Next update can be made at %s",
-			switchesAtOnce, last.UTC().Format(layout), next.UTC().Format(layout))
+			switchesAtOnce, last.UTC().Format(limitLayout), next.UTC().Format(limitLayout))
 	}
 	keepWarm(d)
 	d.OnDemand, d.OnDemandSince, d.Throughput = true, now.UnixMicro(), table.Throughput{}

@@ -131,12 +131,18 @@ func (r *Replicator) adopt(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if r.engine.Table(q.Table) != nil || r.expected(q.Table) {
 		return nil, aws.Validation("Failed to create a the new replica of table with name: ‘%s’ because one or more replicas already existed as tables.", q.Table)
 	}
-	if q.DryRun {
-		return &Response{}, nil
-	}
 	def := table.Definition{Name: q.Table, SettingsMode: settingsMode(q.Group.Kind), TableClass: "STANDARD"}
 	g := *q.Group
 	g.Members = slices.Clone(g.Members)
+	if q.DryRun {
+		common(&def, q.Definition)
+		def.Group = &g
+		def.Override(r.cell, r.cell, q.Member.Settings)
+		if r.engine.CheckUnits(&def) != nil {
+			return nil, aws.Errorf("LimitExceededException", "Cannot create a replica of table '%[1]s' in region '%[2]s' because its exceeds your current account limit in region '%[2]s'.", q.Table, r.cell.Region)
+		}
+		return &Response{}, nil
+	}
 	r.inherit(&def, q.Definition, &g)
 	if slices.ContainsFunc(g.Members, func(m table.Member) bool { return !g.Kind.ByRole(r.cell.Account, m.Cell.Account) }) {
 		def.Policy = &table.Policy{Document: policyOf(ServiceStatement(r.cell, def.Name, cells(&g))), Revision: strconv.FormatInt(r.dates.Now().UnixMilli(), 10)}
@@ -243,7 +249,13 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 	if q.DryRun {
 		next := t.Def
 		next.Indexes, next.Attributes = slices.Clone(next.Indexes), slices.Clone(next.Attributes)
-		return &Response{}, settleIndex(&next, q.Definition)
+		g := *next.Group
+		next.Group, g.Members = &g, slices.Clone(g.Members)
+		if err := settleIndex(&next, q.Definition); err != nil {
+			return nil, err
+		}
+		next.TakeOver(q.Definition, q.Overwritten)
+		return &Response{}, r.engine.CheckUnits(&next)
 	}
 	provisioned := false
 	after, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {

@@ -74,6 +74,9 @@ func (e *Engine) Create(ctx context.Context, def Definition) (*Table, error) {
 	if n := len(*e.tables.Load()); n >= MaxTables {
 		return nil, aws.Errorf("LimitExceededException", "Subscriber limit exceeded: You have reached the limit of %d tables", MaxTables)
 	}
+	if err := e.CheckUnits(&def); err != nil {
+		return nil, err
+	}
 	def.Format, def.Number = definitionFormat, e.last+1
 	for i := range def.Indexes {
 		def.NextIndex++
@@ -139,6 +142,9 @@ func (e *Engine) Alter(ctx context.Context, name string, fn func(*Definition) er
 		return nil, err
 	}
 	if err := fn(&def); err != nil {
+		return nil, err
+	}
+	if err := e.CheckUnits(&def); err != nil {
 		return nil, err
 	}
 	t, err := newTable(def, e.cell, e.store, old.gate)

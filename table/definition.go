@@ -68,6 +68,12 @@ type Definition struct {
 	Disassociating  bool          `json:"disassociating,omitempty"`
 	Inaccessible    *Inaccessible `json:"inaccessible,omitempty"`
 
+	// When the class, and the key, were changed of late, and until when the tags are
+	// not changed again; microseconds.
+	ClassChanges []int64 `json:"class_changes,omitempty"`
+	KeyChanges   []int64 `json:"key_changes,omitempty"`
+	TagsSettle   int64   `json:"tags_settle,omitempty"`
+
 	TimeToLive      *TimeToLive `json:"time_to_live,omitempty"` // Nil while it is disabled.
 	TimeToLiveSince int64       `json:"time_to_live_since,omitempty"`
 
