@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ type outcome int
 const (
 	happened outcome = iota
 	refused          // A condition failed: nothing was changed.
+	met              // A transaction was in the way: nothing was looked at or changed.
 	unknown          // The server died: it happened or it did not, now or later.
 )
 
@@ -59,6 +61,9 @@ const none = -1 << 40
 // step is the whole database as one client alone would see it: whether an answer
 // may be given in a state, and the state after it.
 func (in linearOp) step(s [linearItems]int, out linearAnswer) (bool, [linearItems]int) {
+	if out.outcome == met {
+		return true, s
+	}
 	next, refuse := s, false
 	plus := func(i, n int) {
 		if next[i] == none {
@@ -118,6 +123,7 @@ type linearHistory struct {
 	mu    sync.Mutex
 	begun time.Time
 	ops   []porcupine.Operation
+	met   atomic.Int64 // How many conflicts there were.
 }
 
 func (h *linearHistory) add(op porcupine.Operation) {
@@ -193,10 +199,11 @@ func (c *linearClient) run(ctx context.Context, t *testing.T) {
 			}
 			return
 		}
-		switch in.kind {
-		case "get":
+		switch {
+		case out.outcome == met:
+		case in.kind == "get":
 			c.seen[in.a] = out.got[in.a]
-		case "read all":
+		case in.kind == "read all":
 			c.seen = out.got
 		}
 	}
@@ -234,8 +241,13 @@ func (c *linearClient) do(ctx context.Context, in linearOp) (linearAnswer, error
 	}
 	var failed *types.ConditionalCheckFailedException
 	var canceled *types.TransactionCanceledException
-	if errors.As(err, &failed) || errors.As(err, &canceled) && aws.ToString(canceled.CancellationReasons[0].Code) == "ConditionalCheckFailed" {
+	var conflict *types.TransactionConflictException
+	switch {
+	case errors.As(err, &failed) || errors.As(err, &canceled) && aws.ToString(canceled.CancellationReasons[0].Code) == "ConditionalCheckFailed":
 		out.outcome, err = refused, nil
+	case errors.As(err, &conflict) && !c.single || errors.As(err, &canceled) && slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "TransactionConflict" }):
+		out.outcome, err = met, nil
+		c.history.met.Add(1)
 	}
 	if err != nil {
 		out.outcome = unknown
@@ -341,6 +353,10 @@ func TestServerLinearizableCrash(t *testing.T) {
 	}
 	linearLife(t, s, h, seed, linearKills, false, 0)
 	h.check(t, seed)
+	// Commits take the time of a sync, so some were in the way.
+	if h.met.Load() == 0 {
+		t.Error("no transaction was in the way of anything")
+	}
 	s.stop(os.Interrupt)
 	s.checkLog()
 }
@@ -368,6 +384,8 @@ func TestPlantedHistories(t *testing.T) {
 		{"a read that turns back", false, []porcupine.Operation{op(0, 1, 9, put, answer()), op(1, 2, 3, get, answer(5)), op(2, 4, 5, get, answer(none))}},
 		{"half a transaction", false, []porcupine.Operation{op(0, 1, 9, move, answer()), op(1, 2, 3, all, answer(-2, none))}},
 		{"a transaction as a whole", true, []porcupine.Operation{op(0, 1, 9, move, answer()), op(1, 2, 3, all, answer(-2, 2))}},
+		{"what a conflict refused, never", true, []porcupine.Operation{op(0, 1, 2, move, linearAnswer{outcome: met}), op(1, 5, 6, all, answer(none, none))}},
+		{"what a conflict refused, done", false, []porcupine.Operation{op(0, 1, 2, move, linearAnswer{outcome: met}), op(1, 5, 6, all, answer(-2, 2))}},
 		{"half of what was in flight", false, []porcupine.Operation{op(0, 1, 99, move, lost), op(1, 5, 6, all, answer(none, 2))}},
 		{"what was in flight, never", true, []porcupine.Operation{op(0, 1, 99, move, lost), op(1, 5, 6, all, answer(none, none))}},
 		{"an answered write that is gone", false, []porcupine.Operation{op(0, 1, 2, put, answer()), op(0, 3, 99, move, lost), op(1, 5, 6, all, answer(none, none))}},

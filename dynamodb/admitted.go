@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/capacity"
@@ -49,7 +50,11 @@ func (s *Service) write(ctx context.Context, w *table.Write) error {
 		return err
 	}
 	err := s.Engine.Write(ctx, w)
-	if err == nil || errors.Is(err, table.ErrConditionFailed) {
+	switch {
+	case errors.Is(err, table.ErrConflict):
+		s.Throttle.conflict(w.Table)
+		s.Throttle.chargeWrite(&d, w, 1, false)
+	case err == nil, errors.Is(err, table.ErrConditionFailed):
 		s.Throttle.chargeWrite(&d, w, 1, err == nil)
 	}
 	return err
@@ -80,7 +85,7 @@ func (s *Service) fetched(p *table.Page, units float64) {
 	}
 }
 
-// refusal is an element of a batch that there was no room for.
+// refusal is an element of a batch that was not run.
 type refusal struct {
 	at  int // Its number.
 	err error
@@ -116,13 +121,20 @@ func (s *Service) getMany(ctx context.Context, lookups []table.Lookup, fn func(i
 }
 
 // writeBatch runs the writes of a batch; see table.Engine.WriteBatch. It returns
-// the writes that were refused, in order.
+// the writes that were refused, in order: those that there was no room for, and
+// those of items that transactions have.
 func (s *Service) writeBatch(ctx context.Context, writes []*table.Write) ([]refusal, error) {
 	if s.Throttle == nil {
-		return nil, s.Engine.WriteBatch(ctx, writes)
+		var refused []refusal
+		conflicts, err := s.Engine.WriteBatch(ctx, writes)
+		for _, i := range conflicts {
+			refused = append(refused, refusal{i, table.ErrConflict})
+		}
+		return refused, err
 	}
 	var draws []draw
 	var admitted []*table.Write
+	var number []int
 	var refused []refusal
 	for i, w := range writes {
 		w.KeepIndexes = true
@@ -131,17 +143,24 @@ func (s *Service) writeBatch(ctx context.Context, writes []*table.Write) ([]refu
 			refused = append(refused, refusal{i, err})
 			continue
 		}
-		draws, admitted = append(draws, d), append(admitted, w)
+		draws, admitted, number = append(draws, d), append(admitted, w), append(number, i)
 	}
 	if len(admitted) == 0 {
 		return refused, nil
 	}
-	if err := s.Engine.WriteBatch(ctx, admitted); err != nil {
+	conflicts, err := s.Engine.WriteBatch(ctx, admitted)
+	if err != nil {
 		return nil, err
 	}
 	for j, w := range admitted {
-		s.Throttle.chargeWrite(&draws[j], w, 1, true)
+		done := !slices.Contains(conflicts, j)
+		if !done {
+			s.Throttle.conflict(w.Table)
+			refused = append(refused, refusal{number[j], table.ErrConflict})
+		}
+		s.Throttle.chargeWrite(&draws[j], w, 1, done)
 	}
+	slices.SortFunc(refused, func(a, b refusal) int { return a.at - b.at })
 	return refused, nil
 }
 
@@ -168,6 +187,9 @@ func (s *Service) transact(ctx context.Context, tx *table.Transaction) error {
 	err := s.Engine.Transact(ctx, tx)
 	for j, i := range writes {
 		d, w := &draws[j], tx.Writes[i]
+		if errors.Is(tx.Errors[i], table.ErrConflict) {
+			s.Throttle.conflict(w.Table)
+		}
 		switch {
 		case err == nil && tx.Token != nil && tx.Token.Replayed:
 			// What was done before is only read (recorded).
@@ -195,8 +217,14 @@ func (s *Service) transactGet(ctx context.Context, lookups []table.Lookup, fn fu
 	if err := s.Throttle.admitAll(draws); err != nil {
 		return err
 	}
-	return s.Engine.TransactGet(ctx, lookups, func(i int, it item.Item) error {
+	err := s.Engine.TransactGet(ctx, lookups, func(i int, it item.Item) error {
 		s.Throttle.charge(&draws[i], transactFactor*readUnits(itemSize(it), true))
 		return fn(i, it)
 	})
+	if c, ok := errors.AsType[*table.ConflictError](err); ok {
+		for _, i := range c.At {
+			s.Throttle.conflict(lookups[i].Table)
+		}
+	}
+	return err
 }

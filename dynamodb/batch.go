@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -504,8 +505,8 @@ func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error
 	if err != nil {
 		return err
 	}
-	if len(refused) > 0 && len(refused) == len(writes) {
-		return refused[0].err
+	if err := throughout(refused, len(writes)); err != nil {
+		return err
 	}
 	c.Out = append(r.appendUnprocessed(append(c.Out, `{"UnprocessedItems":{`...), refused), '}')
 	writes, owner = processed(writes, owner, refused)
@@ -525,6 +526,16 @@ func (a *API) batchWriteItem(ctx context.Context, s *Service, c *api.Call) error
 	}
 	c.Out = append(c.Out, '}')
 	return nil
+}
+
+// throughout is AWS's error for a batch of which there was no room for anything.
+// Items that transactions have are never one: BatchWriteItem has no error for them,
+// so they are left unprocessed (its documented errors; not recorded).
+func throughout(refused []refusal, writes int) error {
+	if len(refused) == 0 || len(refused) < writes || slices.ContainsFunc(refused, func(f refusal) bool { return errors.Is(f.err, table.ErrConflict) }) {
+		return nil
+	}
+	return refused[0].err
 }
 
 // processed leaves out the writes that were refused.

@@ -461,7 +461,7 @@ func (s *Service) transactSelect(ctx context.Context, c *api.Call, r *request) e
 		return nil
 	})
 	if err != nil {
-		return err
+		return r.conflicted(err)
 	}
 	c.Out = append(out, ']')
 	if r.wantsCapacity() {

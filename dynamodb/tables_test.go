@@ -151,6 +151,7 @@ type controlWorld struct {
 	values  map[string]string
 
 	throttled bool
+	committed func() // Called, once, between the next commit and its answer.
 	pace      dynamodb.Pace
 }
 
@@ -183,7 +184,7 @@ func (w *controlWorld) cell(t testing.TB, c aws.Cell) *dynamodb.Service {
 	if s := w.cells[c]; s != nil {
 		return s
 	}
-	store := kv.NewMem(kv.MemOptions{})
+	store := &committedStore{kv.NewMem(kv.MemOptions{}), w}
 	w.targets[c] = scaling.NewStore(store)
 	engine, err := table.Open(context.Background(), table.Options{Cell: c, Store: store, Clock: w})
 	if err != nil {

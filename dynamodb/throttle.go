@@ -26,7 +26,8 @@ type Throttle struct {
 
 // Sums are what was consumed and refused since the cell was opened, by table and
 // global index, under the names that CloudWatch has for it:
-// ConsumedReadCapacityUnits, ReadThrottleEvents and the same of writes.
+// ConsumedReadCapacityUnits, ReadThrottleEvents and the same of writes, and
+// TransactionConflict, one for each item that was refused for a transaction.
 func (h *Throttle) Sums() *metrics.Sums { return &h.sums }
 
 // charged adds what a meter was charged with.
@@ -39,6 +40,9 @@ func (h *Throttle) refuse(t *table.Table, x *table.Index, k capacity.Kind, reaso
 	h.sums.Add(series(k.String()+"ThrottleEvents", t, x), 1)
 	return throttled(t, x, k, reason)
 }
+
+// conflict counts an item that was refused because a transaction had it.
+func (h *Throttle) conflict(t *table.Table) { h.sums.Add(series("TransactionConflict", t, nil), 1) }
 
 func series(name string, t *table.Table, x *table.Index) metrics.Series {
 	s := metrics.Series{Name: name, Table: t.Def.Name}

@@ -347,6 +347,8 @@ func canceled(tx *table.Transaction) error {
 			}
 		case errDuplicateItem:
 			codes[i] = "DuplicateItem"
+		case table.ErrConflict:
+			codes[i] = "TransactionConflict"
 		case table.ErrCollectionTooLarge:
 			codes[i] = "ItemCollectionSizeLimitExceeded"
 		default:

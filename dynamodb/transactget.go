@@ -113,7 +113,7 @@ func (a *API) transactGetItems(ctx context.Context, s *Service, c *api.Call) err
 		return nil
 	})
 	if err != nil {
-		return err
+		return r.conflicted(err)
 	}
 	c.Out = append(out, ']')
 	if r.wantsCapacity() {
@@ -121,6 +121,18 @@ func (a *API) transactGetItems(ctx context.Context, s *Service, c *api.Call) err
 	}
 	c.Out = append(c.Out, '}')
 	return nil
+}
+
+// conflicted turns the conflict of a TransactGet into AWS's answer.
+func (r *request) conflicted(err error) error {
+	c, ok := errors.AsType[*table.ConflictError](err)
+	if !ok {
+		return err
+	}
+	for _, i := range c.At {
+		r.transaction.Errors[i] = table.ErrConflict
+	}
+	return canceled(&r.transaction)
 }
 
 // resolveGets finds the tables of all actions and checks their keys. A key that

@@ -79,6 +79,20 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
+func BenchmarkTransactGet(b *testing.B) {
+	e, tab, items := benchEngine(b)
+	lookups := make([]table.Lookup, 4)
+	for n := 0; b.Loop(); n++ {
+		for i := range lookups {
+			lookups[i].Table = tab
+			lookups[i].Key, _ = tab.ItemKey(items[(n+i*len(items)/4)%len(items)])
+		}
+		if err := e.TransactGet(b.Context(), lookups, func(int, item.Item) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkGet(b *testing.B) {
 	e, tab, items := benchEngine(b)
 	var row []byte

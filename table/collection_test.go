@@ -89,7 +89,7 @@ func TestCollectionLimit(t *testing.T) {
 	if err := e.Write(t.Context(), putOne(3)); !errors.Is(err, table.ErrCollectionTooLarge) {
 		t.Errorf("a fourth item: %v", err)
 	}
-	if err := e.WriteBatch(t.Context(), []*table.Write{putOne(3)}); !errors.Is(err, table.ErrCollectionTooLarge) {
+	if _, err := e.WriteBatch(t.Context(), []*table.Write{putOne(3)}); !errors.Is(err, table.ErrCollectionTooLarge) {
 		t.Errorf("a fourth item in a batch: %v", err)
 	}
 	elsewhere := writeOf(t, tab, table.Put, `{"pk":{"S":"q"},"sk":{"N":"1"}}`, "")

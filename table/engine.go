@@ -44,6 +44,7 @@ type Engine struct {
 	sweeping     sync.Mutex    // Guards swept.
 	swept        int64         // Tokens of before this time are gone; in microseconds since 1970.
 	upkeep       upkeep
+	ongoing      *ongoing
 
 	maxCollection int64
 	journals      journals
@@ -61,7 +62,7 @@ type Options struct {
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{
 		cell: o.Cell, store: o.Store, wall: o.Clock, dates: cmp.Or(o.Dates, o.Clock),
-		hybrid:  clock.NewHybrid(o.Clock),
+		hybrid: clock.NewHybrid(o.Clock), ongoing: newOngoing(),
 		decoder: conflict.NewDecoder(o.Cell), maxCollection: MaxCollection,
 	}
 	e.upkeep.wake, e.upkeep.rows = make(chan struct{}, 1), stepRows

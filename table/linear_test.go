@@ -11,7 +11,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/kv"
@@ -29,6 +28,7 @@ type linearOp struct {
 	guess   int    // What "check and put" expects of a.
 	n       int
 	refused bool
+	met     bool // A conflict: nothing was done.
 	got     [registers]int
 }
 
@@ -37,6 +37,9 @@ var linearModel = porcupine.Model{
 	Init: func() any { return [registers]int{} },
 	Step: func(state, input, output any) (bool, any) {
 		s, in, out := state.([registers]int), input.(linearOp), output.(linearOp)
+		if out.met {
+			return true, s
+		}
 		switch in.kind {
 		case "get":
 			return out.got[in.a] == s[in.a], s
@@ -66,6 +69,7 @@ type linearClient struct {
 	t      *testing.T
 	engine *table.Engine
 	tables [2]*table.Table
+	met    *atomic.Int64 // How many conflicts there were.
 }
 
 // of is the table and the key of an item: two items in each of two tables.
@@ -131,9 +135,9 @@ func (c *linearClient) run(in linearOp) linearOp {
 	case "add":
 		err = c.engine.Write(ctx, c.add(in.a, in.n))
 	case "check and put":
-		err = c.engine.Transact(ctx, transaction(c.check(in.a, in.guess), c.put(in.b, in.n)))
+		err = out.transact(c, c.check(in.a, in.guess), c.put(in.b, in.n))
 	case "move":
-		err = c.engine.Transact(ctx, transaction(c.add(in.a, -in.n), c.add(in.b, in.n)))
+		err = out.transact(c, c.add(in.a, -in.n), c.add(in.b, in.n))
 	case "read all":
 		lookups := make([]table.Lookup, registers)
 		for i := range lookups {
@@ -144,11 +148,68 @@ func (c *linearClient) run(in linearOp) linearOp {
 			return nil
 		})
 	}
-	out.refused = errors.Is(err, table.ErrCanceled)
-	if _, ok := errors.AsType[*aws.Error](err); err != nil && !out.refused || ok {
+	if _, ok := errors.AsType[*table.ConflictError](err); ok || errors.Is(err, table.ErrConflict) {
+		out.met, err = true, nil
+	}
+	if err != nil {
 		c.t.Error(err)
 	}
 	return out
+}
+
+// transact runs a transaction and notes whether it was canceled, and why.
+func (out *linearOp) transact(c *linearClient, writes ...*table.Write) error {
+	tx := transaction(writes...)
+	err := c.engine.Transact(c.t.Context(), tx)
+	if !errors.Is(err, table.ErrCanceled) {
+		return err
+	}
+	out.refused = errors.Is(tx.Errors[0], table.ErrConditionFailed)
+	out.met = slices.Contains(tx.Errors, error(table.ErrConflict))
+	if out.refused == out.met {
+		return errors.Join(tx.Errors...)
+	}
+	return nil
+}
+
+// items are those that an operation is about.
+func (in linearOp) items() []int {
+	switch in.kind {
+	case "read all":
+		return []int{0, 1, 2, 3}
+	case "check and put", "move":
+		return []int{in.a, in.b}
+	}
+	return []int{in.a}
+}
+
+// groundless returns an operation that was refused for a conflict with none: nothing
+// that it may conflict with was under way on an item of its own; nil for none.
+func groundless(history []porcupine.Operation) *porcupine.Operation {
+	for i := range history {
+		x := &history[i]
+		in := x.Input.(linearOp)
+		if !x.Output.(linearOp).met || slices.ContainsFunc(history, func(y porcupine.Operation) bool {
+			other := y.Input.(linearOp)
+			return y.ClientId != x.ClientId && y.Call < x.Return && y.Return > x.Call && other.conflicts(in) &&
+				slices.ContainsFunc(other.items(), func(i int) bool { return slices.Contains(in.items(), i) })
+		}) {
+			continue
+		}
+		return x
+	}
+	return nil
+}
+
+// conflicts reports whether an operation refuses another that is about its items.
+func (in linearOp) conflicts(other linearOp) bool {
+	switch in.kind {
+	case "check and put", "move":
+		return other.kind != "get"
+	case "put", "add":
+		return other.kind == "read all"
+	}
+	return false
 }
 
 func drawOp(rng *rand.Rand, seen *[registers]int) linearOp {
@@ -161,19 +222,21 @@ func drawOp(rng *rand.Rand, seen *[registers]int) linearOp {
 
 // TestLinearizable: single reads and writes and transactions, all at once, by
 // many clients, answer as one client after the other would have been answered
-// (strict serializability; write skew through what is only checked included).
+// (strict serializability; write skew through what is only checked included). What
+// is refused for a conflict did nothing, and something was in its way.
 func TestLinearizable(t *testing.T) {
 	for name, open := range map[string]func() (kv.Store, error){
 		"pebble": func() (kv.Store, error) { return pebblekv.Open(pebblekv.Options{Memory: true}) },
 		"mem":    func() (kv.Store, error) { return newMem(), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
+			var met atomic.Int64
 			for seed := range uint64(60) {
 				store, err := open()
 				if err != nil {
 					t.Fatal(err)
 				}
-				linearRound(t, store, seed)
+				linearRound(t, store, seed, &met)
 				if err := store.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -181,13 +244,14 @@ func TestLinearizable(t *testing.T) {
 					return
 				}
 			}
+			t.Logf("%d conflicts", met.Load())
 		})
 	}
 }
 
-func linearRound(t *testing.T, store kv.Store, seed uint64) {
+func linearRound(t *testing.T, store kv.Store, seed uint64, met *atomic.Int64) {
 	const clients, each = 6, 60
-	c := &linearClient{t: t, engine: openEngine(t, store, &countingClock{})}
+	c := &linearClient{t: t, engine: openEngine(t, store, &countingClock{}), met: met}
 	c.tables[0], c.tables[1] = twoTables(t, c.engine)
 	for i := range registers {
 		c.run(linearOp{kind: "put", a: i})
@@ -207,10 +271,15 @@ func linearRound(t *testing.T, store kv.Store, seed uint64) {
 				out := c.run(in)
 				op.Return = order.Add(1)
 				op.Output = out
+				if out.met {
+					c.met.Add(1)
+				}
 				histories[id] = append(histories[id], op)
 				switch in.kind {
 				case "read all":
-					seen = out.got
+					if !out.met {
+						seen = out.got
+					}
 				case "get":
 					seen[in.a] = out.got[in.a]
 				}
@@ -219,6 +288,9 @@ func linearRound(t *testing.T, store kv.Store, seed uint64) {
 	}
 	running.Wait()
 	history := slices.Concat(histories[:]...)
+	if x := groundless(history); x != nil {
+		t.Errorf("seed %d: a conflict with nothing: %+v -> %+v", seed, x.Input, x.Output)
+	}
 	if !porcupine.CheckOperations(linearModel, history) {
 		t.Errorf("seed %d: the history of %d operations is not linearizable", seed, len(history))
 	}

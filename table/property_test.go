@@ -148,7 +148,8 @@ func (o *op) run(t testing.TB, e *table.Engine) string {
 				batch = append(batch, &table.Write{Table: tab, Kind: table.Put, Item: it, Key: k})
 			}
 		}
-		return fmt.Sprint(e.WriteBatch(t.Context(), batch))
+		_, err := e.WriteBatch(t.Context(), batch)
+		return fmt.Sprint(err)
 	}
 	return fmt.Sprint(jsonOf(w.Old), jsonOf(w.New), w.OldSize, w.NewSize, err)
 }
@@ -493,7 +494,8 @@ func plannedWrites(t *testing.T, e *table.Engine, n *int) []func(*table.Table) e
 		it := decodeItem(t, fmt.Sprintf(`{"pk":{"S":"b%d"},"a":{"S":"a"}}`, *n))
 		w := table.Write{Table: tab, Kind: table.Put, Item: it}
 		w.Key, _ = tab.ItemKey(it)
-		return e.WriteBatch(t.Context(), []*table.Write{&w})
+		_, err := e.WriteBatch(t.Context(), []*table.Write{&w})
+		return err
 	}
 	cursor := func(tab *table.Table) error {
 		_, err := e.Apply(t.Context(), tab, nil, func(w *kv.Writes) { w.Set(cursorKey, []byte{byte(*n)}) })

@@ -14,7 +14,9 @@ import (
 
 // Transaction is several writes, of any tables of the cell, of which all are
 // done or none. What it reads and what it writes is at one point in time,
-// serializable with every other write and every other transaction.
+// serializable with every other write and every other transaction. It takes its
+// items at once or not at all: where another transaction under way has one, it is
+// canceled without a look at any.
 type Transaction struct {
 	Writes []*Write // No two of one item. Their results are valid when the transaction was done now.
 	Token  *Token   // Nil where the transaction has none.
@@ -37,6 +39,7 @@ type transactScratch struct {
 	rowKeys  [][]byte // By write; nil for one that has an error already.
 	slots    []int    // By write: where its value is among those of the plan.
 	sorted   [][]byte
+	lost     [][]byte // Those of sorted that other transactions have.
 	plan     kv.Plan
 	gates    []pass
 	olds     []row
@@ -44,7 +47,8 @@ type transactScratch struct {
 	places   []int // By write: of its collection.
 	shares   shares
 	token    tokenScratch
-	first    int // Where the sizes of collections begin among the values.
+	holds    []hold // On the token and the items; they do not move while they are held.
+	first    int    // Where the sizes of collections begin among the values.
 	canceled bool
 }
 
@@ -65,22 +69,7 @@ func (e *Engine) Transact(ctx context.Context, tx *Transaction) error {
 		if err := s.prepare(tx); err != nil {
 			return err
 		}
-		at, err := e.store.Update(ctx, s.plan, func(values [][]byte, kw *kv.Writes) error {
-			return e.transact(tx, s, values, kw)
-		})
-		for _, g := range s.gates {
-			g.leave(at)
-		}
-		if !errors.Is(err, errRetired) {
-			for _, w := range tx.Writes {
-				w.at(at, err)
-			}
-		}
-		clear(s.olds) // They point into what the store has taken back.
-		switch {
-		case err == nil && s.canceled:
-			return ErrCanceled
-		case !errors.Is(err, errRetired):
+		if err := e.attempt(ctx, tx, s); !errors.Is(err, errRetired) {
 			return err
 		}
 		for i, w := range tx.Writes {
@@ -92,6 +81,96 @@ func (e *Engine) Transact(ctx context.Context, tx *Transaction) error {
 			}
 		}
 	}
+}
+
+// attempt runs a transaction on the tables as they are.
+func (e *Engine) attempt(ctx context.Context, tx *Transaction, s *transactScratch) (err error) {
+	var at kv.Position
+	defer func() {
+		e.ongoing.drop(s.holds)
+		clear(s.holds)
+		for _, g := range s.gates {
+			g.leave(at)
+		}
+	}()
+	s.holds = slices.Grow(s.holds[:0], len(s.sorted)+1)
+	if tx.Token != nil {
+		if err := e.take(s, s.token.key, tx.Token); err != nil {
+			return err
+		}
+	}
+	if e.takeItems(s) {
+		at, err = e.store.Update(ctx, s.plan, func(values [][]byte, kw *kv.Writes) error {
+			return e.transact(tx, s, values, kw)
+		})
+	} else {
+		at, err = e.refuse(ctx, tx, s)
+	}
+	if errors.Is(err, errRetired) {
+		return err
+	}
+	for _, w := range tx.Writes {
+		w.at(at, err)
+	}
+	clear(s.olds) // They point into what the store has taken back.
+	if err == nil && s.canceled {
+		return ErrCanceled
+	}
+	return err
+}
+
+// take holds a key for a transaction.
+func (e *Engine) take(s *transactScratch, key []byte, token *Token) error {
+	n := len(s.holds)
+	s.holds = append(s.holds, hold{key: key, token: token})
+	err := e.ongoing.take(&s.holds[n])
+	if err != nil {
+		s.holds = s.holds[:n]
+	}
+	return err
+}
+
+// takeItems takes the items of a transaction, in the order of their keys, and
+// reports whether it has them all. Those that it cannot have are in s.lost.
+func (e *Engine) takeItems(s *transactScratch) bool {
+	s.lost = s.lost[:0]
+	for _, key := range s.sorted {
+		if len(s.lost) > 0 {
+			if e.ongoing.taken(key) {
+				s.lost = append(s.lost, key)
+			}
+		} else if e.take(s, key, nil) != nil {
+			s.lost = append(s.lost, key)
+		}
+	}
+	return len(s.lost) == 0
+}
+
+// refuse cancels a transaction for the items that others have taken, unless it was
+// done before, under its token. The token is kept, as that of any canceled one.
+func (e *Engine) refuse(ctx context.Context, tx *Transaction, s *transactScratch) (at kv.Position, err error) {
+	s.canceled = true
+	if tx.Token != nil {
+		at, err = e.store.Update(ctx, kv.Plan{Write: [][]byte{s.token.key}}, func(values [][]byte, kw *kv.Writes) error {
+			if err := e.consult(tx.Token, &s.token, values[0]); err != nil || tx.Token.Replayed {
+				return err
+			}
+			e.keep(tx, s, kw)
+			return nil
+		})
+		if err != nil || tx.Token.Replayed {
+			s.canceled = false
+			return at, err
+		}
+	}
+	for i, w := range tx.Writes {
+		w.before(row{})
+		w.NewSize = 0
+		if tx.Errors[i] == nil && slices.ContainsFunc(s.lost, func(key []byte) bool { return bytes.Equal(key, s.rowKeys[i]) }) {
+			tx.Errors[i] = ErrConflict
+		}
+	}
+	return at, nil
 }
 
 // prepare works out the plan, and enters the gates of the tables.
@@ -241,13 +320,45 @@ func transactionID(at clock.Timestamp) uint64 {
 	return uint64(at.Wall)<<logicalBits + uint64(at.Logical)
 }
 
+// ConflictError says that a TransactGet met writes of its items.
+type ConflictError struct {
+	At []int // Of which lookups, in order.
+}
+
+func (e *ConflictError) Error() string { return "table: items of the transaction are being written" }
+
 // TransactGet calls fn for each lookup with its item, nil where there is none, as
 // of one point in time, and durable. The items are valid only until fn returns.
-// No two lookups may be of one item.
+// No two lookups may be of one item. What it found does not count, and a
+// *ConflictError is returned, when a transaction under way has one of the items, or
+// when one is written before TransactGet returns.
 func (e *Engine) TransactGet(ctx context.Context, lookups []Lookup, fn func(i int, it item.Item) error) error {
 	keys := rowKeys(lookups)
 	if !distinct(slices.Clone(keys)) {
 		return errSameItem
 	}
-	return e.getMany(ctx, lookups, keys, true, fn)
+	var lost []int
+	holds := make([]hold, 0, len(keys))
+	for i, key := range keys {
+		holds = append(holds, hold{key: key, reader: true})
+		if e.ongoing.take(&holds[len(holds)-1]) != nil {
+			holds = holds[:len(holds)-1]
+			lost = append(lost, i)
+		}
+	}
+	if len(lost) > 0 {
+		e.ongoing.drop(holds)
+		return &ConflictError{lost}
+	}
+	err := e.getMany(ctx, lookups, keys, true, fn)
+	e.ongoing.drop(holds)
+	for i := range holds {
+		if holds[i].met {
+			lost = append(lost, i)
+		}
+	}
+	if err == nil && len(lost) > 0 {
+		return &ConflictError{lost}
+	}
+	return err
 }

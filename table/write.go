@@ -87,12 +87,17 @@ type writeScratch struct {
 }
 
 // Write runs one write. It returns when the result is durable; so is a failed
-// condition.
+// condition. An item that a transaction under way has is not looked at: the answer
+// is ErrConflict at once.
 func (e *Engine) Write(ctx context.Context, w *Write) error {
 	s := e.scratch.Get().(*writeScratch)
 	defer e.scratch.Put(s)
 	for {
 		s.rowKey = w.Table.appendRowKey(s.rowKey[:0], w.Key)
+		if e.ongoing.taken(s.rowKey) {
+			w.before(row{})
+			return ErrConflict
+		}
 		s.sizes.reset()
 		place := s.sizes.place(w.Table, s.rowKey)
 		s.plan = append(append(s.plan[:0], s.rowKey), s.sizes.keys...)
@@ -110,6 +115,9 @@ func (e *Engine) Write(ctx context.Context, w *Write) error {
 		gate.leave(at)
 		if !errors.Is(err, errRetired) {
 			w.at(at, err)
+			if err == nil && w.made {
+				e.ongoing.wrote(s.rowKey)
+			}
 			return err
 		}
 		if err := e.renew(&w.Table); err != nil {
@@ -299,8 +307,33 @@ func (w *Write) touch() func(Touched) {
 
 // WriteBatch runs puts and deletes without conditions, each its own, in as few
 // commits as the store's limits allow. No two may name the same item; all
-// items must be of this cell.
-func (e *Engine) WriteBatch(ctx context.Context, writes []*Write) error {
+// items must be of this cell. Writes of items that transactions under way have are
+// left out: it returns which, in order.
+func (e *Engine) WriteBatch(ctx context.Context, writes []*Write) (conflicts []int, err error) {
+	writes, conflicts = e.free(writes)
+	return conflicts, e.writeAll(ctx, writes)
+}
+
+// free returns those of the writes whose items no transaction has, and the numbers
+// of the others.
+func (e *Engine) free(writes []*Write) (free []*Write, conflicts []int) {
+	if e.ongoing.held.Load() == 0 {
+		return writes, nil
+	}
+	var key []byte
+	for i, w := range writes {
+		key = w.Table.appendRowKey(key[:0], w.Key)
+		if e.ongoing.taken(key) {
+			w.before(row{})
+			conflicts = append(conflicts, i)
+		} else {
+			free = append(free, w)
+		}
+	}
+	return free, conflicts
+}
+
+func (e *Engine) writeAll(ctx context.Context, writes []*Write) error {
 	for len(writes) > 0 {
 		n, size := 0, 0
 		for n < len(writes) && (n == 0 || size+len(writes[n].Item) < kv.MaxUpdateSize/8) {
@@ -356,8 +389,11 @@ func (e *Engine) writeBatch(ctx context.Context, writes []*Write) error {
 	for _, g := range gates {
 		g.leave(at)
 	}
-	for _, w := range writes {
+	for i, w := range writes {
 		w.at(at, err)
+		if err == nil && w.made {
+			e.ongoing.wrote(s[i].rowKey)
+		}
 	}
 	return err
 }
