@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,6 +282,42 @@ func TestFailures(t *testing.T) {
 				t.Fatalf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestConflicts counts what met a transaction under way apart from what failed.
+func TestConflicts(t *testing.T) {
+	single := `{"__type":"x#TransactionConflictException","message":"Transaction is ongoing for the item"}`
+	canceled := func(reasons string) string {
+		return `{"__type":"x#TransactionCanceledException","Message":"Transaction cancelled, please refer cancellation reasons for specific reasons [` + reasons + `]"}`
+	}
+	for _, c := range []struct {
+		answer    string
+		conflicts bool
+	}{
+		{single, true},
+		{canceled("None, TransactionConflict"), true},
+		{canceled("TransactionConflict, ConditionalCheckFailed"), false},
+		{canceled("None, None"), false},
+		{`{"__type":"x#ValidationException","message":"[TransactionConflict]"}`, false},
+	} {
+		var calls atomic.Int64
+		o := options(t, []string{"get"}, startFake(t, func(w http.ResponseWriter, _ *http.Request) {
+			if calls.Add(1)%2 == 0 {
+				w.WriteHeader(http.StatusBadRequest)
+				io.WriteString(w, c.answer)
+				return
+			}
+			io.WriteString(w, `{"Item":{"pk":{"S":"k0000000000"}}}`)
+		}))
+		o.Items, o.WarmUp = 1, 0
+		report, err := load.Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := report.Results[0]; (r.Conflicts > 0) != c.conflicts || (r.Failed > 0) == c.conflicts || r.Requests == 0 || report.Failed() == c.conflicts {
+			t.Errorf("%s: %+v", c.answer, r)
+		}
 	}
 }
 

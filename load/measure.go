@@ -17,6 +17,7 @@ func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, maxMicr
 // measurement is what came of one round.
 type measurement struct {
 	done, failed, unserved int64
+	conflicts              int64 // Of those that were refused for a transaction under way.
 	first                  error
 	elapsed                time.Duration
 	cpu                    time.Duration // Of the server; zero where it is not known.
@@ -53,6 +54,8 @@ func (r *run) measure(ctx context.Context, s *server, w Workload, d time.Duratio
 		return measurement{}, err
 	}
 	switch {
+	case m.done == 0 && m.conflicts > 0 && m.failed == 0:
+		return measurement{}, errors.New("no request succeeded: all met transactions under way")
 	case m.done == 0 && m.failed > 0:
 		return measurement{}, fmt.Errorf("no request succeeded: %w", m.first)
 	case m.done == 0:
@@ -74,13 +77,14 @@ func (s *server) usage() (Usage, error) {
 func (w *worker) give(m *measurement) {
 	m.done += w.done
 	m.failed += w.failed
+	m.conflicts += w.conflicts
 	m.unserved += w.unserved
 	if m.first == nil {
 		m.first = w.first
 	}
 	m.took.Merge(w.took)
 	w.took.Reset()
-	w.done, w.failed, w.unserved, w.first = 0, 0, 0, nil
+	w.done, w.failed, w.conflicts, w.unserved, w.first = 0, 0, 0, 0, nil
 }
 
 // closedLoop sends one request after the other until the deadline, and one at
@@ -154,7 +158,8 @@ func (r *run) pace(ctx context.Context, due chan<- time.Time, deadline time.Time
 	}
 }
 
-// once sends one request and holds its answer to what it has to show. Only a
+// once sends one request and holds its answer to what it has to show. One that met a
+// transaction under way is counted as such: that is no failure of the server. Only a
 // server that is gone ends the round.
 func (w *worker) once(ctx context.Context, op *operation) error {
 	w.body = op.build(&w.generator, w.body[:0])
@@ -165,6 +170,8 @@ func (w *worker) once(ctx context.Context, op *operation) error {
 	switch {
 	case err == nil:
 		w.done++
+	case conflicted(err):
+		w.conflicts++
 	case errors.Is(err, errUnreachable):
 		return err
 	default:

@@ -37,3 +37,28 @@ func refused(err error, code string) bool {
 	var r *refusal
 	return errors.As(err, &r) && r.code == code
 }
+
+// conflicted reports whether a request met a transaction under way, and nothing else
+// was wrong with it.
+func conflicted(err error) bool {
+	if refused(err, "TransactionConflictException") {
+		return true
+	}
+	var r *refusal
+	if !errors.As(err, &r) || r.code != "TransactionCanceledException" {
+		return false
+	}
+	_, reasons, _ := strings.Cut(r.message, "[")
+	reasons, _, whole := strings.Cut(reasons, "]")
+	met := false
+	for one := range strings.SplitSeq(reasons, ", ") {
+		switch one {
+		case "TransactionConflict":
+			met = true
+		case "None":
+		default:
+			return false
+		}
+	}
+	return met && whole
+}

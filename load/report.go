@@ -37,7 +37,8 @@ type Result struct {
 	Requests   int64   `json:"requests"` // That succeeded.
 	Failed     int64   `json:"failed"`
 	FirstError string  `json:"firstError,omitempty"`
-	Unserved   int64   `json:"unserved,omitempty"` // Were due and not begun when their round ended.
+	Conflicts  int64   `json:"conflicts,omitempty"` // Were refused because a transaction had one of their items.
+	Unserved   int64   `json:"unserved,omitempty"`  // Were due and not begun when their round ended.
 
 	// The first server's figure by this one's, of the same round: above 1 the
 	// first does more, or needs less CPU. Nil for the first itself.
@@ -92,6 +93,7 @@ func (r *rounds) add(m measurement) {
 	r.took.Merge(m.took)
 	r.result.Requests += m.done
 	r.result.Failed += m.failed
+	r.result.Conflicts += m.conflicts
 	r.result.Unserved += m.unserved
 	r.result.Resident = max(r.result.Resident, m.resident)
 	if r.result.FirstError == "" && m.first != nil {
@@ -217,6 +219,9 @@ func (r *Result) notes(all []Result) []string {
 	}
 	if r.Unserved > 0 {
 		lines = append(lines, fmt.Sprintf("%s: %s does not keep up: %d requests were due and not begun when their round ended", r.Workload, r.Server, r.Unserved))
+	}
+	if r.Conflicts > 0 {
+		lines = append(lines, fmt.Sprintf("%s: %s: %d requests met a transaction under way", r.Workload, r.Server, r.Conflicts))
 	}
 	if r.Failed > 0 {
 		lines = append(lines, fmt.Sprintf("%s: %s: the first of %d failures: %s", r.Workload, r.Server, r.Failed, r.FirstError))

@@ -42,6 +42,7 @@ type worker struct {
 	took       *hdrhistogram.Histogram // Microseconds.
 	done       int64
 	failed     int64
+	conflicts  int64
 	unserved   int64
 	first      error // The first failure.
 }
