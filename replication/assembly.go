@@ -304,6 +304,7 @@ func (a *assembly) advance(ctx context.Context, t *table.Table, now time.Time) e
 	}
 	c.keepMoving()
 	p := c.piece(a.r.engine)
+	c.see()
 	for _, x := range c.queues {
 		x.busy = true
 	}
@@ -348,6 +349,18 @@ func (c *cut) keepMoving() {
 		}
 	}
 	c.queues, c.limits = c.queues[:n], c.limits[:n]
+}
+
+// see notes what may be seen once the cut is being applied.
+func (c *cut) see() {
+	for i, q := range c.queues {
+		v, _ := q.link.work.(*receiver)
+		for n := range q.units {
+			if q.units[n].at <= c.limits[i] {
+				v.see(q.units[n].at)
+			}
+		}
+	}
 }
 
 // piece is a cut as it is applied.

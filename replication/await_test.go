@@ -40,8 +40,8 @@ func TestAwait(t *testing.T) {
 	if err := a.repl.Await(t.Context(), tableName, cellA, wr.At+100, 0); err != nil {
 		t.Errorf("in the cell that wrote it: %v", err)
 	}
-	if err := b.repl.Await(t.Context(), tableName, cellC, wr.At, 0); !errors.As(err, &contract) || contract.Code != "ValidationException" {
-		t.Errorf("of a cell that is no member: %v", err)
+	if err := b.repl.Await(t.Context(), tableName, cellC, wr.At, 0); err != nil {
+		t.Errorf("of a cell that is no member any more: %v", err)
 	}
 	if wr := write(); wr.At != 0 {
 		t.Errorf("a write that changes nothing has position %d", wr.At)

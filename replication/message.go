@@ -67,7 +67,7 @@ type Message struct {
 
 	LowWater clock.Timestamp // Of Progress: all that the sender stamped up to this is in its log up to To.
 	Applied  []Mark          // Of Progress: what the sender has applied. What it wrote without that is up to To, too.
-	Wants    bool            // Of Progress: the sender has tombstones and needs an answer.
+	Wants    bool            // Of Progress: the sender has tombstones and needs an answer. Of an Ack: so does the destination, when nothing is in flight.
 
 	from aws.Cell // Set on delivery where one mailbox serves several peers.
 }

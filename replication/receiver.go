@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -39,6 +40,7 @@ type receiver struct {
 	ahead    bool                // The last batch was refused: its times are too far in the future.
 	lag      *metrics.Histogram
 	applied  table.Applied
+	seen     atomic.Uint64 // The last position on the peer's log of what a read here may have seen.
 
 	joined bool        // Its batches went through an assembly of late.
 	news   bool        // There is something to acknowledge.
@@ -140,9 +142,22 @@ func (v *receiver) load(ctx context.Context, t *table.Table) error {
 
 // stand puts the cursor where a commit of this cell put it.
 func (v *receiver) stand(cursor, commit kv.Position) {
+	if !v.known {
+		v.see(cursor)
+	}
 	v.cursor, v.known, v.loaded = cursor, true, true
 	v.unsure = append(v.unsure, pending{cursor, commit})
 	v.settle()
+}
+
+// see notes that what the peer's log has up to a position may be seen from now on.
+// Another link may do that for this one: see assembly.
+func (v *receiver) see(at kv.Position) {
+	for seen := v.seen.Load(); seen < uint64(at); seen = v.seen.Load() {
+		if v.seen.CompareAndSwap(seen, uint64(at)) {
+			return
+		}
+	}
 }
 
 // settle moves on the durable cursor, and reports whether it moved.
@@ -246,6 +261,9 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 	if err != nil {
 		return err
 	}
+	if len(entries) > 0 {
+		v.see(entries[len(entries)-1].Position)
+	}
 	done, err := v.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
 		w.Set(cursorKey(t, v.peer), cursorValue(m.To))
 	})
@@ -300,9 +318,12 @@ func (v *receiver) state(e Entry) (changelog.Record, conflict.State, error) {
 
 // ack tells the source what is applied for good; nothing before there is any.
 func (v *receiver) ack(t *table.Table, refused string) {
-	if !v.safe {
-		return
+	if v.safe {
+		v.r.send(t.Def.Group, v.peer, v.acknowledgement(t, refused))
 	}
+}
+
+func (v *receiver) acknowledgement(t *table.Table, refused string) *Message {
 	m := &Message{
 		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: t.Def.Status == table.Active,
@@ -311,6 +332,17 @@ func (v *receiver) ack(t *table.Table, refused string) {
 	if refused == "" && v.waits != "" {
 		m.Held, m.From = v.waits, v.end
 	}
+	return m
+}
+
+// inquire asks the source how far it has come: a position that is waited for may
+// be one of which there is nothing to ship.
+func (v *receiver) inquire(t *table.Table) {
+	if !v.safe || v.leave.reason() != "" || v.ahead {
+		return
+	}
+	m := v.acknowledgement(t, "")
+	m.Wants = true
 	v.r.send(t.Def.Group, v.peer, m)
 }
 

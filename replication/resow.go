@@ -175,7 +175,7 @@ func (k *keeper) unnamed(named []Cursor) []Cursor {
 // anew forgets where the receiver stood, before it is put further back: in a new
 // life, for within one its cursor never goes back.
 func (v *receiver) anew() {
-	v.life = v.r.newID()
+	v.life, v.known = v.r.newID(), false
 	v.unsure, v.safe, v.durable = nil, false, 0
 	v.promised, v.claimed, v.reached = nil, nil, clock.Timestamp{}
 }

@@ -45,6 +45,7 @@ type sender struct {
 	bytes    int
 	resend   time.Duration
 	rtt      time.Duration // From a batch to its acknowledgement, smoothed; zero before the first.
+	sought   bool          // The peer waits to hear how far this side has come.
 	silent   bool          // The peer let a batch go unanswered: one batch at a time tries it.
 	sentAt   time.Time     // When anything was last sent.
 	heardAt  time.Time
@@ -112,6 +113,10 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 	if !s.lost && (len(s.flight) == 0 || s.held != "") && now.Sub(s.sentAt) >= contactEvery {
 		s.transmit(t, now, max(s.sent, s.passed), nil)
 	}
+	if s.sought && !s.lost && len(s.flight) == 0 {
+		s.transmit(t, now, max(s.sent, s.read), nil) // Between the two nothing is local.
+	}
+	s.sought = false
 	return s.next(now), s.keep(ctx, t, now)
 }
 
@@ -158,7 +163,7 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 func (s *sender) acknowledge(m *Message, now time.Time) {
 	s.measure(m, now)
 	s.heardAt, s.resend, s.refused, s.denied = now, s.patience(), m.Refused, m.Denied
-	s.told = m.Inaccessible
+	s.told, s.sought = m.Inaccessible, s.sought || m.Wants
 	s.hold(m)
 	if m.To < s.acked {
 		return // An old one, that was overtaken.

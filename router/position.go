@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,27 +14,58 @@ import (
 	"github.com/hortusdb/hortus/replication"
 )
 
-// The headers of positions, as in 111111111111/us-east-1/Orders@1234.
+// The headers of positions, as in 111111111111/us-east-1/Orders@1234. A call that
+// has the first one itself, with any value, is told all that it may have seen, and
+// not only where its writes are.
 const (
 	positionHeader = "x-hortus-position"
 	waitForHeader  = "x-hortus-wait-for"
 	timeoutHeader  = "x-hortus-wait-timeout"
 
-	maxAwaited = 64 // Positions in one call.
+	maxAwaited = 256 // Positions in one call.
 )
 
-// positions is the value of an answer's header: the position of each write.
-func positions(c *call) string {
-	var b []byte
-	for i, p := range c.Wrote {
-		if i > 0 {
-			b = append(b, ',')
+// positions is the value of an answer's header: the position of each write, or of
+// all that the call may have seen. It is "" for a call that has neither.
+func (c *call) positions() string {
+	if c.seen == nil {
+		for _, p := range c.Wrote {
+			c.appendPosition(c.Owner, p.Table, p.Position)
 		}
-		b = append(append(b, c.Owner.String()...), '/')
-		b = append(append(b, p.Table...), '@')
-		b = strconv.AppendUint(b, p.Position, 10)
 	}
-	return string(b)
+	return string(c.seen)
+}
+
+func (c *call) appendPosition(of aws.Cell, table string, at uint64) {
+	if len(c.seen) > 0 {
+		c.seen = append(c.seen, ',')
+	}
+	c.seen = append(append(c.seen, of.String()...), '/')
+	c.seen = append(append(c.seen, table...), '@')
+	c.seen = strconv.AppendUint(c.seen, at, 10)
+}
+
+// observe notes, for a call that asks for it and is over, what it may have seen of
+// each replicated table that it touches.
+func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
+	if c.Header(positionHeader) == nil {
+		return nil
+	}
+	var room [8]replication.Cursor
+	for i := range c.Needs {
+		name := c.Needs[i].Table
+		if slices.ContainsFunc(c.Needs[:i], func(n api.Need) bool { return n.Table == name }) {
+			continue
+		}
+		seen, err := owner.Replication.Seen(ctx, room[:0], name)
+		if err != nil {
+			return err
+		}
+		for _, s := range seen {
+			c.appendPosition(s.Cell, name, uint64(s.Position))
+		}
+	}
+	return nil
 }
 
 // await waits until the cell has applied the positions that a call names of the

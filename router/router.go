@@ -62,6 +62,7 @@ type route struct {
 type call struct {
 	api.Call
 	proof proof
+	seen  []byte           // The answer's header of positions.
 	last  policy.Principal // The caller before, most often the same again.
 }
 
@@ -126,12 +127,13 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 		w.Fail(wellFormed(w.Body, errDisabled))
 		return
 	}
-	if err := r.serve(ctx, way, c); err != nil {
+	err := r.serve(ctx, way, c)
+	if p := c.positions(); p != "" {
+		w.SetHeader(positionHeader, p)
+	}
+	if err != nil {
 		w.Fail(r.contract(err, way, c))
 		return
-	}
-	if len(c.Wrote) > 0 {
-		w.SetHeader(positionHeader, positions(c))
 	}
 	w.Out = c.Out
 }
@@ -139,7 +141,7 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 // free gives back what a call used.
 func (r *Router) free(c *call) {
 	r.dynamodb.Release(&c.Call)
-	c.Call = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}
+	c.Call, c.seen = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}, nil
 	r.calls.Put(c)
 }
 
@@ -210,7 +212,8 @@ func (r *Router) run(ctx context.Context, way *route, owner *cell.Cell, c *call)
 		}
 		panic(v)
 	}()
-	return way.run(ctx, owner, &c.Call)
+	err := way.run(ctx, owner, &c.Call)
+	return errors.Join(err, c.observe(ctx, owner))
 }
 
 // cell returns a cell, an empty one where nothing was made.

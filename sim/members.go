@@ -63,6 +63,9 @@ func (w *world) act() {
 	if w.Ledgers && w.rng.IntN(2) == 0 {
 		w.transfer()
 	}
+	if w.Sessions && w.rng.IntN(4) == 0 {
+		w.session.visit()
+	}
 	switch w.rng.IntN(100) {
 	case 0, 1:
 		w.join()

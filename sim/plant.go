@@ -31,10 +31,11 @@ const (
 	ShownApart         // The ledgers do not have the rule that transactions become visible together.
 	NoTables           // Records come without the tables that belong to their transaction.
 	NoParts            // Records come without the account of what was added.
+	NotSeen            // A read tells of its own cell's writes alone.
 )
 
 func (p Plant) String() string {
-	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "shown apart", "no tables", "no parts"}
+	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "shown apart", "no tables", "no parts", "not seen"}
 	return names[p]
 }
 

@@ -30,6 +30,7 @@ type Options struct {
 	Shared    int  // So many of the first cells are Regions of one account, and the global table is mixed; zero for an account a cell.
 	Convert   bool // It begins as a global table of that account, and becomes mixed in the storm.
 	Ledgers   bool // Clients make transactions over two more tables, which become visible together; see ledger.go.
+	Sessions  bool // A client goes from cell to cell, with what it has seen. Not with crashes: they take back what was not yet durable.
 	Plant     Plant
 	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
 	Counting  bool              // Clients only add. Needs Merging.
@@ -87,6 +88,7 @@ type world struct {
 	cells    []*cell
 	net      *network
 	audit    *audit
+	session  *session
 	counters counters
 	books    bookkeeping
 	ids      int
@@ -114,7 +116,7 @@ func newWorld(seed uint64, o Options) *world {
 	if w.HealBound == 0 {
 		w.HealBound = defaultHealBound
 	}
-	w.audit = newAudit(w)
+	w.audit, w.session = newAudit(w), newSession(w)
 	w.counters.items = map[string]*counted{}
 	w.books = newBookkeeping()
 	w.net = newNetwork(w)

@@ -26,7 +26,7 @@ var scenarios = map[string]Options{
 	},
 	// Clients write to few hot keys, and nothing but the network fails.
 	"TestTraffic": {
-		Members: 3, Steps: 700,
+		Members: 3, Steps: 700, Sessions: true,
 		Clients: Traffic{Percent: 90, Deletes: 20, Keys: 5},
 		Faults:  Faults{Network: 20},
 	},
@@ -226,6 +226,7 @@ func TestCanary(t *testing.T) {
 		{NoParts, "TestCounters"},
 		{ShownApart, "TestTransactions"},
 		{NoTables, "TestTransactions"},
+		{NotSeen, "TestTraffic"},
 	} {
 		t.Run(c.plant.String(), func(t *testing.T) {
 			o := scenarios[c.scenario]

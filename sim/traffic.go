@@ -8,6 +8,7 @@ import (
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -155,6 +156,12 @@ func (w *world) perform(c *cell, p plant, q *write) {
 		return
 	}
 	w.audit.acknowledged(c, before, p.key(), q)
+	if w.Sessions && c.member() && w.rng.IntN(3) == 0 { // It was the session's.
+		w.session.note(replication.Cursor{Cell: c.name, Position: q.At})
+		if now := w.states(c)[p.key()].version; now.Compare(w.session.versions[p.key()]) > 0 {
+			w.session.versions[p.key()] = now
+		}
+	}
 }
 
 // fill writes the rows that the first cell starts with.

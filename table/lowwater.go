@@ -94,3 +94,16 @@ func (e *Engine) LowWater(ctx context.Context, t *Table) (low clock.Timestamp, a
 	g.generation.Add(1)
 	return g.low, g.at, true, nil
 }
+
+// Seen returns a position of the log: all that this cell wrote to the table and
+// that a read which is over can have seen is at or before it. It is that of the
+// last such write where none is under way, and that of the store's last commit
+// otherwise.
+func (e *Engine) Seen(ctx context.Context, t *Table) (kv.Position, error) {
+	g := t.gate
+	if g.count[0].Load() == 0 && g.count[1].Load() == 0 {
+		return kv.Position(g.last.Load()), nil
+	}
+	at, err := e.store.GetMany(ctx, nil, func(int, []byte) {})
+	return max(at, kv.Position(g.last.Load())), err
+}

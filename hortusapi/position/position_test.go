@@ -21,8 +21,11 @@ func server(print func(target, waitFor, timeout string)) *httptest.Server {
 		target := r.Header.Get("X-Amz-Target")
 		print(target, r.Header.Get("x-hortus-wait-for"), r.Header.Get("x-hortus-wait-timeout"))
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		if target == "DynamoDB_20120810.PutItem" {
-			w.Header().Set("x-hortus-position", "111111111111/us-east-1/Orders@1234")
+		switch {
+		case target == "DynamoDB_20120810.PutItem":
+			w.Header().Set("x-hortus-position", "111111111111/us-east-1/Orders@1234,111111111111/us-east-1/Other@1")
+		case r.Header.Get("x-hortus-position") != "": // A read that asks for what it has seen.
+			w.Header().Set("x-hortus-position", "222222222222/eu-west-1/Orders@77,111111111111/us-east-1/Orders@1240")
 		}
 		fmt.Fprint(w, "{}")
 	}))
@@ -36,7 +39,7 @@ func newClient(endpoint, account, region string, seen *position.Tracker) *dynamo
 	})
 }
 
-// What is written in one Region is waited for in another.
+// What is written or seen in one Region is waited for in another.
 func ExampleTracker() {
 	s := server(func(target, waitFor, timeout string) { fmt.Printf("%s waits for %q, %q\n", target, waitFor, timeout) })
 	defer s.Close()
@@ -48,12 +51,15 @@ func ExampleTracker() {
 	if _, err := here.PutItem(ctx, &dynamodb.PutItemInput{TableName: sdkaws.String("Orders"), Item: key}); err != nil {
 		fmt.Println(err)
 	}
-	if _, err := there.GetItem(ctx, &dynamodb.GetItemInput{TableName: sdkaws.String("Orders"), Key: key}); err != nil {
-		fmt.Println(err)
+	for _, client := range []*dynamodb.Client{there, here} {
+		if _, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: sdkaws.String("Orders"), Key: key}); err != nil {
+			fmt.Println(err)
+		}
 	}
 	// Output:
 	// DynamoDB_20120810.PutItem waits for "", ""
 	// DynamoDB_20120810.GetItem waits for "111111111111/us-east-1/Orders@1234", "500ms"
+	// DynamoDB_20120810.GetItem waits for "111111111111/us-east-1/Orders@1240,222222222222/eu-west-1/Orders@77", "500ms"
 }
 
 // TestObserve: of each replica the latest position is kept, and what is no
@@ -65,5 +71,8 @@ func TestObserve(t *testing.T) {
 	}
 	if got, want := tracker.Header(), "a/r/T@5,a/r/U@1,b/r/T@7"; got != want {
 		t.Errorf("header %q, want %q", got, want)
+	}
+	if got, want := tracker.Header("U"), "a/r/U@1"; got != want {
+		t.Errorf("of one table %q, want %q", got, want)
 	}
 }

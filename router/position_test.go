@@ -1,0 +1,270 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	hortusaws "github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/hortusapi/position"
+	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/router"
+)
+
+// places are where the members of the global table of these tests are.
+var places = []struct{ account, region string }{
+	{"111111111111", "us-east-1"}, {"222222222222", "eu-west-1"}, {"333333333333", "ap-south-1"},
+}
+
+// newMesh makes a global table in all places. Ways from the first place take a
+// while, that to the third a long one.
+func newMesh(t *testing.T) *world {
+	t.Helper()
+	w := newWorldWith(t, router.Options{})
+	var accounts []string
+	for _, p := range places {
+		accounts = append(accounts, strconv.Quote(p.account))
+	}
+	for i, p := range places {
+		policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[
+ {"Effect":"Allow","Principal":{"AWS":[%[1]s]},"Action":"dynamodb:AssociateTableReplica","Resource":%[2]q},
+ {"Effect":"Allow","Principal":{"Service":"replication.dynamodb.amazonaws.com"},"Resource":%[2]q,
+  "Action":["dynamodb:ReadDataForReplication","dynamodb:WriteDataForReplication","dynamodb:ReplicateSettings"],
+  "Condition":{"StringEquals":{"aws:SourceAccount":[%[1]s]}}}]}`,
+			strings.Join(accounts, ","), "arn:aws:dynamodb:"+p.region+":"+p.account+":table/Orders")
+		in := &dynamodb.CreateTableInput{
+			TableName: aws.String("Orders"), ResourcePolicy: &policy,
+			GlobalTableSettingsReplicationMode: types.GlobalTableSettingsReplicationModeEnabled,
+		}
+		if i == 0 {
+			in.BillingMode = types.BillingModePayPerRequest
+			in.AttributeDefinitions = []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}}
+			in.KeySchema = []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}}
+		} else {
+			in.GlobalTableSourceArn = aws.String("arn:aws:dynamodb:us-east-1:111111111111:table/Orders")
+		}
+		c := w.client(i, nil)
+		if _, err := c.CreateTable(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		waiter := dynamodb.NewTableExistsWaiter(c, func(o *dynamodb.TableExistsWaiterOptions) {
+			o.MinDelay, o.MaxDelay = 10*time.Millisecond, 10*time.Millisecond
+		})
+		if err := waiter.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("Orders")}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for to, d := range map[string]time.Duration{"eu-west-1": 20 * time.Millisecond, "ap-south-1": 250 * time.Millisecond} {
+		way := replication.Way{From: "us-east-1", To: hortusaws.Region(to)}
+		if err := w.node.Network().SetConditions(way, replication.Conditions{Delay: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// client calls in a place, in a session where there is one.
+func (w *world) client(place int, session *position.Tracker) *dynamodb.Client {
+	o := dynamodb.Options{
+		Region: places[place].region, BaseEndpoint: &w.url,
+		Credentials: credentials.NewStaticCredentialsProvider(places[place].account, "any", ""),
+	}
+	if session != nil {
+		o.APIOptions = session.APIOptions()
+	}
+	return dynamodb.New(o)
+}
+
+// reads are the operations that read, each of the counter's item.
+var reads = []func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error){
+	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
+		out, err := c.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("Orders"), Key: counterKey})
+		if err != nil {
+			return nil, err
+		}
+		return out.Item, nil
+	},
+	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
+		out, err := c.Query(ctx, &dynamodb.QueryInput{
+			TableName: aws.String("Orders"), KeyConditionExpression: aws.String("id = :id"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":id": counterKey["id"]},
+		})
+		if err != nil {
+			return nil, err
+		}
+		return first(out.Items), nil
+	},
+	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
+		out, err := c.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String("Orders")})
+		if err != nil {
+			return nil, err
+		}
+		return first(out.Items), nil
+	},
+	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
+		out, err := c.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+			"Orders": {Keys: []map[string]types.AttributeValue{counterKey}},
+		}})
+		if err != nil {
+			return nil, err
+		}
+		return first(out.Responses["Orders"]), nil
+	},
+	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
+		out, err := c.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
+			{Get: &types.Get{TableName: aws.String("Orders"), Key: counterKey}},
+		}})
+		if err != nil {
+			return nil, err
+		}
+		return out.Responses[0].Item, nil
+	},
+	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
+		out, err := c.ExecuteStatement(ctx, &dynamodb.ExecuteStatementInput{Statement: aws.String(`SELECT * FROM "Orders" WHERE id = 'counter'`)})
+		if err != nil {
+			return nil, err
+		}
+		return first(out.Items), nil
+	},
+}
+
+var counterKey = map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "counter"}}
+
+func first(items []map[string]types.AttributeValue) map[string]types.AttributeValue {
+	if len(items) == 0 {
+		return nil
+	}
+	return items[0]
+}
+
+// count is what the counter stands at, 0 without an item.
+func count(t *testing.T, item map[string]types.AttributeValue) int {
+	t.Helper()
+	v, ok := item["n"].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(v.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestSession: a session that reads in one place and then in another sees nothing
+// go back, by any operation that reads, while others write; callers without one do.
+func TestSession(t *testing.T) {
+	w := newMesh(t)
+	add := func(c *dynamodb.Client) error {
+		_, err := c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: aws.String("Orders"), Key: counterKey, UpdateExpression: aws.String("ADD n :one"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
+		})
+		return err
+	}
+	done := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for c := w.client(0, nil); ; {
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+			if err := add(c); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	back := func(session *position.Tracker) int {
+		seen, times := 0, 0
+		for i, read := range append(reads, reads...) {
+			for _, place := range []int{i % 2, 2} { // The first or the second place, then the one far away.
+				item, err := read(t.Context(), w.client(place, session))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := count(t, item); n < seen {
+					times++
+				} else {
+					seen = n
+				}
+			}
+		}
+		return times
+	}
+	if n := back(&position.Tracker{}); n > 0 {
+		t.Errorf("a session saw the counter go back %d times", n)
+	}
+	if back(nil) == 0 {
+		t.Error("without a session nothing goes back: nothing is tested")
+	}
+	close(done)
+	writing.Wait()
+}
+
+// TestSeen: what a read may have seen is told where it is asked for, and nowhere
+// else; it is reached also where nothing is left to be shipped.
+func TestSeen(t *testing.T) {
+	w := newMesh(t)
+	get := func(headers map[string]string, place int) (int, string) {
+		headers["Content-Type"] = "application/x-amz-json-1.0"
+		headers["X-Amz-Target"] = "DynamoDB_20120810.GetItem"
+		headers["Authorization"] = claims(places[place].account, places[place].region)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url, strings.NewReader(`{"TableName":"Orders","Key":{"id":{"S":"counter"}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range headers {
+			req.Header.Set(k, v)
+		}
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode, answer.Header.Get("x-hortus-position")
+	}
+	if _, err := w.client(0, nil).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("Orders"), Item: counterKey}); err != nil {
+		t.Fatal(err)
+	}
+	if status, p := get(map[string]string{}, 0); status != http.StatusOK || p != "" {
+		t.Errorf("a read that does not ask is told %d %s", status, p)
+	}
+	status, seen := get(map[string]string{"x-hortus-position": "seen"}, 0)
+	if status != http.StatusOK || !strings.Contains(seen, "111111111111/us-east-1/Orders@") {
+		t.Fatalf("a read that asks is told %d %q", status, seen)
+	}
+	// A position at which something else was committed in that cell.
+	in := &dynamodb.CreateTableInput{
+		TableName: aws.String("Diary"), BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+	}
+	if _, err := w.client(0, nil).CreateTable(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	replica, number, _ := strings.Cut(seen, "@")
+	at, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatalf("%s: %v", seen, err)
+	}
+	for _, n := range []int{at, at + 1} {
+		for place := range places {
+			if status, _ := get(map[string]string{"x-hortus-wait-for": fmt.Sprintf("%s@%d", replica, n)}, place); status != http.StatusOK {
+				t.Errorf("in %s what was seen at %d is not reached: %d", places[place].region, n, status)
+			}
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package sim
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// session is a client that goes from cell to cell, and has each wait until it has
+// applied what the session has written and read: it never sees less than before.
+type session struct {
+	w        *world
+	at       map[aws.Cell]kv.Position
+	versions map[string]conflict.Version // The greatest that it has seen of each item.
+	reads    int
+}
+
+func newSession(w *world) *session {
+	return &session{w: w, at: map[aws.Cell]kv.Position{}, versions: map[string]conflict.Version{}}
+}
+
+// ready reports whether a cell has applied all that the session has seen. A client
+// would wait for it, or ask again.
+func (s *session) ready(c *cell) bool {
+	for _, of := range slices.SortedFunc(maps.Keys(s.at), aws.Cell.Compare) {
+		err := c.repl.Await(s.w.ctx, tableName, of, s.at[of], 0)
+		if contract, ok := errors.AsType[*aws.Error](err); ok && contract.Code == "PositionNotReachedException" {
+			return false
+		}
+		c.expect(err, "waiting")
+	}
+	return !c.dead()
+}
+
+// visit reads a cell's replica, if it is ready, and holds what is there to what
+// the session has seen.
+func (s *session) visit() {
+	c := s.w.pick((*cell).serving)
+	if c == nil || !c.member() || !s.ready(c) {
+		return
+	}
+	states := s.w.states(c)
+	seen, err := c.repl.Seen(s.w.ctx, nil, tableName)
+	c.expect(err, "Seen")
+	if err != nil {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.versions)) {
+		// A tombstone that all have applied goes.
+		had, now := s.versions[key], states[key].version
+		if _, ok := states[key]; !ok && s.w.audit.deletedSince(audited{key: key, written: written{version: had}}) {
+			continue
+		}
+		if now.Compare(had) < 0 {
+			s.w.fail("%v: a session reads version %v of %s, and has read %v before", c, now, key, had)
+		}
+	}
+	for key, x := range states {
+		if x.version.Compare(s.versions[key]) > 0 {
+			s.versions[key] = x.version
+		}
+	}
+	for _, x := range seen {
+		if s.w.Plant != NotSeen || x.Cell == c.name {
+			s.note(x)
+		}
+	}
+	s.reads++
+}
+
+func (s *session) note(x replication.Cursor) { s.at[x.Cell] = max(s.at[x.Cell], x.Position) }
