@@ -25,10 +25,12 @@ type filter struct {
 	replication.Transport
 	lose func(from aws.Cell, m *replication.Message) bool
 	sent map[string]int // Records, by table.
+	to   aws.Cell       // Of the message that is asked about.
 }
 
 func (f *filter) Send(from, to aws.Cell, m *replication.Message) {
 	f.sent[m.Table] += len(m.Entries)
+	f.to = to
 	if f.lose == nil || !f.lose(from, m) {
 		f.Transport.Send(from, to, m)
 	}
@@ -357,5 +359,33 @@ func TestTogetherOneTable(t *testing.T) {
 		if n%91 != 0 {
 			t.Errorf("commit %d has %d items of transactions of 91", at, n)
 		}
+	}
+}
+
+// TestTogetherConflict: of a transaction that meets a later write each item is
+// decided by itself. What is left of it is visible together, and what lost is in
+// the journal from then on.
+func TestTogetherConflict(t *testing.T) {
+	w, f := newTables(t, "T", "U")
+	a, b := w.members[cellA], w.members[cellB]
+	f.lose = func(aws.Cell, *replication.Message) bool { return true }
+	a.transact(t, "a", "T/x", "T/z", "U/y")
+	w.run(time.Second)
+	b.transact(t, "b", "T/x")
+	f.lose = batchOf("U")
+	w.run(10 * time.Second)
+	items := []string{"T/x", "T/z", "U/y"}
+	if got := b.shows(t, items...); got != "b - -" || b.engine.Journal(b.engine.Table("T")).Conflicts != 0 {
+		t.Errorf("the later writer shows %s", got)
+	}
+	f.lose = nil
+	for _, m := range []*member{a, b} {
+		w.until(20*time.Second, "all is there", func() bool { return m.shows(t, items...) == "b a a" })
+		if n := m.engine.Journal(m.engine.Table("T")).Conflicts; n != 1 {
+			t.Errorf("%v: %d conflicts are in the journal", m.cell, n)
+		}
+	}
+	if b.commitOf(t, "T", "z") != b.commitOf(t, "U", "y") {
+		t.Error("the parts were applied apart")
 	}
 }

@@ -62,6 +62,8 @@ type keeper struct {
 	partedAt    time.Time
 	owed        map[aws.Cell]kv.Position // Of each member: what this cell must have before it leaves.
 	seedTook    time.Duration
+	plantedAt   time.Time // When the last row had come.
+	urgedAt     time.Time // When the others were last asked for their progress.
 }
 
 func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
@@ -110,7 +112,9 @@ func (k *keeper) turn(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 	}
 	if k.seed != nil && k.seed.Done && t.Def.Status == table.Creating {
-		// It ended between the last page and this.
+		if !k.caughtUp(t, now) {
+			return now.Add(catchUpEvery), nil
+		}
 		return now.Add(time.Second), k.finish(ctx, now)
 	}
 	if k.seed != nil && !k.seed.Done {

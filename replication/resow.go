@@ -123,7 +123,7 @@ func (k *keeper) moveTo(ctx context.Context, t *table.Table, c aws.Cell) error {
 	}
 	k.r.logger.Warn("another member seeds this replica: its source does not answer",
 		"cell", k.r.cell.String(), "table", k.table, "source", k.seed.Source.String(), "next", c.String())
-	next := seed{Source: c, Era: k.r.newID()}
+	next := seed{Source: c, Era: k.r.newID(), Seen: k.seed.Seen}
 	b, err := json.Marshal(next)
 	if err != nil {
 		return err

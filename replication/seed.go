@@ -25,6 +25,7 @@ type seed struct {
 	Era    string   `json:"era,omitempty"`   // Names the asking of this source, where there was one before it.
 	Rows   int64    `json:"rows,omitempty"`  // That came, tombstones among them.
 	Bytes  int64    `json:"bytes,omitempty"` // Of those rows, as they are stored.
+	Seen   []sight  `json:"seen,omitempty"`  // The latest version of each cell among those rows.
 }
 
 func (s *seed) count(rows []table.Row) {
@@ -171,6 +172,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 		}
 		next.Key, next.Done = m.Next, len(m.Next) == 0
 		next.count(m.Rows)
+		next.see(states)
 	}
 	b, err := json.Marshal(next)
 	if err != nil {
@@ -198,7 +200,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	}
 	*s, k.pageAt = next, k.r.clock.Now()
 	if s.Done {
-		return k.finish(ctx, now)
+		return nil // What is left is done in this turn.
 	}
 	k.asked = k.r.clock.Now()
 	if m.Begin {

@@ -84,9 +84,13 @@ func newWorld(t *testing.T, cells ...aws.Cell) *world {
 	t.Cleanup(w.network.Close)
 	for _, c := range cells {
 		w.order = append(w.order, c)
-		w.start(c, kv.NewMem(kv.MemOptions{Now: func() int64 { return w.clock.now.UnixMicro() }}))
+		w.start(c, newStore(w))
 	}
 	return w
+}
+
+func newStore(w *world) *kv.Mem {
+	return kv.NewMem(kv.MemOptions{Now: func() int64 { return w.clock.now.UnixMicro() }})
 }
 
 // start opens a cell on a store.
