@@ -138,6 +138,9 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	if t.Def.Group != nil && t.Def.Group.Kind == table.MultiAccount {
 		return nil, aws.InvalidParameter("A multi-account global table has one replica in each account; a replica in another Region belongs to another account, which makes it with CreateTable and GlobalTableSourceArn")
 	}
+	if t.Def.Group != nil && in.MultiRegionConsistency != "" {
+		return nil, aws.Validation("MultiRegionConsistency parameter is unsupported on existing global table") // Known from the live service.
+	}
 	own, err := s.newReplica(&t.Def, u.Create)
 	if err != nil {
 		return nil, err

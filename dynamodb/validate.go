@@ -374,11 +374,16 @@ func checkUpdate(in *sdk.UpdateTableInput) error {
 	if err := checkWarmIndexes(in.GlobalSecondaryIndexUpdates); err != nil {
 		return err
 	}
+	if len(in.GlobalTableWitnessUpdates) > 0 {
+		if err := checkConsistency(in); err != nil {
+			return err
+		}
+	}
 	if err := checkCombination(in); err != nil {
 		return err
 	}
-	if len(in.GlobalTableWitnessUpdates) > 0 || in.MultiRegionConsistency == types.MultiRegionConsistencyStrong {
-		return aws.Validation("MultiRegionConsistency STRONG is not supported; global tables are eventually consistent across Regions")
+	if err := checkConsistency(in); err != nil {
+		return err
 	}
 	if in.BillingMode == types.BillingModePayPerRequest && in.ProvisionedThroughput != nil {
 		return aws.InvalidParameter("ProvisionedThroughput cannot be specified when BillingMode is PAY_PER_REQUEST")
@@ -395,6 +400,21 @@ func checkUpdate(in *sdk.UpdateTableInput) error {
 		return err
 	}
 	return checkReplicaUpdates(in.ReplicaUpdates)
+}
+
+// checkConsistency checks what goes with the consistency of several Regions
+// (known from the live service), and refuses the strong one, which is not built.
+func checkConsistency(in *sdk.UpdateTableInput) error {
+	strong := in.MultiRegionConsistency == types.MultiRegionConsistencyStrong
+	switch {
+	case len(in.GlobalTableWitnessUpdates) > 0 && !strong:
+		return aws.Validation("MultiRegionConsistency must be set as STRONG when GlobalTableWitnessUpdates parameter is present.")
+	case in.MultiRegionConsistency != "" && slices.ContainsFunc(in.ReplicaUpdates, func(u types.ReplicationGroupUpdate) bool { return u.Create == nil }):
+		return aws.Validation("Only Replica Create actions are supported when MultiRegionConsistency parameter is provided.")
+	case strong:
+		return aws.Validation("MultiRegionConsistency STRONG is not supported; global tables are eventually consistent across Regions")
+	}
+	return nil
 }
 
 // checkTableClass: the frame does not check this enumeration, and the service has
