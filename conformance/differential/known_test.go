@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -116,6 +117,11 @@ func unitsOf(v any, path string, into map[string]float64) {
 		n, _ := v.Float64()
 		into[path] = n
 	}
+}
+
+func namesOf(v any) []string {
+	m, _ := v.(object)
+	return slices.Sorted(maps.Keys(m))
 }
 
 func sameText(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
@@ -423,7 +429,47 @@ var explained = []known{
 	{
 		"tables that DynamoDB Local takes", "recorded: attributes that are no key, throughput in on-demand mode, empty lists, and changes that go alone; documented: the definitions of an index's key come with the index",
 		func(d *difference) bool {
-			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `^Invalid table-class parameter provided`, `The only Updates for index: `, `Some index key attributes are not defined in AttributeDefinitions`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+			return d.local.ok() && says(d.ours, `Some AttributeDefinitions are not used`, `^Invalid table-class parameter provided`, `The only Updates for index: `, `Some index key attributes are not defined in AttributeDefinitions`, `List of (Local|Global)SecondaryIndexes is empty`, `must be the only operation in the request`, `cannot create or delete index while changing stream status$`, `ProvisionedThroughput must be specified (when BillingMode is PROVISIONED|for index)`, `^One or more parameter values were invalid: ProvisionedThroughput should not be specified for index`, `^One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified`)
+		},
+	},
+	{
+		"what an update of a part returns", "UNCONFIRMED: the parts that the update names; DynamoDB Local has the whole attribute",
+		func(d *difference) bool {
+			return d.call.operation == "UpdateItem" && d.what == "body" && strings.HasPrefix(fmt.Sprint(d.call.request["ReturnValues"]), "UPDATED_") &&
+				alikeWithout(d, "Attributes") && reflect.DeepEqual(namesOf(d.local.body["Attributes"]), namesOf(d.ours.body["Attributes"]))
+		},
+	},
+	{
+		"paths into keys and what an index lacks", "no contract: of several faults, each tells one",
+		func(d *difference) bool {
+			return d.call.operation == "Scan" && says(d.local, ` does not project `) && says(d.ours, `^Key attributes must be scalars`)
+		},
+	},
+	{
+		"the attributes of an index that goes", "documented: it is there until it is deleted; DynamoDB Local forgets the definition of its key at once",
+		func(d *difference) bool {
+			now, _ := d.ours.body["TableDescription"].(object)
+			going := false
+			for _, x := range elements(now, "GlobalSecondaryIndexes") {
+				going = going || x["IndexStatus"] == "DELETING"
+			}
+			return d.call.operation == "UpdateTable" && d.what == "body" && going && tablesAlike(d, "TableDescription", "AttributeDefinitions")
+		},
+	},
+	{
+		"what a local index lacks", "documented: it is fetched from the table, at the price of reading the item; DynamoDB Local does so in a Query, also where nothing lacks",
+		func(d *difference) bool {
+			ours := map[string]float64{}
+			unitsOf(d.ours.body["ConsumedCapacity"], "", ours)
+			return d.what == "capacity" && (d.call.operation == "Scan" || d.call.operation == "Query") && strings.HasPrefix(fmt.Sprint(d.call.request["IndexName"]), "l-") &&
+				d.call.request["ProjectionExpression"] != nil && ours["/CapacityUnits"] > 0
+		},
+	},
+	{
+		"the capacity of a transaction again", "recorded: two read units for each 4 KB of each item; DynamoDB Local has two a table",
+		func(d *difference) bool {
+			return d.call.operation == "TransactWriteItems" && d.what == "capacity" && unitsWithin(d, func(local, ours float64) bool { return local == 2 && ours > local }) &&
+				strings.Contains(fmt.Sprint(d.ours.body["ConsumedCapacity"]), "ReadCapacityUnits")
 		},
 	},
 	{
@@ -458,7 +504,7 @@ var explained = []known{
 const updateFault = `^The document path provided in the update expression is invalid for update$|^The provided expression refers to an attribute that does not exist in the item$|^An operand in the update expression has an incorrect data type$|^Item size to update|^DynamoDB only supports precision up to 38|^Number (over|under)flow|significant digits`
 
 // localData are texts of DynamoDB Local about what a request meets.
-const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|^Invalid condition in KeyConditionExpression|: Select type |Aggregated size of all range keys|^Input collection|: Input collection|^Supplied AttributeValue|may not be empty|value of true|^Provided list of item keys contains duplicates$`
+const localData = localMissing + `|` + localName + `|` + localNullKey + `|` + localNullItem + `|` + localKey + `|^The table does not have the specified index|^Consistent read cannot be true when |^Exclusive Start Key must|^The provided starting key |^Query condition missed|cannot contain an empty (string|binary) value|^Hash primary key values must|^Key attributes must be scalars|^Query key condition not supported$|^Filter Expression can only contain|Condition parameter type does not match|^Invalid condition in KeyConditionExpression|: Select type |Aggregated size of all range keys|^Input collection|: Input collection|^Supplied AttributeValue|may not be empty|value of true|^Provided list of item keys contains duplicates$|Type mismatch for Index Key$| does not project `
 
 const localKey = `^The number of conditions on the keys is invalid$|^The provided key element does not match|^Invalid attribute value type$|^Type mismatch for attribute to update$|Type mismatch for key$|^One of the required keys`
 
@@ -472,7 +518,7 @@ var localTables = []string{
 	`^One or more keys is not specified as being hash or range`,
 	`^Invalid table/index name`, `^Too many hash keys specified`, `^No provisioned throughput specified for the global`,
 	`^Local Secondary indices are not allowed on hash tables`, `^Cannot have more than \d+ (local|global) secondary indexes`,
-	`^Table has no stream to disable$`, `^Indexes must have a projection specified`, `^Two (local|global) secondary indices have the same name`,
+	`^Table has no stream to disable$`, `^Table already has an enabled stream$`, `^Indexes must have a projection specified`, `^Two (local|global) secondary indices have the same name`,
 	`^Key Schema too big`, `^Cannot create preexisting table$`, `^Only one global secondary index update per index is allowed simultaneously\.$`,
 	`^If Projection type INCLUDE is specified`, `^Invalid global secondary index name$`, `^Cannot change IOPS and Streams at the same time`,
 	`^Local Secondary indices must have the same hash key`, `^No attributes should be specified to be projected unless`,

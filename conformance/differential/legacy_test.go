@@ -376,7 +376,7 @@ var legacyExplained = []known{
 			return says(d.ours, legacyTexts...) && (d.local.kind == "ConditionalCheckFailedException" || says(d.local, localMissing, localName, localNullKey, localNullItem, localKey, `Cannot update attribute`, `Query key condition not supported`,
 				`duplicates$`, `not an indexable operation$`, `^QueryFilter can only contain`, `^Updates on index keys`, `^Type mismatch for attribute to update$`,
 				`Type mismatch for Index Key$`, `^The table does not have the specified index`, ` does not project `,
-				`^Only scalar types can be used as `, `^Query condition missed key`, `^Consistent read cannot be true`, `^Conditions can be of length`))
+				`^Only scalar types can be used as `, `^Query condition missed key`, `^Consistent read cannot be true`, `^Conditions can be of length`, `cannot contain an empty (string|binary) value`))
 		},
 	},
 	{

@@ -432,7 +432,9 @@ var statementsExplained = []known{
 	},
 	{
 		"which of an update's faults is told", "DynamoDB Local's order is not always the same",
-		func(d *difference) bool { return says(d.local, itemTexts) && says(d.ours, itemTexts) },
+		func(d *difference) bool {
+			return says(d.local, itemTexts) && says(d.ours, itemTexts, `attempted to update a secondary index key`)
+		},
 	},
 	{
 		"no whole key in a transaction", "DynamoDB Local's exception is without reasons",
@@ -505,6 +507,13 @@ var statementsExplained = []known{
 		"a statement before another's item", "UNCONFIRMED: what statements say by themselves comes before what they meet",
 		func(d *difference) bool {
 			return d.call.operation == "ExecuteTransaction" && d.local.kind == "TransactionCanceledException" && says(d.ours, `^Validation failed in TransactStatements`)
+		},
+	},
+	{
+		"an error in the place of reasons", "recorded: a canceled transaction has the reasons of all; DynamoDB Local has the first in its message alone",
+		func(d *difference) bool {
+			return d.local.kind == "TransactionCanceledException" && says(d.local, `^ValidationError `) && d.ours.kind == d.local.kind &&
+				strings.Contains(fmt.Sprint(d.ours.body["CancellationReasons"]), strings.TrimPrefix(d.local.message, "ValidationError "))
 		},
 	},
 	{

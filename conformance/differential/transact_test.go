@@ -122,7 +122,8 @@ func foldReasons(local, ours *answer) (why string) {
 	switch {
 	case local.ok() && ours.message == sameItem:
 		return "one key in two spellings of its number is one item"
-	case !ours.ok() && (local.message == sameItem || ours.message == sameItem):
+	case !ours.ok() && (local.message == sameItem || ours.message == sameItem),
+		says(local, localKey) && says(ours, `The AttributeValue for a key attribute cannot contain an empty`):
 		return "two faults, of which each tells one"
 	}
 	if strings.Contains(string(text), "Type mismatch for Index Key") || strings.Contains(string(text), "attempted to update the secondary index key") {
