@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
@@ -140,6 +142,18 @@ func (c *Cell) Break(cause any) {
 			c.stop()
 		}
 	}
+}
+
+// Numbers are what the cell has counted since it was opened.
+func (c *Cell) Numbers() map[metrics.Series]float64 {
+	out := c.Replication.Sums().All()
+	if out == nil {
+		out = map[metrics.Series]float64{}
+	}
+	if c.DynamoDB.Throttle != nil {
+		maps.Copy(out, c.DynamoDB.Throttle.Sums().All())
+	}
+	return out
 }
 
 // Broken returns why the cell is out of service, nil while it is in service.

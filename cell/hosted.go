@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/hortusapi"
+	peers "github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/replication"
 )
 
@@ -60,4 +63,33 @@ func (n *Node) Answer(ctx context.Context, from, to aws.Cell, r *replication.Req
 		return nil, fmt.Errorf("%w: %v", replication.ErrUnreachable, to)
 	}
 	return peer{n, c}.Serve(ctx, from, r)
+}
+
+// Meet attaches the cells of other nodes to the network, and has the node tell
+// about them.
+func (n *Node) Meet(others *peers.Peers) {
+	others.Remote(n.shared.Network.Attach)
+	n.others.Store(others)
+}
+
+// Nodes implements hortusapi.World.
+func (n *Node) Nodes() (others []hortusapi.Node, refused int64) {
+	p := n.others.Load()
+	if p == nil {
+		return nil, 0
+	}
+	for _, s := range p.Status() {
+		x := hortusapi.Node{
+			Address: s.Address, Connected: s.Connected, Failure: s.Failure,
+			Messages: s.Sent, Bytes: s.SentBytes, Dropped: s.Dropped,
+		}
+		if !s.Since.IsZero() {
+			x.Since = s.Since.UTC().Format(time.RFC3339)
+		}
+		for _, c := range s.Cells {
+			x.Cells = append(x.Cells, c.String())
+		}
+		others = append(others, x)
+	}
+	return others, p.Refused()
 }

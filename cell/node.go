@@ -21,6 +21,7 @@ import (
 	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/kv/pebblekv"
+	peers "github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/replication"
 )
 
@@ -72,6 +73,8 @@ type Node struct {
 	mu     sync.Mutex // Held while a cell is opened or dropped.
 	closed bool       // By mu: no cell is opened or dropped any more.
 	random sync.Mutex // Guards options.Rand.
+
+	others atomic.Pointer[peers.Peers] // The other nodes.
 
 	noting sync.Mutex // Held while dates and off are changed.
 	dates  *clock.Offset

@@ -211,6 +211,9 @@ func TestNodesAuthority(t *testing.T) {
 	if status, body, err := ask(m.dir, ireland); err != nil || status != http.StatusOK {
 		t.Errorf("the node of the cell is answered %d %s %v", status, body, err)
 	}
+	if out := m.as(m.all[0], "replication", "status"); !strings.Contains(out, "1 messages and requests of other nodes were refused") || strings.Contains(out, "127.0.0.1:") {
+		t.Errorf("the status is\n%s", out)
+	}
 	eventually(t, "it is in the log", func() bool { return strings.Count(m.all[0].log.String(), "refused what came from a peer") == 1 })
 	m.end()
 }

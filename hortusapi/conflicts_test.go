@@ -34,6 +34,7 @@ type fewCells struct {
 }
 
 func (f *fewCells) Network() *replication.Network          { return f.network }
+func (f *fewCells) Nodes() ([]Node, int64)                 { return nil, 0 }
 func (f *fewCells) Replicators() []*replication.Replicator { return f.all }
 
 // newCells makes cells that each hold the tables A and B, with n conflicts each.

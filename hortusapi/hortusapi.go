@@ -21,6 +21,10 @@ type World interface {
 	Network() *replication.Network
 	Replicators() []*replication.Replicator
 
+	// Nodes tells about the other nodes, and how much of what came from them was
+	// refused.
+	Nodes() (others []Node, refused int64)
+
 	// Dates is the clock that deadlines of hours and days are counted by, in all
 	// cells; AdvanceClock moves it on, for good.
 	Dates() *clock.Offset

@@ -16,6 +16,20 @@ type ReplicationInput struct {
 type ReplicationOutput struct {
 	Links    []Replication
 	Journals []Journal // The conflict journal of each replica.
+	Nodes    []Node    `json:",omitempty"` // The other nodes.
+	Refused  int64     `json:",omitempty"` // Messages and requests of nodes that were refused on arrival: their certificate does not speak for the cell in whose name they came, or the cell is not here.
+}
+
+// Node is another node as this one sees it.
+type Node struct {
+	Address   string   `json:",omitempty"` // Not told to an account of a node with strict authentication.
+	Cells     []string // Of it.
+	Connected bool
+	Since     string `json:",omitempty"` // When that began.
+	Failure   string `json:",omitempty"` // Why there is no connection; as Address.
+
+	Messages, Bytes int64 // Sent, as packed.
+	Dropped         int64 // Messages that found no room.
 }
 
 // Replication is one direction of replication, put together from what both its
@@ -35,6 +49,7 @@ type Replication struct {
 	ShippedBytes   int64
 	Written, Lost  int64  // Changes applied, and changes that were older than what was there.
 	Conflicts      int64  // Writes that were overwritten at the destination by one that had not seen them; all are in its journal.
+	RefusedBatches int64  // Batches that the destination did not apply: a policy forbids it, or the source's clock is ahead.
 	Apart          int64  // Transactions that the destination showed in parts, though the rule of their tables is atomic.
 	ApartReason    string `json:",omitempty"` // Why the last of them was.
 	LagP50, LagP99 float64
@@ -53,6 +68,7 @@ func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, err
 		from, to aws.Cell
 	}
 	out := &ReplicationOutput{Links: []Replication{}, Journals: journals(w, in.Table)}
+	out.Nodes, out.Refused = w.Nodes()
 	at := map[way]int{}
 	for _, r := range w.Replicators() {
 		for _, s := range r.Status() {
@@ -94,6 +110,7 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	r.Written += s.Written
 	r.Lost += s.Lost
 	r.Conflicts += s.Conflicts
+	r.RefusedBatches += s.Refusals
 	if r.Apart += s.Apart; s.ApartWhy != "" {
 		r.ApartReason = s.ApartWhy
 	}

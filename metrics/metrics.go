@@ -42,6 +42,7 @@ func (h *Histogram) Reset() {
 // Snapshot is a histogram at one moment, in microseconds.
 type Snapshot struct {
 	Count         int64
+	Sum           int64 // Within the accuracy of the values.
 	P50, P99, Max int64
 }
 
@@ -49,5 +50,6 @@ type Snapshot struct {
 func (h *Histogram) Snapshot() Snapshot {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Snapshot{h.h.TotalCount(), h.h.ValueAtQuantile(50), h.h.ValueAtQuantile(99), h.h.Max()}
+	n := h.h.TotalCount()
+	return Snapshot{n, int64(h.h.Mean() * float64(n)), h.h.ValueAtQuantile(50), h.h.ValueAtQuantile(99), h.h.Max()}
 }

@@ -10,6 +10,7 @@ type Series struct {
 	Name  string // CloudWatch's, as in ConsumedReadCapacityUnits.
 	Table string
 	Index string // A global index; "" for the table itself.
+	Peer  string // The cell from which it came, where it is about replication.
 }
 
 // Sums are numbers that only grow, by series. The zero Sums is ready for use, and

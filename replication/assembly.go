@@ -484,7 +484,7 @@ func (v *receiver) takeOver(q *queue) {
 	for _, at := range q.lags {
 		v.lag.Record(arrived - at)
 	}
-	v.applied.Add(q.sum)
+	v.tally(q.sum)
 	v.apart += q.apart + int64(q.sum.Split)
 	if v.waits, v.end = q.waits, q.end; q.reason != "" {
 		v.reason = q.reason

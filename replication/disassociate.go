@@ -206,5 +206,6 @@ func (r *Replicator) forgetLinks(ctx context.Context, t *table.Table) error {
 			return err
 		}
 	}
+	r.sums.Forget(t.Def.Name)
 	return r.forgetSeed(ctx, t.Def.Name)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
@@ -167,6 +168,11 @@ func TestClockAhead(t *testing.T) {
 		if s := w.link(seenBy, cellA, cellB); s.State != replication.Refused || !strings.Contains(s.Reason, "ahead") {
 			t.Errorf("%v shows %s: %s", seenBy, s.State, s.Reason)
 		}
+	}
+	b := w.members[cellB].repl
+	series := metrics.Series{Name: "RefusedBatches", Table: tableName, Peer: cellA.String()}
+	if s := w.link(cellB, cellA, cellB); s.Refusals == 0 || b.Sums().All()[series] != float64(s.Refusals) {
+		t.Errorf("%d batches were refused, and the sums are %v", s.Refusals, b.Sums().All())
 	}
 	w.members[cellB].put(t, "l", "1")
 	w.run(time.Second)

@@ -40,6 +40,7 @@ type receiver struct {
 	ahead    bool                // The last batch was refused: its times are too far in the future.
 	lag      *metrics.Histogram
 	applied  table.Applied
+	refused  int64         // Batches that were not applied.
 	seen     atomic.Uint64 // The last position on the peer's log of what a read here may have seen.
 
 	joined bool        // Its batches went through an assembly of late.
@@ -238,6 +239,7 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 		return nil // Not seeded yet; the source sends it again.
 	case !v.leave.allows(v.r, t, writeData, v.peer):
 		v.ahead = false
+		v.refuse(m)
 		v.ack(t, v.leave.reason())
 		return nil
 	case a != nil:
@@ -268,6 +270,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 		w.Set(cursorKey(t, v.peer), cursorValue(m.To))
 	})
 	if v.ahead = errors.Is(err, clock.ErrAhead); v.ahead {
+		v.refuse(m)
 		v.ack(t, err.Error())
 		return nil
 	}
@@ -275,13 +278,36 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 		return err
 	}
 	v.stand(m.To, done.Commit)
-	v.applied.Add(done)
+	v.tally(done)
 	arrived := v.r.clock.Now().UnixMicro()
 	for _, e := range entries {
 		v.lag.Record(arrived - e.Time)
 	}
 	v.ack(t, "")
 	return nil
+}
+
+// tally counts what became of changes of the peer.
+func (v *receiver) tally(done table.Applied) {
+	v.applied.Add(done)
+	v.r.count("ReplicatedWrites", v, done.Written)
+	v.r.count("OutdatedWrites", v, done.Lost)
+	v.r.count("ConflictingWrites", v, done.Conflicts)
+}
+
+// refuse counts a batch with changes that is not applied: a policy forbids it, or
+// its times are too far in the future.
+func (v *receiver) refuse(m *Message) {
+	if len(m.Entries) > 0 {
+		v.refused++
+		v.r.count("RefusedBatches", v, 1)
+	}
+}
+
+func (r *Replicator) count(name string, v *receiver, n int) {
+	if n > 0 {
+		r.sums.Add(metrics.Series{Name: name, Table: v.table, Peer: v.peer.String()}, float64(n))
+	}
 }
 
 // states decodes records into the states that they made.

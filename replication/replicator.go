@@ -31,6 +31,7 @@ type Replicator struct {
 	changing  sync.Mutex // Held by every change of a group's members in this cell.
 	disabled  atomic.Bool
 	scaling   *scaling.Store // Nil where nothing scales.
+	sums      metrics.Sums
 
 	pace pace
 
@@ -63,6 +64,12 @@ type Options struct {
 
 	Scaling *scaling.Store // The targets of auto scaling, which replicas share; nil where nothing scales.
 }
+
+// Sums are what was counted of changes that came from other members since the cell
+// was opened: ReplicatedWrites that were applied, OutdatedWrites that were older
+// than what was there, ConflictingWrites that were overwritten by one which had not
+// seen them, and RefusedBatches.
+func (r *Replicator) Sums() *metrics.Sums { return &r.sums }
 
 // Engine returns the table engine that the replicator was given.
 func (r *Replicator) Engine() *table.Engine { return r.engine }

@@ -50,6 +50,7 @@ type LinkStatus struct {
 	Conflicts int64            // As its destination sees it: writes that one which had not seen them overwrote there, in its journal.
 	Apart     int64            // As its destination sees it: transactions of which not all was shown together, though the rule is atomic.
 	ApartWhy  string           // Why the last of them was not.
+	Refusals  int64            // As its destination sees it: batches that it did not apply.
 	Lag       metrics.Snapshot // As its destination sees it: from commit there to commit here, in microseconds.
 	Seed      time.Duration    // As its destination sees it: how long its seeding took.
 	Seeded    int64            // Rows that came by seeding.
@@ -225,7 +226,7 @@ func later(a, b time.Time) time.Time {
 func (v *receiver) status(now, made time.Time) LinkStatus {
 	st := LinkStatus{
 		Table: v.table, Source: v.peer, Destination: v.r.cell, State: Flowing,
-		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost), Conflicts: int64(v.applied.Conflicts),
+		LastContact: v.heardAt, Written: int64(v.applied.Written), Lost: int64(v.applied.Lost), Conflicts: int64(v.applied.Conflicts), Refusals: v.refused,
 		Apart: v.apart, ApartWhy: v.reason,
 		Lag: v.lag.Snapshot(),
 	}

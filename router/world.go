@@ -31,6 +31,15 @@ type scoped struct {
 	account aws.Account
 }
 
+// Nodes returns the other nodes without what is for whoever runs them.
+func (s scoped) Nodes() ([]hortusapi.Node, int64) {
+	all, refused := s.Node.Nodes()
+	for i := range all {
+		all[i].Address, all[i].Failure = "", ""
+	}
+	return all, refused
+}
+
 // Replicators returns those of the account's cells.
 func (s scoped) Replicators() []*replication.Replicator {
 	return slices.DeleteFunc(s.Node.Replicators(), func(r *replication.Replicator) bool { return r.Cell().Account != s.account })

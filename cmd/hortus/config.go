@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -33,6 +32,7 @@ type config struct {
 	Throttle    *bool               `json:"throttle"`         // Holds tables to their capacity; true.
 	SeedRate    string              `json:"seed_rate"`        // Bytes a second, as in 64MiB, that a cell sends to newcomers at most.
 	Divergence  string              `json:"divergence_check"` // How often replicas are compared, as in 24h; without it never.
+	Metrics     string              `json:"metrics"`          // Where Prometheus reads, as in 127.0.0.1:9100; without it nowhere.
 	Rehearsal   bool                `json:"rehearsal"`        // Lets any credential isolate Regions and set conditions of links.
 
 	dir   string
@@ -87,8 +87,13 @@ func readConfig(file string) (*config, error) {
 func (c *config) check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("  "+format, args...)) }
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	if err := checkAddress(c.Listen); err != nil {
 		wrong("listen: want an address and a port, as in 127.0.0.1:8000: %w", err)
+	}
+	if c.Metrics != "" {
+		if err := checkAddress(c.Metrics); err != nil {
+			wrong("metrics: want an address and a port, as in 127.0.0.1:9100: %w", err)
+		}
 	}
 	if c.Data == "" {
 		wrong("data: want a directory")
@@ -109,7 +114,7 @@ func (c *config) check() error {
 	c.cells = checkCells(c.Cells, "cells", where, wrong)
 	for i, n := range c.Peers {
 		name := fmt.Sprintf("peers[%d]", i)
-		if _, _, err := net.SplitHostPort(n.Address); err != nil {
+		if err := checkAddress(n.Address); err != nil {
 			wrong("%s.address: want an address and a port: %w", name, err)
 		}
 		if len(n.Cells) == 0 {
@@ -121,7 +126,7 @@ func (c *config) check() error {
 		wrong("peer: want listen, certificate, key and authority, since there are peers")
 	}
 	if p := c.Peer; p != nil {
-		if _, _, err := net.SplitHostPort(p.Listen); err != nil || p.Certificate == "" || p.Key == "" || p.Authority == "" {
+		if err := checkAddress(p.Listen); err != nil || p.Certificate == "" || p.Key == "" || p.Authority == "" {
 			wrong("peer: want listen (an address and a port), certificate, key and authority (names of files)")
 		}
 	}

@@ -39,6 +39,8 @@ func TestConfig(t *testing.T) {
 		{`"name"`, `"nameOf"`, `unknown field "nameOf"`},
 		{`"certificate"`, `"cert"`, `unknown field "cert"`},
 		{`"listen": "127.0.0.1:0", "data"`, `"listen": "8000", "data"`, "listen: want an address and a port"},
+		{`"listen": "127.0.0.1:0", "data"`, `"listen": "127.0.0.1:99999", "data"`, "port 99999: want a number from 0 to 65535"},
+		{`"listen": "127.0.0.1:0", "data"`, `"metrics": "9100", "listen": "127.0.0.1:0", "data"`, "metrics: want an address and a port"},
 		{`"data": "data"`, `"data": ""`, "data: want a directory"},
 		{`"us-east-1"`, `"us-east1"`, `cells[0].region: "us-east1" is not a Region`},
 		{`"account": "111111111111", "region"`, `"account": "1111", "region"`, "cells[0].account: want twelve digits"},

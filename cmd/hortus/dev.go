@@ -37,6 +37,7 @@ type devCommand struct {
 	Region      string `default:"us-east-1" help:"The Region that the health answer names, as in eu-west-1."`
 	Throttle    bool   `help:"Hold tables, indexes and partitions to their capacity, as AWS does."`
 	Pace        string `default:"instant" help:"How long tables are CREATING, UPDATING and DELETING: instant, aws, or a duration."`
+	Metrics     string `placeholder:"ADDRESS" help:"Show metrics to Prometheus on this address, as in 127.0.0.1:9100: GET /metrics."`
 	Quiet       bool   `help:"Print only that the server listens."`
 	Profile     string `placeholder:"FILE" hidden:"" help:"Write a CPU profile."`
 }
@@ -91,9 +92,13 @@ func (d *devCommand) Run(ctx context.Context) error {
 	go func() { served <- server.Serve(ln) }()
 	defer resting(ctx)()
 	d.welcome(ln.Addr())
-	select {
-	case <-ctx.Done():
-	case err = <-served:
+	hide, err := showMetrics(ctx, d.Metrics, node, nil)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-served:
+		}
+		err = errors.Join(err, hide())
 	}
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer stop()
@@ -103,6 +108,14 @@ func (d *devCommand) Run(ctx context.Context) error {
 func (d *devCommand) check() error {
 	if err := aws.CheckRegion(aws.Region(d.Region)); err != nil {
 		return fmt.Errorf("--region: %w", err)
+	}
+	if err := checkPort(strconv.Itoa(d.Port)); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	if d.Metrics != "" {
+		if err := checkAddress(d.Metrics); err != nil {
+			return fmt.Errorf("--metrics: want an address and a port: %w", err)
+		}
 	}
 	switch d.Auth {
 	case "open":

@@ -115,9 +115,10 @@ func (c *config) serve(ctx context.Context, node *cell.Node, o peer.Options, cli
 	meeting, part := context.WithCancel(context.WithoutCancel(ctx))
 	defer part()
 	running := 1
+	var peers *peer.Peers
 	if others != nil {
-		peers := peer.New(o)
-		peers.Remote(node.Network().Attach)
+		peers = peer.New(o)
+		node.Meet(peers)
 		running++
 		go func() { met <- peers.Run(meeting, others) }()
 	}
@@ -125,13 +126,16 @@ func (c *config) serve(ctx context.Context, node *cell.Node, o peer.Options, cli
 	if others != nil {
 		fmt.Printf("hortus meets its peers on %s\n", others.Addr())
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-served:
-		running--
-	case err = <-met:
-		running--
+	hide, err := showMetrics(ctx, c.Metrics, node, peers)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-served:
+			running--
+		case err = <-met:
+			running--
+		}
+		err = errors.Join(err, hide())
 	}
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer stop()

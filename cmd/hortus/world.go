@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -99,6 +102,7 @@ func printLinks(ctx context.Context, c *client) error {
 type statusCommand struct {
 	client `embed:""`
 	Table  string `help:"Only this table."`
+	JSON   bool   `name:"json" help:"Print all that is known, as JSON."`
 }
 
 func (s *statusCommand) Run(ctx context.Context) error {
@@ -106,17 +110,26 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	if err := s.call(ctx, "DescribeReplication", hortusapi.ReplicationInput{Table: s.Table}, &out); err != nil {
 		return err
 	}
+	if s.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(&out)
+	}
 	if len(out.Links) == 0 {
 		fmt.Println("there is no global table")
 		return nil
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TABLE\tSOURCE\tDESTINATION\tSTATE\tAPPLIED\tOUTDATED\tCONFLICTS\tPENDING\tLAG P50\tLAG P99")
+	fmt.Fprintln(w, "TABLE\tSOURCE\tDESTINATION\tSTATE\tAPPLIED\tOUTDATED\tCONFLICTS\tREFUSED\tPENDING\tSENT\tLAG P50\tLAG P99\tLAST CONTACT")
 	for _, l := range out.Links {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.2fms\t%.2fms\n",
-			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Conflicts, l.Pending, l.LagP50, l.LagP99)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.2fms\t%.2fms\t%s\n",
+			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Conflicts, l.RefusedBatches,
+			l.Pending, l.ShippedBytes, l.LagP50, l.LagP99, cmp.Or(l.LastContact, "never"))
 	}
 	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := printNodes(&out); err != nil {
 		return err
 	}
 	printRules(out.Journals)
@@ -132,6 +145,26 @@ func (s *statusCommand) Run(ctx context.Context) error {
 			fmt.Println()
 			printReason(&out.Links[i])
 		}
+	}
+	return nil
+}
+
+// printNodes shows the other nodes, and what of them was refused.
+func printNodes(out *hortusapi.ReplicationOutput) error {
+	if len(out.Nodes) == 0 {
+		return nil
+	}
+	fmt.Println()
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NODE\tCONNECTED\tSINCE\tMESSAGES\tBYTES\tDROPPED")
+	for _, n := range out.Nodes {
+		fmt.Fprintf(w, "%s\t%t\t%s\t%d\t%d\t%d\n", strings.TrimSpace(n.Address+" "+strings.Join(n.Cells, " ")), n.Connected, cmp.Or(n.Since, "never"), n.Messages, n.Bytes, n.Dropped)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if out.Refused > 0 {
+		fmt.Printf("%d messages and requests of other nodes were refused; the log says why\n", out.Refused)
 	}
 	return nil
 }
