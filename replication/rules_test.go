@@ -37,12 +37,20 @@ func TestRules(t *testing.T) {
 	for _, bad := range []table.Rules{{Transactions: "some"}, {Conflict: "first"}} {
 		wantCode(t, w.members[cellA].repl.SetRules(t.Context(), tableName, bad), "ValidationException", "")
 	}
-	def := table.Definition{
-		Name: tableName, Policy: &table.Policy{Document: grant{self: cellC, members: all}.String()},
-		Tags: []table.Tag{{Key: table.TransactionsTag, Value: string(table.ByItem)}},
+	for _, bad := range []struct{ tag, value, want string }{
+		{table.TransactionsTag, string(table.ByItem), "The tag hortus:transactions is items, and the source table has atomic"},
+		{table.ConflictTag, string(conflict.Merge), "The tag hortus:conflict is merge, and the source table has last-writer"},
+	} {
+		def := table.Definition{
+			Name: tableName, Policy: &table.Policy{Document: grant{self: cellC, members: all}.String()},
+			Tags: []table.Tag{{Key: bad.tag, Value: bad.value}},
+		}
+		_, err := w.members[cellC].repl.Join(t.Context(), root(cellC), cellA.TableARN(tableName), def)
+		wantCode(t, err, "ValidationException", bad.want)
+		if w.members[cellC].table() != nil || len(w.members[cellA].table().Def.Group.Members) != 2 {
+			t.Errorf("%s: something was made of a join that was refused", bad.tag)
+		}
 	}
-	_, err := w.members[cellC].repl.Join(t.Context(), root(cellC), cellA.TableARN(tableName), def)
-	wantCode(t, err, "ValidationException", "The tag hortus:transactions is items, and the source table has atomic")
 	w.mustJoin(cellC, cellA, grant{members: all})
 	if now := w.members[cellC].table().Def.Rules(); now.Transactions != table.Together {
 		t.Errorf("the newcomer has %+v", now)
