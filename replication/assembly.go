@@ -176,10 +176,10 @@ func (q *queue) drop(upTo kv.Position) {
 	q.units = slices.Clone(q.units[n:])
 }
 
-// partner returns the queue of a table that is to show its part of a transaction
-// together with others; nil where it is not replicated here, does not have the
-// rule, or is kept from it: then why says what is in the way.
-func (a *assembly) partner(ctx context.Context, name string) (q *queue, why string, err error) {
+// partner returns the queue of a table that is to show its part of the transaction
+// at a position together with others; nil where it is not replicated here, does
+// not have the rule, or is kept from it: then why says what is in the way.
+func (a *assembly) partner(ctx context.Context, name string, at kv.Position) (q *queue, why string, err error) {
 	t := a.r.engine.Table(name)
 	if t == nil || !t.Together() || t.Def.Group.Member(a.peer) == nil {
 		return nil, "", nil
@@ -193,7 +193,7 @@ func (a *assembly) partner(ctx context.Context, name string) (q *queue, why stri
 		return nil, "", err
 	case !q.leave.allows(a.r, t, writeData, a.peer):
 		return nil, "table " + name + " may not be replicated: " + q.leave.reason(), nil
-	case q.withheld != "":
+	case q.withheld != "" && q.end < at:
 		return nil, "table " + name + " may not be replicated: " + q.withheld, nil
 	case t.Def.Status != table.Active:
 		return nil, "table " + name + " is " + string(t.Def.Status), nil
@@ -256,7 +256,7 @@ func (a *assembly) shorten(ctx context.Context, c *cut, i int, now time.Time) (k
 		}
 		u.apart = ""
 		for _, name := range u.tables {
-			p, why, err := a.partner(ctx, name)
+			p, why, err := a.partner(ctx, name, u.at)
 			if err != nil {
 				return 0, err
 			}

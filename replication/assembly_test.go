@@ -270,6 +270,32 @@ func TestTogetherDenied(t *testing.T) {
 	}
 }
 
+// TestTogetherDeniedLate: a part that has come before its table may not replicate
+// any more is shown with the others.
+func TestTogetherDeniedLate(t *testing.T) {
+	w, f := newTables(t, "T", "U")
+	a, b := w.members[cellA], w.members[cellB]
+	f.lose = batchOf("T")
+	a.transact(t, "1", "T/x", "U/y")
+	w.run(time.Second)
+	_, err := a.engine.Alter(t.Context(), "U", func(d *table.Definition) error {
+		d.Policy = nil
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Second)
+	if s := w.status(cellB, "U", cellA); s.State != replication.NotAuthorized {
+		t.Fatalf("the link of U is %s", s.State)
+	}
+	f.lose = nil
+	w.until(10*time.Second, "both are there", func() bool { return b.shows(t, "T/x", "U/y") == "1 1" })
+	if b.commitOf(t, "T", "x") != b.commitOf(t, "U", "y") {
+		t.Error("the parts were applied apart")
+	}
+}
+
 // TestTogetherStuck: a table for which nothing comes for a minute, while others of
 // the same member are heard, is not waited for until something comes. A time in
 // which nothing at all comes does not count.

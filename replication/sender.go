@@ -164,10 +164,10 @@ func (s *sender) acknowledge(m *Message, now time.Time) {
 	s.measure(m, now)
 	s.heardAt, s.resend, s.refused, s.denied = now, s.patience(), m.Refused, m.Denied
 	s.told, s.sought = m.Inaccessible, s.sought || m.Wants
-	s.hold(m)
 	if m.To < s.acked {
 		return // An old one, that was overtaken.
 	}
+	s.hold(m)
 	progress := m.To > s.acked
 	s.acked = m.To
 	for len(s.flight) > 0 && s.flight[0].to <= m.To {
