@@ -51,7 +51,7 @@ func (s *Service) status(t *table.Table) types.TableStatus {
 	if t.Def.Status == table.Active {
 		x := t.Def.Changing()
 		switch {
-		case t.Def.Disassociating:
+		case t.Def.Disassociating, t.Def.Returning():
 			return types.TableStatusUpdating
 		case s.Replication.Standing(t) == table.ReplicationNotAuthorized:
 			return types.TableStatusReplicationNotAuthorized

@@ -54,6 +54,7 @@ func Operations() []*Operation {
 		accountOperation("ListConflicts", listConflicts),
 		accountOperation("UpdateTableSettings", updateTableSettings),
 		accountOperation("CheckDivergence", checkDivergence),
+		accountOperation("ReattachReplica", reattachReplica),
 	}
 	return ops
 }

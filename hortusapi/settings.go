@@ -89,7 +89,7 @@ func replicaOf(own []*replication.Replicator, name string, at aws.Region) (*repl
 // operations do.
 func OfAccount(operation string) bool {
 	switch operation {
-	case "ListConflicts", "UpdateTableSettings", "CheckDivergence":
+	case "ListConflicts", "UpdateTableSettings", "CheckDivergence", "ReattachReplica":
 		return true
 	}
 	return false

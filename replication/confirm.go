@@ -43,10 +43,19 @@ func (r *Replicator) confirm(q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	joining := r.expected(q.Table)
 	counted := q.Member.Cell == (aws.Cell{}) || belongs(t, q.Group.ID, q.Member.Cell)
-	if joining || (counted && belongs(t, q.Group.ID, r.cell)) {
+	switch {
+	case joining || (counted && belongs(t, q.Group.ID, r.cell)):
 		return &Response{}, nil
+	case wasDetached(t, q.Group.ID):
+		return &Response{Away: true}, nil
 	}
 	return nil, notFound(q.Table)
+}
+
+// wasDetached reports whether a table was a member of a global table until it was
+// detached, and may come back.
+func wasDetached(t *table.Table, group string) bool {
+	return t != nil && t.Def.Group == nil && t.Def.Detached != nil && t.Def.Detached.Own && t.Def.Detached.Group.ID == group
 }
 
 // confirmMembers asks the members that are being made whether they are, and those
@@ -69,12 +78,13 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 		if !creating {
 			q.Member = *t.Def.Group.Member(k.r.cell)
 		}
-		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		if !isNotFound(err) {
+		a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
+		away := err == nil && a.Away
+		if !isNotFound(err) && !away {
 			continue // It is one, or cannot be asked.
 		}
 		k.r.logger.Info("what is no member is taken out", "table", k.table, "member", m.Cell.String())
-		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m); err != nil {
+		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m, away); err != nil {
 			return err
 		}
 	}
@@ -117,15 +127,16 @@ func (k *keeper) learnParted(ctx context.Context, t *table.Table, now time.Time)
 		if m.Cell == k.r.cell || k.parted[m.Cell] {
 			continue
 		}
-		_, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		if isNotFound(err) {
+		a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
+		if isNotFound(err) || (err == nil && a.Away) {
 			k.parted[m.Cell] = true
 		}
 	}
 }
 
-// takeOut removes a member that is still as it was when it was asked.
-func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Member) error {
+// takeOut removes a member that is still as it was when it was asked; away says that
+// it may come back.
+func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Member, away bool) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	t := r.engine.Table(name)
@@ -135,5 +146,5 @@ func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Me
 	if is := t.Def.Group.Member(m.Cell); is.Status != m.Status || is.Since != m.Since || is.Source != m.Source {
 		return nil
 	}
-	return r.remove(ctx, t, m.Cell, m.Status != table.Creating)
+	return r.remove(ctx, t, m.Cell, departure{hasty: m.Status != table.Creating, away: away && m.Status != table.Creating})
 }

@@ -146,6 +146,9 @@ func (r *Replicator) mergeRows(ctx context.Context, t *table.Table, rows []table
 	if len(states) == 0 {
 		return nil
 	}
-	_, err := r.engine.Apply(ctx, t, states, func(*kv.Writes) {})
+	done, err := r.engine.Apply(ctx, t, states, func(*kv.Writes) {})
+	if err == nil && !r.settled(ctx, done.Commit) {
+		err = fmt.Errorf("replication: repair of %s: what was merged is not durable yet", t.Def.Name)
+	}
 	return err
 }

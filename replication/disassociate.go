@@ -52,7 +52,7 @@ func (k *keeper) part(ctx context.Context, t *table.Table, now time.Time) (left 
 		}
 	}
 	if len(lacking) == 0 {
-		return true, k.r.detach(ctx, k.table, k.group, k.last)
+		return true, k.r.detach(ctx, k.table, k.group, k.last, false)
 	}
 	if now.Sub(k.leaving) < leaveWithin {
 		return false, nil
@@ -145,10 +145,11 @@ func (r *Replicator) denied(t *table.Table, c aws.Cell) bool {
 
 // detach makes this cell's replica a regional table, at once, and tells the
 // others. All that was written here up to last is with all of them, nothing for
-// certain where that is 0. Those that cannot be told now learn it when they ask why it is silent.
-func (r *Replicator) detach(ctx context.Context, name, group string, last kv.Position) error {
+// certain where that is 0; away says that it did not want to leave, and may come
+// back. Those that cannot be told now learn it when they ask why it is silent.
+func (r *Replicator) detach(ctx context.Context, name, group string, last kv.Position, away bool) error {
 	ctx = context.WithoutCancel(ctx) // The end of the keeper's own link comes with it.
-	t, err := r.letGo(ctx, name, group)
+	t, err := r.letGo(ctx, name, group, away)
 	if t == nil || err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (r *Replicator) detach(ctx context.Context, name, group string, last kv.Pos
 			return err
 		}
 	}
-	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, hasty); err != nil {
+	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, departure{hasty, away}); err != nil {
 		r.logger.Info("members that do not know yet that a replica has left", "table", name, "cell", r.cell.String(), "error", err)
 	}
 	return nil
@@ -180,7 +181,7 @@ func (r *Replicator) wroteSince(ctx context.Context, t *table.Table, at kv.Posit
 
 // letGo makes the table a regional one and forgets what belonged to its links.
 // It returns the table as it was, nil when it is no member of the group.
-func (r *Replicator) letGo(ctx context.Context, name, group string) (*table.Table, error) {
+func (r *Replicator) letGo(ctx context.Context, name, group string, away bool) (*table.Table, error) {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	t := r.engine.Table(name)
@@ -188,7 +189,11 @@ func (r *Replicator) letGo(ctx context.Context, name, group string) (*table.Tabl
 		return nil, nil
 	}
 	_, err := r.engine.Alter(ctx, name, func(d *table.Definition) error {
-		d.Regional()
+		if d.Detached = nil; away {
+			d.Detach(r.dates.Now().Add(ReattachWithin).UnixMicro())
+		} else {
+			d.Regional()
+		}
 		return nil
 	})
 	if err != nil {
@@ -201,11 +206,15 @@ func (r *Replicator) letGo(ctx context.Context, name, group string) (*table.Tabl
 // forgetLinks forgets cursors, readers of the log and the seeding of a table
 // that was a member.
 func (r *Replicator) forgetLinks(ctx context.Context, t *table.Table) error {
-	for _, m := range t.Def.Group.Members {
-		if err := errors.Join(r.forgetCursor(ctx, t, m.Cell), t.Log.Remove(ctx, m.Cell.String())); err != nil {
-			return err
-		}
-	}
 	r.sums.Forget(t.Def.Name)
-	return r.forgetSeed(ctx, t.Def.Name)
+	return errors.Join(r.forgetMembers(ctx, t, t.Def.Group), r.forgetSeed(ctx, t.Def.Name))
+}
+
+// forgetMembers forgets cursors and readers of the log of a group's members.
+func (r *Replicator) forgetMembers(ctx context.Context, t *table.Table, g *table.Group) error {
+	var errs error
+	for _, m := range g.Members {
+		errs = errors.Join(errs, r.forgetCursor(ctx, t, m.Cell), t.Log.Remove(ctx, m.Cell.String()))
+	}
+	return errs
 }

@@ -44,6 +44,7 @@ const (
 type CheckOptions struct {
 	After  []byte        // Where the page before ended; nil for the first.
 	Repair bool          // Bring what differs in step.
+	Merge  bool          // With Repair: at once, and also what changes from look to look.
 	Pause  time.Duration // Between two looks at what differs.
 }
 
@@ -119,8 +120,10 @@ func (r *Replicator) CheckDivergence(ctx context.Context, name string, peer aws.
 	if err := c.walk(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.settle(ctx); err != nil {
-		return nil, err
+	if c.out.First = len(c.found); !o.Merge {
+		if err := c.settle(ctx); err != nil {
+			return nil, err
+		}
 	}
 	c.out.Differences = c.found
 	if o.Repair && len(c.found) > 0 {

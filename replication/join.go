@@ -84,13 +84,12 @@ func (r *Replicator) checkJoin(source aws.Cell, name string, def *table.Definiti
 
 // groupWith is the source's group with the newcomer in it.
 func (r *Replicator) groupWith(source *table.Definition, self table.Member, kind table.GroupKind) (*table.Group, error) {
-	g := &table.Group{ID: r.newID(), Kind: kind}
+	g := r.begin(self.Source, source, kind)
 	if source.Group != nil {
-		g.ID = source.Group.ID
-		g.Members = append(g.Members, source.Group.Members...)
-	} else {
-		g.Members = append(g.Members, table.Member{Cell: self.Source, Status: table.Active, Since: source.CreatedAt})
+		g = source.Group
 	}
+	g = &table.Group{ID: g.ID, Kind: kind, Members: slices.Clone(g.Members), Away: slices.Clone(g.Away)}
+	g.Forget(self.Cell)
 	// An earlier attempt of this cell may have been given up half-way.
 	g.Members = slices.DeleteFunc(g.Members, func(m table.Member) bool { return m.Cell == self.Cell })
 	for _, m := range g.Members {
@@ -160,7 +159,7 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 			a, err := r.call(ctx, m.Cell, &q)
 			if err != nil {
 				if !dry {
-					err = errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
+					err = errors.Join(err, r.dissociate(ctx, self, g, def.Name, departure{}))
 				}
 				return nil, err
 			}
@@ -173,11 +172,11 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	if err := errors.Join(r.forgetSeed(ctx, def.Name), r.adoptScaling(ctx, targets)); err != nil {
-		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
+		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, departure{}))
 	}
 	t, err := r.engine.Create(ctx, def)
 	if err != nil {
-		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, false))
+		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, departure{}))
 	}
 	r.Refresh()
 	return t, nil
@@ -186,16 +185,15 @@ func (r *Replicator) associate(ctx context.Context, caller policy.Principal, sel
 // undoWithin bounds the undoing of what was begun.
 const undoWithin = 30 * time.Second
 
-// dissociate asks every member to let a member go. Hasty says that it may not
-// have brought all its changes to all.
-func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table.Group, name string, hasty bool) error {
+// dissociate asks every member to let a member go.
+func (r *Replicator) dissociate(ctx context.Context, self table.Member, g *table.Group, name string, how departure) error {
 	// What was begun is undone also when the caller has gone.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer stop()
 	var errs []error
 	for _, m := range g.Members {
 		if m.Cell != self.Cell {
-			_, err := r.call(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g, Hasty: hasty})
+			_, err := r.call(ctx, m.Cell, &Request{Kind: Expel, Table: name, Member: self, Group: g, Hasty: how.hasty, Away: how.away})
 			errs = append(errs, err)
 		}
 	}
@@ -272,7 +270,7 @@ func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Ce
 // depart ends what Leave began.
 func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) error {
 	self := *t.Def.Group.Member(r.cell)
-	err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, hasty)
+	err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, departure{hasty: hasty})
 	if err != nil && (self.Status != table.Creating || !allUnreachable(err)) {
 		return err
 	}

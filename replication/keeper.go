@@ -175,6 +175,9 @@ func (k *keeper) housekeeping(ctx context.Context, t *table.Table, now time.Time
 	if err := k.confirmMembers(ctx, t, now); err != nil {
 		return now.Add(time.Second), err
 	}
+	if err := k.expire(ctx, t); err != nil {
+		return now.Add(time.Second), err
+	}
 	if k.trimMore {
 		return now.Add(trimAgain), nil
 	}

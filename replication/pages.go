@@ -92,7 +92,7 @@ func (k *keeper) page(ctx context.Context, t *table.Table, after []byte) (*Messa
 		return nil, err
 	}
 	out.Next = append([]byte(nil), next...)
-	if !k.settled(ctx, at) {
+	if !k.r.settled(ctx, at) {
 		return nil, nil //nolint:nilnil // No page, and no error: it is asked for again.
 	}
 	return out, nil

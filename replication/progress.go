@@ -65,8 +65,8 @@ func (r *Replicator) persistAcks(ctx context.Context, t *table.Table, last map[a
 // progress tells every member how far this cell has applied every member's
 // versions, and drops the tombstones that all members are past.
 func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error {
-	if len(t.Def.Group.Recover) > 0 {
-		return nil // What it has applied says nothing of the rows of one that left.
+	if len(t.Def.Group.Recover) > 0 || t.Def.Returning() {
+		return nil // What it has applied says nothing of the rows of one that left, or of what it missed.
 	}
 	reached := k.r.reached(k.table, k.group)
 	low, at, turned, err := k.r.engine.LowWater(ctx, t)
@@ -87,8 +87,8 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 		}
 	}
 	stable, ok := k.stable(t.Def.Group, append(reached, own))
-	if !ok {
-		return nil
+	if !ok || len(t.Def.Group.Away) > 0 {
+		return nil // Who comes back needs the tombstones.
 	}
 	_, err = k.r.engine.Sweep(ctx, t, stable)
 	return err

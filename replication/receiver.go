@@ -352,7 +352,7 @@ func (v *receiver) ack(t *table.Table, refused string) {
 func (v *receiver) acknowledgement(t *table.Table, refused string) *Message {
 	m := &Message{
 		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
-		Refused: refused, Denied: refused != "" && !v.ahead, Active: t.Def.Status == table.Active,
+		Refused: refused, Denied: refused != "" && !v.ahead, Active: inUse(t),
 		Inaccessible: t.Def.Inaccessible,
 	}
 	if refused == "" && v.waits != "" {

@@ -72,7 +72,7 @@ func (k *keeper) giveRows(ctx context.Context, t *table.Table, m *Message) error
 	if bad != nil {
 		return fmt.Errorf("replication: rows of %v in %s: %w", m.Origin, k.table, bad)
 	}
-	if err != nil || !k.settled(ctx, at) {
+	if err != nil || !k.r.settled(ctx, at) {
 		return err
 	}
 	out.Next = append([]byte(nil), next...)

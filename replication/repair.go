@@ -16,7 +16,6 @@ const maxComparedBytes = maxPageBytes
 // settle looks again at what differed, and keeps what differs as it did. What is
 // on its way has come, or is written again and again and tells nothing.
 func (c *check) settle(ctx context.Context) error {
-	c.out.First = len(c.found)
 	var still []Difference
 	moving := c.found
 	for range maxLooks - 1 {

@@ -104,6 +104,7 @@ const (
 	receiving
 	keeping   // The table's own work: seeding, low waters, tombstones, retention.
 	comparing // Scheduled checks for divergence.
+	mending   // The coming back of a replica that was detached.
 )
 
 type linkKey struct {
@@ -145,6 +146,9 @@ func (r *Replicator) relink() (gone []linkKey) {
 			continue
 		}
 		want[linkKey{t.Def.Name, g.ID, r.cell, keeping}] = true
+		if t.Def.Returning() {
+			want[linkKey{t.Def.Name, g.ID, r.cell, mending}] = true
+		}
 		for _, m := range g.Members {
 			if m.Cell != r.cell {
 				want[linkKey{t.Def.Name, g.ID, m.Cell, sending}] = true
@@ -191,6 +195,9 @@ func (r *Replicator) newLink(k linkKey) *link {
 	case keeping:
 		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group}
 		l.work, l.box = p, &p.mailbox
+	case mending:
+		m := &mender{mailbox: newMailbox(), r: r, table: k.table, group: k.group, done: map[aws.Cell]bool{}}
+		l.work, l.box = m, &m.mailbox
 	case comparing:
 		c := &comparer{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer}
 		l.work, l.box = c, &c.mailbox

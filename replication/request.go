@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/kv"
@@ -34,6 +35,7 @@ const (
 	MergeRows                          // Rows to take in, to repair it.
 	Resow                              // Member is seeded from Member.Source from now on: its first source does not answer.
 	Convert                            // Be of a global table of the kind that Group says.
+	Rejoin                             // Take back Member, which was detached and kept its data.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -45,10 +47,12 @@ type Request struct {
 	Member     table.Member     // Who joins or leaves.
 	Group      *table.Group     // As it will be.
 	Definition *table.Definition
-	Position   kv.Position      // Of a Drain; zero for now.
+	Position   kv.Position      // Of a Drain; zero for now. Of a Rejoin: from where on the log of Member is read.
 	DryRun     bool             // Check alone.
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
+	Away       bool             `json:",omitempty"` // Of an Expel: it was detached against its will, and may come back.
+	Was        int64            `json:",omitempty"` // Of a Rejoin: the Since of the member before.
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
@@ -57,8 +61,9 @@ type Request struct {
 
 // Response is the answer.
 type Response struct {
-	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, and of a dry Convert.
-	Position   kv.Position      // Of a Drain: what to ask for next time.
+	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, and of a dry Convert.
+	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin: from where on this cell's log is kept.
+	Away       bool             `json:",omitempty"` // Of a Confirm: it was one until it was detached, and may come back.
 	Done       bool             // Of a Drain.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest and a ReadRows.
@@ -66,7 +71,7 @@ type Response struct {
 
 // Serve implements Peer.
 func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
-	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override || q.Kind == Convert) {
+	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override || q.Kind == Convert || q.Kind == Rejoin) {
 		return nil, aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
 	}
 	switch q.Kind {
@@ -94,6 +99,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.override(ctx, from, q)
 	case Convert:
 		return r.convert(ctx, from, q)
+	case Rejoin:
+		return r.rejoin(ctx, from, q)
 	case Digest, ReadRows, MergeRows:
 		return r.compare(ctx, from, q)
 	case Resow:
@@ -198,7 +205,7 @@ func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error)
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating || (t.Def.Group != nil && len(t.Def.Group.Recover) > 0) {
+	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating || (t.Def.Group != nil && (len(t.Def.Group.Recover) > 0 || t.Def.Group.Returns() || t.Def.Returning())) {
 		return nil, errInUse
 	}
 	return &Response{Definition: t.Def}, r.CheckScaled(ctx, &t.Def)
@@ -231,7 +238,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
 	}
-	if (t.Def.Group != nil && len(t.Def.Group.Recover) > 0) || t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
+	if (t.Def.Group != nil && (len(t.Def.Group.Recover) > 0 || t.Def.Group.Returns())) || t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
 		return nil, errInUse
 	}
 	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
@@ -247,7 +254,7 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 			return nil, errInUse // It is being made at another one's wish, or its own.
 		}
 		// It was taken in before, and has made nothing of it: it has no table.
-		if err := r.remove(ctx, t, q.Member.Cell, false); err != nil {
+		if err := r.remove(ctx, t, q.Member.Cell, departure{}); err != nil {
 			return nil, err
 		}
 	}
@@ -352,8 +359,9 @@ func (r *Replicator) enrol(ctx context.Context, q *Request) error {
 	}
 	regional := false
 	t, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
-		regional = d.Group == nil
+		regional = d.Group == nil && d.Detached == nil
 		r.enter(d, q.Group)
+		d.Group.Forget(q.Member.Cell) // It comes without what it had.
 		d.Enrol(q.Member)
 		return nil
 	})
@@ -382,8 +390,13 @@ func (r *Replicator) enter(d *table.Definition, g *table.Group) {
 	if d.Group != nil {
 		return
 	}
+	was := outlived(d)
 	own := table.Member{Cell: r.cell, Status: table.Active, Since: d.CreatedAt}
 	d.Group = &table.Group{ID: g.ID, Kind: g.Kind, Members: []table.Member{own}}
+	if was != nil && was.ID == g.ID {
+		d.Group.Members, d.Group.Away = was.Members, was.Away
+	}
+	d.Detached = nil
 	if d.Stream == nil {
 		r.EnableStream(d, "NEW_AND_OLD_IMAGES")
 	}
@@ -397,6 +410,24 @@ func settingsMode(k table.GroupKind) string {
 		return "ENABLED_WITH_OVERRIDES"
 	}
 	return "ENABLED"
+}
+
+// outlived is the global table of which a regional table was the last member left,
+// and to which others may come back; nil where there is none.
+func outlived(d *table.Definition) *table.Group {
+	if d.Group != nil || d.Detached == nil || d.Detached.Own {
+		return nil
+	}
+	return &d.Detached.Group
+}
+
+// begin is the group of a regional table that others join, as it is before. One to
+// which others may come back goes on.
+func (r *Replicator) begin(c aws.Cell, d *table.Definition, kind table.GroupKind) *table.Group {
+	if was := outlived(d); was != nil && was.Kind == kind {
+		return &table.Group{ID: was.ID, Kind: kind, Members: slices.Clone(was.Members), Away: slices.Clone(was.Away)}
+	}
+	return &table.Group{ID: r.newID(), Kind: kind, Members: []table.Member{{Cell: c, Status: table.Active, Since: d.CreatedAt}}}
 }
 
 // insert keeps members ordered by cell.
@@ -438,28 +469,37 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if !q.Hasty && recovers(t.Def.Group, q.Member.Cell) {
 		return nil, errInUse
 	}
-	return &Response{}, r.remove(ctx, t, q.Member.Cell, q.Hasty)
+	return &Response{}, r.remove(ctx, t, q.Member.Cell, departure{q.Hasty, q.Away})
+}
+
+// departure is how a member left.
+type departure struct {
+	hasty bool // It may not have brought all its changes to all.
+	away  bool // It was detached against its will, and may come back.
 }
 
 // remove takes a member out of this cell's view of a group. The last one left
-// is a regional table again, or goes where it is being deleted or made. Hasty says that it
-// may not have brought all its changes to all.
-func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell, hasty bool) error {
-	hasty = hasty && t.Def.Group.Member(c) != nil
+// is a regional table again, or goes where it is being deleted or made.
+func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell, how departure) error {
+	hasty := how.hasty && t.Def.Group.Member(c) != nil
 	if t.Def.Status != table.Active && len(t.Def.Group.Members) <= 2 && t.Def.Group.Member(c) != nil {
 		return r.drop(ctx, t)
 	}
 	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		var left []table.Member
 		for _, m := range d.Group.Members {
-			if m.Cell != c {
+			switch {
+			case m.Cell != c:
 				left = append(left, m)
+			case how.away:
+				d.Group.Forget(c)
+				d.Group.Away = append(d.Group.Away, table.Away{Cell: c, Since: m.Since, Until: r.dates.Now().Add(ReattachWithin).UnixMicro()})
 			}
 		}
 		d.Group.Members = left
 		recoverFrom(d.Group, r.cell, c, hasty)
 		if len(left) < 2 {
-			d.Regional()
+			d.Outlive()
 		}
 		return nil
 	})

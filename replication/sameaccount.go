@@ -67,13 +67,12 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 
 // adding is the group of a table with a newcomer of the same account in it.
 func (r *Replicator) adding(t *table.Table, newcomer table.Member, kind table.GroupKind) *table.Group {
-	g := &table.Group{ID: r.newID(), Kind: kind}
+	g := r.begin(r.cell, &t.Def, kind)
 	if t.Def.Group != nil {
-		g.ID = t.Def.Group.ID
-		g.Members = append(g.Members, t.Def.Group.Members...)
-	} else {
-		g.Members = append(g.Members, table.Member{Cell: r.cell, Status: table.Active, Since: t.Def.CreatedAt})
+		g = t.Def.Group
 	}
+	g = &table.Group{ID: g.ID, Kind: kind, Members: slices.Clone(g.Members), Away: slices.Clone(g.Away)}
+	g.Forget(newcomer.Cell)
 	if kind.Overrides() {
 		g.Member(r.cell).Settings = ownSettings(&t.Def)
 	} else {
@@ -194,6 +193,9 @@ func (r *Replicator) CheckDelete(t *table.Table) error {
 	}
 	if t.Def.Group == nil {
 		return nil
+	}
+	if t.Def.Returning() || t.Def.Group.Returns() {
+		return errInUse // What one of them alone has would be lost.
 	}
 	for _, m := range t.Def.Group.Members {
 		if m.Source == r.cell && r.dates.Now().Sub(time.UnixMicro(m.Since)) < sourceRule {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
-	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/table"
@@ -123,21 +122,6 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 // settleTries is how often settled looks.
 const settleTries = 200
 
-// settled waits until a position is really durable, not for long: where writes
-// are acknowledged before they are synced, a page must not show what this cell
-// may yet lose.
-func (k *keeper) settled(ctx context.Context, at kv.Position) bool {
-	for range settleTries {
-		if k.r.engine.Store().Durable() >= at {
-			return true
-		}
-		if !clock.Wait(ctx, nil, settleEvery) {
-			return false
-		}
-	}
-	return false
-}
-
 // plant takes in an answer to ask, and asks for what follows.
 func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time.Time) error {
 	if m.Origin != (aws.Cell{}) {
@@ -250,13 +234,6 @@ func (k *keeper) finish(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range k.r.sorted() {
-		if v, ok := l.work.(*receiver); ok && l.key.table == k.table && l.key.group == k.group {
-			l.mu.Lock()
-			v.settle()
-			v.ack(t, "")
-			l.mu.Unlock()
-		}
-	}
+	k.r.announce(t)
 	return nil
 }

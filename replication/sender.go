@@ -218,6 +218,7 @@ func (s *sender) activate(ctx context.Context, t *table.Table, m *Message) error
 	_, err := s.r.engine.Alter(ctx, s.table, func(d *table.Definition) error {
 		if m := d.Group.Member(s.peer); m != nil {
 			m.Status = table.Active
+			d.Group.Forget(s.peer)
 		}
 		return nil
 	})

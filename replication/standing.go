@@ -13,6 +13,11 @@ import (
 // becomes a regional table, for good (documented).
 const InaccessibleAtMost = 20 * time.Hour
 
+// ReattachWithin is how long a replica that was detached by that may come back with
+// its data. Until then neither it nor the others drop a tombstone (ours; on AWS it
+// is for good).
+const ReattachWithin = 7 * 24 * time.Hour
+
 // Standing is why this cell's replica takes no part in replication, "" when
 // nothing here keeps it from it: its Region is disabled, or its own policy
 // withholds reading or writing on behalf of some member.
@@ -75,7 +80,7 @@ func (k *keeper) watch(ctx context.Context, t *table.Table) (left bool, err erro
 	case status != "" && was != nil && now.Sub(time.UnixMicro(was.Since)) >= InaccessibleAtMost:
 		k.r.logger.Error("a replica was kept from replication for too long and becomes a regional table",
 			"cell", k.r.cell.String(), "table", k.table, "status", string(status), "since", time.UnixMicro(was.Since))
-		return true, k.r.detach(ctx, k.table, k.group, 0)
+		return true, k.r.detach(ctx, k.table, k.group, 0, true)
 	case status != "" && was != nil && was.Status == status:
 		return false, nil
 	}

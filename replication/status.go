@@ -73,7 +73,7 @@ func (r *Replicator) Status() []LinkStatus {
 		}
 	}
 	for _, l := range r.sorted() {
-		if l.key.side == comparing {
+		if l.key.side == comparing || l.key.side == mending {
 			continue // It may be at work for seconds.
 		}
 		l.mu.Lock()

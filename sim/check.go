@@ -121,13 +121,13 @@ func expectedEntry(d *table.Definition, x *table.Index, it item.Item) string {
 // one. It reads the cursor as docs/formats/store.md says.
 func (w *world) checkCursors(c *cell) {
 	t := c.table()
-	if t.Def.Group == nil || t.Def.Status != table.Active || c == w.outsider() {
+	if t.Def.Group == nil || t.Def.Status != table.Active || c == w.outsider() || t.Def.Returning() {
 		return
 	}
 	states := w.states(c)
 	for _, d := range w.cells[:w.Members] {
 		peer := d.table()
-		if d == c || peer == nil || peer.Def.Group == nil {
+		if d == c || peer == nil || peer.Def.Group == nil || peer.Def.Returning() {
 			continue
 		}
 		key := append(binary.BigEndian.AppendUint32([]byte{'p'}, t.Def.Number), d.name.String()...)

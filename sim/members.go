@@ -78,6 +78,7 @@ func (w *world) act() {
 		if w.Detach {
 			w.part()
 			w.startAnew()
+			w.reattach()
 		}
 	case 5, 6, 7:
 		if w.LoseSeed && w.complete() {
@@ -156,9 +157,10 @@ func (w *world) leave() {
 	c.expect(c.call(func() error { return c.repl.Leave(w.ctx, c.table()) }), "DeleteTable")
 }
 
-// part has a member leave and keep its data.
+// part has a member leave and keep its data. Where clients count none does: what it
+// counts alone would be gone.
 func (w *world) part() {
-	if w.calm {
+	if w.calm || w.Counting {
 		return
 	}
 	c := w.pick(func(c *cell) bool {
@@ -181,7 +183,7 @@ func (w *world) part() {
 // so that it can join again. What it alone has is gone then.
 func (w *world) startAnew() {
 	c := w.pick(func(c *cell) bool {
-		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group == nil
+		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group == nil && !c.mayReturn()
 	})
 	if c == nil {
 		return
@@ -221,6 +223,7 @@ func (w *world) settle() {
 	}
 	if w.rng.IntN(20) == 0 {
 		w.startAnew()
+		w.reattach()
 		w.join()
 		w.joinLedgers()
 		w.grow()

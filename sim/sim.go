@@ -25,6 +25,7 @@ type Options struct {
 	Faults    Faults
 	Leaves    bool // Members leave and join again.
 	Detach    bool // Members are kept from replication for days, or leave and keep their data; then they start anew.
+	Undo      bool // With Detach: who was detached against its will comes back with its data, if it is not too late.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
 	LoseSeed  bool // The source of a newcomer is often lost while it seeds, for longer than the newcomer waits for it.
 	Shared    int  // So many of the first cells are Regions of one account, and the global table is mixed; zero for an account a cell.

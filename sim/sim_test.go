@@ -89,6 +89,20 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 10, Deletes: 20, Keys: 4},
 		Faults:  Faults{Network: 25, Crash: 8, Clock: 4},
 	},
+	// Members are detached and come back with what they wrote meanwhile; some are
+	// too late and start anew.
+	"TestUndo": {
+		Members: 4, Steps: 1200, Rows: 30, Detach: true, Undo: true,
+		Clients: Traffic{Percent: 50, Deletes: 40, Keys: 8},
+		Faults:  Faults{Network: 12, Crash: 5, Permission: 14, Dates: 16},
+	},
+	// The same while clients count under the rule merge, and nobody is too late: no
+	// increment is lost, and none counted twice.
+	"TestUndoCounters": {
+		Members: 3, Steps: 900, Merging: true, Counting: true, Detach: true, Undo: true,
+		Clients: Traffic{Percent: 60, Keys: 4},
+		Faults:  Faults{Network: 12, Crash: 5, Permission: 12, Dates: 8},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -122,6 +136,25 @@ func TestLostSource(t *testing.T) {
 	playThis(t, o)
 	if moves == 0 && *seed == 0 {
 		t.Error("no newcomer was seeded by another member than before")
+	}
+}
+
+func TestUndo(t *testing.T)         { playUndo(t) }
+func TestUndoCounters(t *testing.T) { playUndo(t) }
+
+// playUndo also wants some replica to have come back.
+func playUndo(t *testing.T) {
+	t.Helper()
+	back := 0
+	o := scenarios[t.Name()]
+	o.Trace = func(line string) {
+		if strings.Contains(line, "comes back: <nil>") {
+			back++
+		}
+	}
+	playThis(t, o)
+	if back == 0 && *seed == 0 {
+		t.Error("no replica came back with its data")
 	}
 }
 

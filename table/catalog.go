@@ -160,7 +160,7 @@ func (e *Engine) Alter(ctx context.Context, name string, fn func(*Definition) er
 		e.install(name, t)
 		return nil
 	})
-	if err == nil && old.Def.Group == nil && def.Group != nil {
+	if err == nil && !old.versioned && t.versioned {
 		// What was deleted while nobody replicated the table left no tombstone: who
 		// finds no row from now on comes after that.
 		err = e.RaiseFloor(ctx, t, from)

@@ -47,7 +47,7 @@ func commit(w *kv.Writes, s *commitScratch, c *change, touched func(Touched)) {
 		after = c.next.Item
 		s.row = appendRow(s.row[:0], &c.next)
 		w.Set(c.rowKey, s.row)
-	case t.replicated:
+	case t.versioned:
 		s.row = appendRow(s.row[:0], &c.next)
 		w.Set(c.rowKey, s.row)
 		s.tombstone = appendTombstoneKey(s.tombstone[:0], t.Def.Number, c.next.Version.Time, c.rowKey)

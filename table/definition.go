@@ -74,6 +74,8 @@ type Definition struct {
 	KeyChanges   []int64 `json:"key_changes,omitempty"`
 	TagsSettle   int64   `json:"tags_settle,omitempty"`
 
+	Detached *Detached `json:"detached,omitempty"` // Nil where nobody may come back.
+
 	TimeToLive      *TimeToLive `json:"time_to_live,omitempty"` // Nil while it is disabled.
 	TimeToLiveSince int64       `json:"time_to_live_since,omitempty"`
 
@@ -269,6 +271,29 @@ type Group struct {
 	// Recover lists what is still to be asked for after members have left in
 	// haste.
 	Recover []Recovery `json:"recover,omitempty"`
+
+	// Away lists replicas that were detached against their will and may come back:
+	// until then no tombstone goes.
+	Away []Away `json:"away,omitempty"`
+}
+
+// Away is a former member that may come back with its data.
+type Away struct {
+	Cell  aws.Cell `json:"cell"`
+	Since int64    `json:"since"` // As the member had it.
+	Until int64    `json:"until"` // Microseconds, by the clock of deadlines.
+}
+
+// Detached is what a regional table keeps of the global table that it was in
+// while a replica may come back to it: this one, which was detached against its
+// will, or another one, of which this was the last member left. Meanwhile it keeps
+// tombstones and the vectors of versions as a member does.
+//
+// A member has it, too, while it is coming back and does not have all yet.
+type Detached struct {
+	Group Group `json:"group"`
+	Until int64 `json:"until"`         // Microseconds, by the clock of deadlines.
+	Own   bool  `json:"own,omitempty"` // It is this table that was detached.
 }
 
 // Recovery is the asking of one member for the rows of another that has left and
@@ -302,6 +327,51 @@ func (d *Definition) Regional() {
 		d.SettingsMode = ""
 	}
 	d.Group, d.Inaccessible, d.Disassociating, d.MayDisassociate = nil, nil, false, false
+}
+
+// Detach makes a member a table of its own against its will: until then it may come
+// back.
+func (d *Definition) Detach(until int64) {
+	d.Detached = &Detached{Group: *d.Group, Until: until, Own: true}
+	d.Regional()
+}
+
+// Outlive makes the last member left a table of its own. It waits for those that
+// may come back.
+func (d *Definition) Outlive() {
+	d.Detached = nil
+	if away := d.Group.Away; len(away) > 0 {
+		d.Detached = &Detached{Group: *d.Group}
+		for _, a := range away {
+			d.Detached.Until = max(d.Detached.Until, a.Until)
+		}
+	}
+	d.Regional()
+}
+
+// Returning reports whether the table is a member again and does not have all yet
+// that it missed, nor have the others all that it wrote.
+func (d *Definition) Returning() bool { return d.Group != nil && d.Detached != nil }
+
+// Returns reports whether some member is coming back. Others join after that.
+func (g *Group) Returns() bool {
+	return slices.ContainsFunc(g.Away, func(a Away) bool { return g.Member(a.Cell) != nil })
+}
+
+// AwayIn returns the former member in a cell that may come back, nil when there is
+// none.
+func (g *Group) AwayIn(c aws.Cell) *Away {
+	for i := range g.Away {
+		if g.Away[i].Cell == c {
+			return &g.Away[i]
+		}
+	}
+	return nil
+}
+
+// Forget takes a former member out of those that may come back.
+func (g *Group) Forget(c aws.Cell) {
+	g.Away = slices.DeleteFunc(g.Away, func(a Away) bool { return a.Cell == c })
 }
 
 // Member returns the group's member in a cell, nil when there is none.

@@ -69,7 +69,7 @@ func (e *Engine) loadFloor(ctx context.Context, t *Table) error {
 // regional table has none: whoever is to join it sees all of it.
 func (t *Table) follow(old *row, at conflict.Version) conflict.Vector {
 	switch {
-	case !t.replicated:
+	case !t.versioned:
 		return conflict.Vector{}
 	case old.Version.IsZero():
 		return conflict.Vector{Floor: t.Floor()}

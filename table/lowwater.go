@@ -12,7 +12,7 @@ import (
 // stampGate tells when every version that was stamped before a point in time
 // has been committed or given up.
 //
-// Writers of a replicated table are counted, in one of two generations, from
+// Writers of a table whose versions have vectors are counted, in one of two generations, from
 // before they stamp until their commit is durable. To learn a low water,
 // turn draws a timestamp and moves to the other generation; once nobody is left
 // in the one before, no write stamped before that timestamp can still come.
@@ -37,7 +37,7 @@ type pass struct {
 }
 
 func (t *Table) enter() pass {
-	if !t.replicated {
+	if !t.versioned {
 		return pass{}
 	}
 	for {

@@ -32,7 +32,8 @@ type Table struct {
 	local      bool // It has local indexes, and so sizes of item collections.
 	together   bool // What one transaction writes becomes visible together in other members.
 	merging    bool // Updates keep account of what they add, by the rule merge.
-	replicated bool // Member of a global table: deletes leave tombstones.
+	replicated bool // Member of a global table.
+	versioned  bool // It is one, or was one and somebody may come back: deletes leave tombstones, versions have vectors.
 	logging    bool // Some reader needs the log.
 	keepNew    bool
 	keepOld    bool
@@ -87,7 +88,8 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 	}
 	t.replicated = def.Group != nil
 	t.together = t.replicated && def.Transactions == Together
-	t.merging = t.replicated && def.Conflict == conflict.Merge
+	t.versioned = t.replicated || def.Detached != nil
+	t.merging = t.versioned && def.Conflict == conflict.Merge
 	t.readers()
 	return t, nil
 }

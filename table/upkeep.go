@@ -102,6 +102,10 @@ func (e *Engine) stepTable(ctx context.Context, t *Table, r *round, now time.Tim
 	if !settles.IsZero() && settles.Before(at) {
 		at = settles
 	}
+	detached, err2 := e.stepDetached(ctx, t, now)
+	if err = errors.Join(err, err2); !detached.IsZero() && detached.Before(at) {
+		at = detached
+	}
 	log, logErr := e.stepLog(ctx, t, now)
 	if !log.IsZero() && log.Before(at) {
 		at = log
@@ -119,6 +123,26 @@ const (
 	logEvery   = 30 * time.Second
 	streamKeep = 24 * time.Hour
 )
+
+// stepDetached ends the time within which a replica may come back to a regional
+// table, or the table to its global table. It returns the zero time where there is
+// none.
+func (e *Engine) stepDetached(ctx context.Context, t *Table, now time.Time) (time.Time, error) {
+	if t.Def.Detached == nil || t.Def.Group != nil {
+		return time.Time{}, nil
+	}
+	if again := e.awaits(t.Def.Detached.Until, now); !again.IsZero() {
+		return again, nil
+	}
+	_, err := e.Alter(ctx, t.Def.Name, func(d *Definition) error {
+		if d.ID != t.Def.ID || d.Group != nil || d.Detached == nil || d.Detached.Until != t.Def.Detached.Until {
+			return errRetired
+		}
+		d.Detached = nil
+		return nil
+	})
+	return now, err
+}
 
 // stepLog does for a regional table what replication does for a member of a
 // global one: it gives up the log that its stream needs no more, and the
@@ -139,7 +163,10 @@ func (e *Engine) stepLog(ctx context.Context, t *Table, now time.Time) (time.Tim
 	if err != nil {
 		return now.Add(logEvery), err
 	}
-	swept, err := e.Sweep(ctx, t, clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32})
+	swept := 0
+	if !t.versioned { // Whoever comes back needs the tombstones.
+		swept, err = e.Sweep(ctx, t, clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32})
+	}
 	if more || swept > 0 {
 		e.upkeep.logs[t.Def.Number] = now.Add(roundPause)
 	}

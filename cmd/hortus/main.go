@@ -42,8 +42,9 @@ type commands struct {
 		Set tableSetCommand `cmd:"" help:"Change a setting that all replicas of a table have in common."`
 	} `cmd:"" help:"Settings of tables that AWS does not have."`
 	Replication struct {
-		Status statusCommand `cmd:"" help:"Show every link of every global table."`
-	} `cmd:"" help:"Look at replication."`
+		Status   statusCommand   `cmd:"" help:"Show every link of every global table."`
+		Reattach reattachCommand `cmd:"" help:"Bring back a replica that was detached, with its data."`
+	} `cmd:"" help:"Look at replication, and undo a detachment."`
 	Conflicts  conflictsCommand `cmd:"" help:"List writes that were overwritten by one that had not seen them."`
 	Divergence struct {
 		Check  divergenceCheckCommand  `cmd:"" help:"Compare two replicas of a table."`

@@ -1,0 +1,121 @@
+package replication
+
+import (
+	"context"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// mender brings a replica that came back, and every member, in step with what both
+// had before: see Reattach. It begins anew after a restart: doing it twice does no
+// harm.
+type mender struct {
+	mailbox
+	r     *Replicator
+	table string
+	group string
+
+	done  map[aws.Cell]bool // The members that it was compared with to the end.
+	after []byte            // Where the last page ended.
+	rows  int               // That differed.
+}
+
+func (m *mender) step(ctx context.Context, now time.Time) (time.Time, error) {
+	m.take()
+	t := m.r.engine.Table(m.table)
+	if !belongs(t, m.group, m.r.cell) || !t.Def.Returning() {
+		return time.Time{}, nil
+	}
+	for _, x := range t.Def.Group.Members {
+		if x.Cell == m.r.cell || m.done[x.Cell] {
+			continue
+		}
+		d, err := m.r.CheckDivergence(ctx, m.table, x.Cell, CheckOptions{After: m.after, Repair: true, Merge: true})
+		if err != nil {
+			return now.Add(time.Second), err
+		}
+		m.rows += d.First
+		if m.after = d.Next; m.after == nil {
+			m.done[x.Cell] = true
+		}
+		return now, nil
+	}
+	return now.Add(time.Second), m.finish(ctx, t)
+}
+
+// finish makes the replica one like all others and tells them.
+func (m *mender) finish(ctx context.Context, t *table.Table) error {
+	t, err := m.r.engine.Alter(ctx, m.table, func(d *table.Definition) error {
+		if d.Group == nil || d.Group.ID != m.group || d.Detached == nil {
+			return notFound(m.table)
+		}
+		d.Detached = nil
+		d.Group.Forget(m.r.cell)
+		d.Group.Member(m.r.cell).Status = table.Active
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m.r.logger.Info("a replica that was detached is a member again", "cell", m.r.cell.String(), "table", m.table, "differed", m.rows)
+	m.r.announce(t)
+	m.r.Refresh()
+	return nil
+}
+
+// announce tells all members that this one is in use.
+func (r *Replicator) announce(t *table.Table) {
+	for _, l := range r.sorted() {
+		if v, ok := l.work.(*receiver); ok && l.key.table == t.Def.Name && l.key.group == t.Def.Group.ID {
+			l.mu.Lock()
+			v.settle()
+			v.ack(t, "")
+			l.mu.Unlock()
+		}
+	}
+}
+
+// inUse reports whether this cell's replica has all that it needs to be a member.
+func inUse(t *table.Table) bool { return t.Def.Status == table.Active && !t.Def.Returning() }
+
+// expire forgets former members whose time to come back is over.
+func (k *keeper) expire(ctx context.Context, t *table.Table) error {
+	now, over := k.r.dates.Now().UnixMicro(), false
+	for _, a := range t.Def.Group.Away {
+		over = over || (a.Until <= now && t.Def.Group.Member(a.Cell) == nil)
+	}
+	if !over {
+		return nil
+	}
+	_, err := k.r.engine.Alter(ctx, k.table, func(d *table.Definition) error {
+		if d.Group == nil || d.Group.ID != k.group {
+			return notFound(k.table)
+		}
+		for _, a := range append([]table.Away(nil), d.Group.Away...) {
+			if a.Until <= now && d.Group.Member(a.Cell) == nil {
+				d.Group.Forget(a.Cell)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// settled waits until a position is really durable, not for long: where writes
+// are acknowledged before they are synced, nobody must count on what this cell may
+// yet lose.
+func (r *Replicator) settled(ctx context.Context, at kv.Position) bool {
+	for range settleTries {
+		if r.engine.Store().Durable() >= at {
+			return true
+		}
+		if !clock.Wait(ctx, nil, settleEvery) {
+			return false
+		}
+	}
+	return false
+}

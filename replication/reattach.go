@@ -1,0 +1,316 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// A replica that was detached against its will may come back, with its data, for
+// as long as neither it nor any member has dropped a tombstone since: all of them
+// keep them for ReattachWithin. It becomes a member again first, so that from a
+// position of every log on all changes flow. What was there before these positions
+// the replica then compares with every member, row by row, and both merge what the
+// other has, by the rules by which they merge what flows. Until that is done it
+// tells nobody its progress, so that no tombstone goes, and nobody else joins.
+
+// Reattach begins to bring this cell's replica back into the global table that it
+// was detached from. It serves its clients meanwhile. The policies of all members
+// and its own have to let the service replicate, as in a join; that the replica may
+// be a member was asked when it joined.
+func (r *Replicator) Reattach(ctx context.Context, name string) error {
+	t := r.engine.Table(name)
+	if err := r.checkDetached(t, name); err != nil {
+		return err
+	}
+	if r.expected(name) {
+		return errInUse
+	}
+	defer r.expectMember(name)()
+	was := &t.Def.Detached.Group
+	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.dates.Now().UnixMicro()}
+	q := &Request{Kind: Rejoin, Table: name, Group: was, Member: self, Was: was.Member(r.cell).Since, DryRun: true}
+	seen, err := r.askFormer(ctx, q)
+	if err != nil {
+		return err
+	}
+	g, err := r.regroup(t, seen, self)
+	if err != nil {
+		return err
+	}
+	q.Group, q.Member = g, *g.Member(r.cell)
+	if err := r.rejoinAll(ctx, q, func(aws.Cell, *Response) {}); err != nil {
+		return err
+	}
+	return r.comeBack(ctx, t, q, seen)
+}
+
+// checkDetached refuses a table that cannot come back, or not now.
+func (r *Replicator) checkDetached(t *table.Table, name string) error {
+	switch {
+	case t == nil:
+		return notFound(name)
+	case t.Def.Returning():
+		return aws.InvalidParameter("The replica in %v is being reattached already", r.cell)
+	case t.Def.Group != nil:
+		return aws.InvalidParameter("The table %s in %v is a replica of a global table", name, r.cell)
+	case t.Def.Detached == nil || !t.Def.Detached.Own:
+		return aws.InvalidParameter("The table %s in %v is no replica that was detached within the last %v for want of permission; delete it and join anew", name, r.cell, ReattachWithin)
+	case r.dates.Now().UnixMicro() >= t.Def.Detached.Until:
+		return errGraceOver(r.cell)
+	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Updating():
+		return errInUse
+	case r.disabled.Load():
+		return aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
+	}
+	return nil
+}
+
+func errGraceOver(c aws.Cell) error {
+	return aws.InvalidParameter("The replica in %v was detached more than %v ago: deletions of that time may be forgotten, and what was deleted would come back; delete it and join anew", c, ReattachWithin)
+}
+
+// askFormer asks the members that there were for the global table as it is now. The
+// first one that answers says.
+func (r *Replicator) askFormer(ctx context.Context, q *Request) (*Response, error) {
+	var errs []error
+	for _, m := range q.Group.Members {
+		if m.Cell == r.cell {
+			continue
+		}
+		a, err := r.call(ctx, m.Cell, q)
+		if err == nil {
+			return a, nil
+		}
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
+		// What somebody has against it says more than that another one is gone.
+		if known, ok := errors.AsType[*aws.Error](err); ok && known.Code != unavailable && !isNotFound(err) {
+			return nil, err
+		}
+	}
+	if len(errs) == 0 || slices.ContainsFunc(errs, func(err error) bool { return !isNotFound(err) }) {
+		return nil, errors.Join(errs...)
+	}
+	return nil, aws.InvalidParameter("The global table that the replica in %v was detached from is no more", r.cell)
+}
+
+// regroup is the global table with this cell's replica in it. It refuses a table
+// whose indexes are not those of the others.
+func (r *Replicator) regroup(t *table.Table, seen *Response, self table.Member) (*table.Group, error) {
+	now := seen.Definition.Group
+	if now == nil || len(now.Members) == 0 {
+		return nil, fmt.Errorf("replication: a member of %s answers with no group", t.Def.Name)
+	}
+	if a, b := indexes(&t.Def), indexes(&seen.Definition); a != b {
+		return nil, aws.InvalidParameter("The replica in %v has the indexes [%s], and the global table has [%s]: make them the same with UpdateTable", r.cell, a, b)
+	}
+	g := *now
+	g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m table.Member) bool { return m.Cell == r.cell })
+	if g.Kind.Overrides() {
+		self.Settings = ownSettings(&t.Def)
+		self.Settings.Reads = t.Def.Reads()
+	}
+	g.Members = insert(g.Members, self)
+	if d := decideAll(g.Kind, r.cell, t.Def.Name, t.Policy, cells(&g)); !d.Allowed() {
+		return nil, withReason(d.AccessDenied(), d.Explain())
+	}
+	return &g, nil
+}
+
+// indexes describes a table's indexes, but for their capacity.
+func indexes(d *table.Definition) string {
+	var out []string
+	for i := range d.Indexes {
+		x := &d.Indexes[i]
+		out = append(out, fmt.Sprintf("%s (%s; %s; %s %s)", x.Name, strings.Join(x.Hash, ", "), strings.Join(x.Range, ", "), x.Projection, strings.Join(x.NonKey, ", ")))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// rejoinAll asks every other member.
+func (r *Replicator) rejoinAll(ctx context.Context, q *Request, answered func(aws.Cell, *Response)) error {
+	for _, m := range q.Group.Members {
+		if m.Cell == r.cell {
+			continue
+		}
+		a, err := r.call(ctx, m.Cell, q)
+		if err != nil {
+			return err
+		}
+		answered(m.Cell, a)
+	}
+	return nil
+}
+
+// comeBack has all members take this cell's replica in, and makes it one. What was
+// written here up to now is in the rows, what is written from now on in the log.
+func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, seen *Response) error {
+	at := r.engine.Store().Durable()
+	for _, m := range q.Group.Members {
+		if m.Cell == r.cell {
+			continue
+		}
+		if err := t.Log.Remove(ctx, m.Cell.String()); err != nil {
+			return err
+		}
+		if _, err := t.Log.Register(ctx, m.Cell.String(), at); err != nil {
+			return err
+		}
+	}
+	q.DryRun, q.Position = false, at
+	starts := map[aws.Cell]kv.Position{}
+	err := r.rejoinAll(ctx, q, func(c aws.Cell, a *Response) {
+		starts[c] = a.Position
+		if c == seen.Definition.Group.Members[0].Cell {
+			seen = a
+		}
+	})
+	if err == nil {
+		err = r.reenter(ctx, t, q.Group, &seen.Definition, starts)
+	}
+	if err != nil {
+		return errors.Join(err, r.dissociate(ctx, q.Member, q.Group, q.Table, departure{}), r.forgetMembers(context.WithoutCancel(ctx), t, q.Group))
+	}
+	return nil
+}
+
+// reenter makes the detached table a member. It follows the settings that all have
+// in step.
+func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group, common *table.Definition, starts map[aws.Cell]kv.Position) error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	for c, at := range starts {
+		if err := r.setCursor(ctx, t, c, at); err != nil {
+			return err
+		}
+	}
+	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+		if d.ID != t.Def.ID || d.Group != nil || d.Detached == nil || indexes(d) != indexes(common) {
+			return errInUse
+		}
+		own := *g
+		own.Recover = nil
+		d.Group = &own
+		d.TakeOver(common, table.Overwritten{})
+		d.TimeToLive, d.TimeToLiveSince = common.TimeToLive, common.TimeToLiveSince
+		d.SetRules(common.Rules())
+		d.SetTopology(common.Topology)
+		d.SettingsMode = settingsMode(g.Kind)
+		d.Group.Member(r.cell).Settings = table.Settings{}
+		if d.Stream == nil {
+			r.EnableStream(d, "NEW_AND_OLD_IMAGES")
+		}
+		return nil
+	})
+	r.Refresh()
+	return err
+}
+
+// rejoin takes a replica back that was detached, or says, when it is asked for
+// that alone, whether this cell would.
+func (r *Replicator) rejoin(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	t := r.engine.Table(q.Table)
+	if t == nil {
+		return nil, notFound(q.Table)
+	}
+	g := t.Def.Group
+	if g == nil {
+		g = outlived(&t.Def)
+	}
+	if g == nil || g.ID != q.Group.ID {
+		return nil, notFound(q.Table)
+	}
+	if from != q.Member.Cell {
+		return nil, fmt.Errorf("replication: %v cannot take back %v", from, q.Member.Cell)
+	}
+	if err := r.checkRejoin(t, g, q); err != nil {
+		return nil, err
+	}
+	out := &Response{Definition: t.Def}
+	out.Definition.Group = g
+	if g.Kind.Overrides() {
+		out.Definition.Group = withOwnReads(g, r.cell, &t.Def)
+	}
+	if q.DryRun {
+		return out, nil
+	}
+	if !sameMembers(g, q.Group, from) {
+		return nil, errInUse
+	}
+	if g.Member(from) != nil { // Of an attempt before, that was given up half-way.
+		if err := r.remove(ctx, t, from, departure{}); err != nil {
+			return nil, err
+		}
+		t = r.engine.Table(q.Table)
+	}
+	out.Position = r.engine.Store().Durable()
+	return out, r.takeBack(ctx, t, q, out.Position)
+}
+
+// withOwnReads is a group as a newcomer notes it: with what the member that answers
+// has for itself.
+func withOwnReads(g *table.Group, own aws.Cell, d *table.Definition) *table.Group {
+	out := *g
+	out.Members = slices.Clone(g.Members)
+	m := out.Member(own)
+	m.Settings = ownSettings(d)
+	m.Settings.Reads = d.Reads()
+	return &out
+}
+
+// checkRejoin refuses a replica that left of its own will or too long ago, or that
+// may not be a member.
+func (r *Replicator) checkRejoin(t *table.Table, g *table.Group, q *Request) error {
+	c := q.Member.Cell
+	away, m := g.AwayIn(c), g.Member(c)
+	switch {
+	case m != nil && m.Status == table.Active:
+		return errInUse // That it was detached is not known here yet.
+	case away == nil || away.Since != q.Was:
+		return aws.InvalidParameter("%v has kept no deletions for the replica in %v: what was deleted would come back; delete it and join anew", r.cell, c)
+	case r.dates.Now().UnixMicro() >= away.Until:
+		return errGraceOver(c)
+	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating || t.Def.Returning() || len(g.Recover) > 0:
+		return errInUse
+	case slices.ContainsFunc(g.Members, func(x table.Member) bool { return x.Cell != c && x.Status == table.Creating }):
+		return errInUse
+	}
+	members := append(cells(g), c)
+	if d := decideAll(g.Kind, r.cell, t.Def.Name, t.Policy, members); !d.Allowed() {
+		return withReason(d.AccessDenied(), d.Explain())
+	}
+	return nil
+}
+
+// takeBack makes room for the replica in the log and in the group. Its log is read
+// from where it said.
+func (r *Replicator) takeBack(ctx context.Context, t *table.Table, q *Request, start kv.Position) error {
+	name := q.Member.Cell.String()
+	if err := t.Log.Remove(ctx, name); err != nil {
+		return err
+	}
+	if _, err := t.Log.Register(ctx, name, start); err != nil {
+		return err
+	}
+	if err := r.setCursor(ctx, t, q.Member.Cell, q.Position); err != nil {
+		return err
+	}
+	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+		r.enter(d, q.Group)
+		d.Enrol(q.Member)
+		return nil
+	})
+	r.Refresh()
+	return err
+}
