@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -192,7 +193,11 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 	if busy || err != nil {
 		return now.Add(time.Second), err
 	}
-	for _, m := range v.take() {
+	mail := v.take()
+	if a == nil {
+		mail = joined(mail)
+	}
+	for _, m := range mail {
 		if err := v.handle(ctx, a, t, m, now); err != nil {
 			return now.Add(time.Second), err
 		}
@@ -213,6 +218,34 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return now.Add(lookAgain), nil
 	}
 	return time.Time{}, nil
+}
+
+// joined makes one batch of several that follow one another, as far as one commit
+// takes them: what has piled up meanwhile costs one commit and one sync.
+func joined(mail []*Message) []*Message {
+	var out []*Message
+	own := false // The last of out is not shared.
+	for _, m := range mail {
+		last := len(out) - 1
+		if last < 0 || !follows(out[last], m) {
+			out, own = append(out, m), false
+			continue
+		}
+		if !own {
+			c := *out[last]
+			c.Entries = slices.Clone(c.Entries)
+			out[last], own = &c, true
+		}
+		out[last].Entries = append(out[last].Entries, m.Entries...)
+		out[last].To = m.To
+	}
+	return out
+}
+
+// follows reports whether the batch m can be put behind the batch before.
+func follows(before, m *Message) bool {
+	return before.Kind == Batch && m.Kind == Batch && before.Refused == "" && m.Refused == "" &&
+		before.To == m.From && m.From < m.To && len(before.Entries)+len(m.Entries) <= table.MaxApply
 }
 
 // handle takes in one message.

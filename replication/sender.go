@@ -15,8 +15,14 @@ import (
 const (
 	maxBatchBytes   = 256 << 10
 	maxBatchEntries = table.MaxApply
-	windowBytes     = 2 << 20 // Sent and not acknowledged.
-	maxScan         = 20_000  // Entries of the log looked at for one batch.
+	windowBytes     = 2 << 20     // Sent and not acknowledged.
+	maxFlights      = maxMail / 2 // Batches under way. More would be lost at a peer that is slow; so they grow instead.
+	maxScan         = 20_000      // Entries of the log looked at for one batch.
+
+	// gatherFor is how long after a batch the next one waits to grow: each costs
+	// a message, a commit, a sync and an acknowledgement, however small it is. A
+	// change that comes alone goes at once, and so does a backlog.
+	gatherFor = 5 * time.Millisecond
 
 	resendAfter    = time.Second // Before a way and back has been measured.
 	resendAtLeast  = 250 * time.Millisecond
@@ -62,7 +68,9 @@ type sender struct {
 	noticeAt time.Time           // When the peer was last told that this side has no leave to send.
 	noticed  *table.Inaccessible // What it was told then.
 	batches  int64
-	lost     bool // Cut off by retention: the peer must be seeded again.
+	batchAt  time.Time // When the last new batch was sent.
+	full     bool      // The log had more than it took.
+	lost     bool      // Cut off by retention: the peer must be seeded again.
 	shipped  int64
 	lastTime int64 // Commit time of the last entry that was read.
 }
@@ -101,7 +109,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		s.noticeAt, s.sentAt = time.Time{}, time.Time{} // Say at once that it is over.
 	}
 	s.overdue(now)
-	for !s.lost && s.bytes < s.window() {
+	for !s.lost && s.bytes < s.window() && len(s.flight) < maxFlights && !s.gathering(now) {
 		sent, err := s.send(ctx, t, now)
 		if err != nil {
 			return now.Add(time.Second), err
@@ -118,6 +126,11 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 	}
 	s.sought = false
 	return s.next(now), s.keep(ctx, t, now)
+}
+
+// gathering reports whether the next batch waits to grow.
+func (s *sender) gathering(now time.Time) bool {
+	return !s.full && now.Before(s.batchAt.Add(gatherFor))
 }
 
 // notice tells the peer that this side has no leave to send, and why.
@@ -368,6 +381,7 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 	s.transmit(t, now, to, entries)
 	s.sent = to
 	s.batches++
+	s.batchAt, s.full = now, stopped
 	s.shipped += int64(size)
 	return true, nil
 }
@@ -396,6 +410,11 @@ func (s *sender) next(now time.Time) time.Time {
 	next := s.sentAt.Add(contactEvery)
 	if n, _ := s.heldFlights(); n < len(s.flight) {
 		if at := s.flight[n].at.Add(s.resend); s.held == "" || at.Before(next) {
+			next = at
+		}
+	}
+	if s.gathering(now) {
+		if at := s.batchAt.Add(gatherFor); at.Before(next) {
 			next = at
 		}
 	}
