@@ -13,11 +13,17 @@ import (
 	"github.com/hortusdb/hortus/replication"
 )
 
+// Hosts reports whether a cell is on this node, or would be once something is made
+// in it.
+func (n *Node) Hosts(id aws.Cell) bool {
+	return n.options.Cells == nil || slices.Contains(n.options.Cells, id)
+}
+
 // hosts returns the error for a cell that the node does not have: where its
 // options name cells, there are no others. It is not ResourceNotFound: a client
 // would take that for a table that is gone.
 func (n *Node) hosts(id aws.Cell) error {
-	if n.options.Cells == nil || slices.Contains(n.options.Cells, id) {
+	if n.Hosts(id) {
 		return nil
 	}
 	var names []string

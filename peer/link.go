@@ -40,6 +40,7 @@ type link struct {
 	node    Node
 	rng     *rand.Rand // Used by run alone.
 	http    *http.Transport
+	calls   *http.Transport // Of clients' calls that are passed on: they hold up no replication.
 	box     *outbox
 
 	mu      sync.Mutex
@@ -51,15 +52,20 @@ type link struct {
 }
 
 func newLink(o *Options, n Node, rng *rand.Rand) *link {
-	only2 := new(http.Protocols)
-	only2.SetHTTP2(true)
 	return &link{
 		options: o, node: n, rng: rng, box: newOutbox(),
-		http: &http.Transport{
-			DialContext: o.Dial, TLSClientConfig: clientTLS(o, &n), TLSHandshakeTimeout: connectWithin,
-			Protocols: only2, DisableCompression: true, ResponseHeaderTimeout: callWithin,
-			HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin},
-		},
+		http: transport(o, &n, callWithin), calls: transport(o, &n, forwardWithin),
+	}
+}
+
+// transport connects to a node. It speaks HTTP/2 alone.
+func transport(o *Options, n *Node, within time.Duration) *http.Transport {
+	only2 := new(http.Protocols)
+	only2.SetHTTP2(true)
+	return &http.Transport{
+		DialContext: o.Dial, TLSClientConfig: clientTLS(o, n), TLSHandshakeTimeout: connectWithin,
+		Protocols: only2, DisableCompression: true, ResponseHeaderTimeout: within, IdleConnTimeout: time.Minute,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin},
 	}
 }
 
@@ -67,6 +73,7 @@ func newLink(o *Options, n Node, rng *rand.Rand) *link {
 // twice as long, and never as long as another node that lost the same one.
 func (l *link) run(ctx context.Context) {
 	defer l.http.CloseIdleConnections()
+	defer l.calls.CloseIdleConnections()
 	wait := retryFirst
 	for ctx.Err() == nil {
 		began := l.options.Clock.Now()

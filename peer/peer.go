@@ -62,6 +62,7 @@ type Peers struct {
 	links   []*link
 	dropped counter // Messages that were refused on arrival.
 	warned  warned
+	calls   Calls // Nil where none are taken.
 }
 
 // New returns the peers of a node. Nothing is sent and nobody is let in before

@@ -19,6 +19,7 @@ import (
 	"github.com/hortusdb/hortus/invariant"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/sigv4"
 	"github.com/hortusdb/hortus/wire"
@@ -27,6 +28,7 @@ import (
 // Router answers the calls of a node.
 type Router struct {
 	node     *cell.Node
+	peers    *peer.Peers
 	dynamodb *dynamodb.API
 	routes   map[string]*route
 	auth     *authenticator
@@ -39,6 +41,7 @@ type Options struct {
 	Node        *cell.Node
 	Clock       clock.Clock
 	Logger      *slog.Logger
+	Peers       *peer.Peers  // The other nodes, to which calls for their cells are passed on; nil where there are none.
 	Credentials []Credential // Access keys whose signatures are verified.
 
 	// Strict refuses every other access key, and shows of the Hortus service to
@@ -64,12 +67,14 @@ type call struct {
 	proof proof
 	seen  []byte           // The answer's header of positions.
 	last  policy.Principal // The caller before, most often the same again.
+
+	passed bool // Another node has answered it.
 }
 
 // New returns a router for the services that are built.
 func New(o Options) *Router {
 	r := &Router{
-		node: o.Node, dynamodb: dynamodb.New(), logger: o.Logger,
+		node: o.Node, peers: o.Peers, dynamodb: dynamodb.New(), logger: o.Logger,
 		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock, o.Strict),
 	}
 	r.calls.New = func() any { return new(call) }
@@ -109,7 +114,11 @@ var errUnknown = aws.Errorf("UnknownOperationException", "")
 var errDisabled = aws.Errorf("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 // Serve implements wire.Handler.
-func (r *Router) Serve(ctx context.Context, w *wire.Call) {
+func (r *Router) Serve(ctx context.Context, w *wire.Call) { r.answer(ctx, w, nil) }
+
+// answer answers a call, or passes it on. One that came by way of another node, as
+// via, is not passed on again.
+func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 	c := r.calls.Get().(*call)
 	defer r.free(c)
 	c.Call = api.Call{Body: w.Body, Header: w.Header, Needs: c.Needs[:0], Wrote: c.Wrote[:0], Out: w.Out}
@@ -118,30 +127,42 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) {
 		w.Fail(wellFormed(w.Body, errUnknown))
 		return
 	}
-	if err := r.auth.authenticate(w, way.scope, c); err != nil {
-		w.Fail(wellFormed(w.Body, err))
-		return
+	if via != nil && via.Caller != nil {
+		c.believeNode(via)
+	} else {
+		err := r.auth.authenticate(w, way.scope, c)
+		if to, ok := r.elsewhere(w, c.Home, err); ok && via == nil && !way.world {
+			err = r.pass(ctx, w, to, nil)
+			if err == nil {
+				return
+			}
+		}
+		if err != nil {
+			w.Fail(wellFormed(w.Body, err))
+			return
+		}
 	}
 	c.Owner = c.Home
 	if r.node.Disabled(c.Home) && !way.world {
 		w.Fail(wellFormed(w.Body, errDisabled))
 		return
 	}
-	err := r.serve(ctx, way, c)
+	err := r.serve(ctx, way, w, c, via != nil)
 	if p := c.positions(); p != "" {
 		w.SetHeader(positionHeader, p)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		w.Fail(r.contract(err, way, c))
-		return
+	case !c.passed:
+		w.Out = c.Out
 	}
-	w.Out = c.Out
 }
 
 // free gives back what a call used.
 func (r *Router) free(c *call) {
 	r.dynamodb.Release(&c.Call)
-	c.Call, c.seen = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}, nil
+	c.Call, c.seen, c.passed = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}, nil, false
 	r.calls.Put(c)
 }
 
@@ -154,8 +175,9 @@ func wellFormed(body []byte, err error) error {
 	return err
 }
 
-// serve decodes, authorizes and runs an authenticated call.
-func (r *Router) serve(ctx context.Context, way *route, c *call) error {
+// serve decodes, authorizes and runs an authenticated call, or passes it on, unless
+// it was already.
+func (r *Router) serve(ctx context.Context, way *route, w *wire.Call, c *call, last bool) error {
 	if err := way.decode(&c.Call); err != nil {
 		return err
 	}
@@ -164,6 +186,9 @@ func (r *Router) serve(ctx context.Context, way *route, c *call) error {
 	}
 	if c.Owner.Account != c.Home.Account && !way.crossAccount {
 		return aws.Validation("This action is only supported by accounts that match the resource owner’s account.")
+	}
+	if c.passed = !last && c.Owner != c.Home && !r.node.Hosts(c.Owner) && r.peers.Has(c.Owner); c.passed {
+		return r.pass(ctx, w, c.Owner, c)
 	}
 	owner, err := r.cell(ctx, c.Owner)
 	if err != nil {

@@ -71,6 +71,19 @@ type Call struct {
 
 type extraHeader struct{ name, value string }
 
+// NewCall returns a call with these header lines, for a request that came by
+// another way than a Server's.
+func NewCall(headers []Header) *Call {
+	return &Call{Status: 200, headers: headers}
+}
+
+// Extra calls fn for each header that was added to the answer.
+func (c *Call) Extra(fn func(name, value string)) {
+	for _, h := range c.extra {
+		fn(h.name, h.value)
+	}
+}
+
 // Headers returns the request's header lines. Lines of one name stand in the
 // order in which they came; the order of different names means nothing. Host
 // is among them. The engine keeps only the last line of a Content-Type or a

@@ -94,12 +94,14 @@ func closeListener(ln net.Listener) error {
 
 // serve serves clients and peers until ctx ends, or one of both cannot go on.
 func (c *config) serve(ctx context.Context, node *cell.Node, o peer.Options, clients, others net.Listener, logger *slog.Logger) error {
-	server := wire.New(wire.Options{
-		Handler: router.New(router.Options{
-			Node: node, Clock: clock.Wall{}, Logger: logger, Credentials: c.Credentials, Strict: true, Rehearsal: c.Rehearsal,
-		}),
-		Region: c.cells[0].Region, Logger: logger, Rand: newRand(),
+	var peers *peer.Peers
+	if others != nil {
+		peers = peer.New(o)
+	}
+	calls := router.New(router.Options{
+		Node: node, Peers: peers, Clock: clock.Wall{}, Logger: logger, Credentials: c.Credentials, Strict: true, Rehearsal: c.Rehearsal,
 	})
+	server := wire.New(wire.Options{Handler: calls, Region: c.cells[0].Region, Logger: logger, Rand: newRand()})
 	scheme := "http"
 	serving := clients
 	if c.TLS != nil {
@@ -115,9 +117,8 @@ func (c *config) serve(ctx context.Context, node *cell.Node, o peer.Options, cli
 	meeting, part := context.WithCancel(context.WithoutCancel(ctx))
 	defer part()
 	running := 1
-	var peers *peer.Peers
-	if others != nil {
-		peers = peer.New(o)
+	if peers != nil {
+		peers.Take(calls)
 		node.Meet(peers)
 		running++
 		go func() { met <- peers.Run(meeting, others) }()

@@ -1,0 +1,170 @@
+package router_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/cell"
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/peer"
+	"github.com/hortusdb/hortus/router"
+	"github.com/hortusdb/hortus/wire"
+)
+
+// strictNode is a node that knows the key of its own account alone.
+type strictNode struct {
+	url  string
+	node *cell.Node
+	stop func()
+}
+
+func startNode(t *testing.T, authority *peer.Authority, roots *x509.CertPool, account aws.Account, own []aws.Cell, met net.Listener, other peer.Node) *strictNode {
+	t.Helper()
+	logger := slog.New(slog.DiscardHandler)
+	node, err := cell.OpenNode(t.Context(), cell.NodeOptions{Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger, Cells: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM, keyPEM, err := authority.Issue(time.Now(), time.Hour, "test", own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers := peer.New(peer.Options{
+		Cells: node, Own: own, Nodes: []peer.Node{other}, Roots: roots, Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger,
+		Certificate: func() (*tls.Certificate, error) { return &cert, nil },
+	})
+	calls := router.New(router.Options{
+		Node: node, Peers: peers, Clock: clock.Wall{}, Logger: logger, Strict: true,
+		Credentials: []router.Credential{{ID: "KEY" + string(account), Secret: "secret", Account: account}},
+	})
+	peers.Take(calls)
+	node.Meet(peers)
+	server := wire.New(wire.Options{Handler: calls})
+	ln := listenLocal(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- server.Serve(ln) }()
+	go func() { ended <- peers.Run(ctx, met) }()
+	stop := func() {
+		cancel()
+		if err := errors.Join(server.Shutdown(context.Background()), <-ended, <-ended, node.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	return &strictNode{"http://" + ln.Addr().String(), node, stop}
+}
+
+func listenLocal(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+func (n *strictNode) client(key, secret, region string) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region: region, BaseEndpoint: &n.url, Retryer: sdkaws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
+	})
+}
+
+// TestForward: a call for a cell of another node is passed on to it. The signature
+// of the cell's own account is verified there; of another account's call the node
+// to which it came says who calls, and the table's policy decides.
+func TestForward(t *testing.T) {
+	authority, err := peer.NewAuthority(time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem, _, err := authority.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	here := []aws.Cell{{Account: "111111111111", Region: "us-east-1"}}
+	there := []aws.Cell{{Account: "222222222222", Region: "eu-west-1"}, {Account: "222222222222", Region: "us-east-1"}}
+	metA, metB := listenLocal(t), listenLocal(t)
+	a := startNode(t, authority, roots, "111111111111", here, metA, peer.Node{Address: metB.Addr().String(), Cells: there})
+	t.Cleanup(a.stop)
+	b := startNode(t, authority, roots, "222222222222", there, metB, peer.Node{Address: metA.Addr().String(), Cells: here})
+	bStops := b.stop
+	t.Cleanup(func() { bStops() })
+
+	ctx := t.Context()
+	for _, region := range []string{"eu-west-1", "us-east-1"} {
+		c := a.client("KEY222222222222", "secret", region)
+		_, err := c.CreateTable(ctx, &dynamodb.CreateTableInput{
+			TableName: sdkaws.String("Orders"), BillingMode: types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: sdkaws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+			KeySchema:            []types.KeySchemaElement{{AttributeName: sdkaws.String("id"), KeyType: types.KeyTypeHash}},
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", region, err)
+		}
+		if b.node.Cell(aws.Cell{Account: "222222222222", Region: aws.Region(region)}).Engine.Table("Orders") == nil {
+			t.Errorf("%s: the other node has no table", region)
+		}
+	}
+	item := map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "1"}, "text": &types.AttributeValueMemberS{Value: strings.Repeat("x", 300_000)}}
+	key := map[string]types.AttributeValue{"id": item["id"]}
+	own := a.client("KEY222222222222", "secret", "us-east-1")
+	if _, err := own.PutItem(ctx, &dynamodb.PutItemInput{TableName: sdkaws.String("Orders"), Item: item}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := own.GetItem(ctx, &dynamodb.GetItemInput{TableName: sdkaws.String("Orders"), Key: key}); err != nil || len(out.Item) != 2 {
+		t.Errorf("%v, %v", out, err)
+	}
+	arn := "arn:aws:dynamodb:us-east-1:222222222222:table/Orders"
+	read := func(c *dynamodb.Client, table string) error {
+		_, err := c.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key})
+		return err
+	}
+	other := a.client("KEY111111111111", "secret", "us-east-1")
+	wantErr(t, "without a policy", read(other, arn), "AccessDeniedException", "arn:aws:iam::111111111111:root")
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"dynamodb:GetItem","Resource":"` + arn + `"}]}`
+	if _, err := own.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{ResourceArn: &arn, Policy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(other, arn); err != nil {
+		t.Errorf("with a policy: %v", err)
+	}
+	wantErr(t, "a secret that is wrong", read(a.client("KEY222222222222", "guessed", "eu-west-1"), "Orders"), "InvalidSignatureException", "")
+	wantErr(t, "a key that nobody has", read(a.client("KEY999", "secret", "eu-west-1"), "Orders"), "UnrecognizedClientException", "")
+	wantErr(t, "a cell that nobody has", read(a.client("KEY111111111111", "secret", "sa-east-1"), "Orders"), "ValidationException", "This node does not serve")
+	wantErr(t, "a Region that nobody has", read(a.client("KEY222222222222", "secret", "sa-east-1"), "Orders"), "UnrecognizedClientException", "")
+	wantErr(t, "an error of the other node", read(a.client("KEY222222222222", "secret", "us-east-1"), "None"), "ResourceNotFoundException", "")
+
+	bStops()
+	bStops = func() {}
+	wantErr(t, "a node that is gone", read(own, "Orders"), "ServiceUnavailable", "is on the node at "+metB.Addr().String())
+}
+
+func wantErr(t *testing.T, what string, err error, code, words string) {
+	t.Helper()
+	var e smithy.APIError
+	if !errors.As(err, &e) || e.ErrorCode() != code || !strings.Contains(e.ErrorMessage(), words) {
+		t.Errorf("%s: %v, want %s: %s", what, err, code, words)
+	}
+}
