@@ -201,7 +201,7 @@ func (a *API) batchGetItem(ctx context.Context, s *Service, c *api.Call) error {
 
 // lookups resolves all keys, total of them; owner tells for each which table of
 // the request it is of. What is there twice is told before what is wrong with
-// keys, and that before a table's projection (recorded from DynamoDB Local). A
+// keys, and that before projections (recorded from DynamoDB Local). A
 // table may be there twice, by its name and by its ARN: its keys may not.
 func (s *Service) lookups(c *api.Call, r *request, total int, projections []*expr.Projection) ([]table.Lookup, []int, error) {
 	lookups, owner := make([]table.Lookup, 0, total), make([]int, 0, total)
@@ -231,6 +231,8 @@ func (s *Service) lookups(c *api.Call, r *request, total int, projections []*exp
 			lookups = append(lookups, table.Lookup{Table: t, Key: key, Consistent: r.keys[i].consistent})
 			owner = append(owner, i)
 		}
+	}
+	for i, t := range tables {
 		if p := projections[i]; p != nil {
 			if err := checkScalars(t, p.Paths()); err != nil {
 				return nil, nil, err

@@ -38,6 +38,7 @@ func TestFaultOrder(t *testing.T) {
 		{"Query", `{"TableName":"tab","ExclusiveStartKey":` + short + `,"ProjectionExpression":"p.x","KeyConditionExpression":"p=:p","ExpressionAttributeValues":{":p":{"S":"a"}}}`, scalars},
 
 		{"BatchGetItem", `{"RequestItems":{"tab":{"Keys":[` + short + `],"ProjectionExpression":"p.x"}}}`, schema},
+		{"BatchGetItem", `{"RequestItems":{"tab":{"Keys":[` + k + `],"ProjectionExpression":"p.x"},"other":{"Keys":[` + short + `]}}}`, schema},
 		{"BatchGetItem", `{"RequestItems":{"tab":{"Keys":[` + short + `,` + k + `,` + same + `]}}}`, duplicates},
 		{"BatchGetItem", `{"RequestItems":{"tab":{"Keys":[` + short + `]},"other":{"Keys":[{"h":{"S":"a"}},{"h":{"S":"a"}}]}}}`, duplicates},
 		{"BatchWriteItem", `{"RequestItems":{"tab":` + del(short, k, same) + `}}`, schema},
