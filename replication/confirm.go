@@ -146,5 +146,7 @@ func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Me
 	if is := t.Def.Group.Member(m.Cell); is.Status != m.Status || is.Since != m.Since || is.Source != m.Source {
 		return nil
 	}
-	return r.remove(ctx, t, m.Cell, departure{hasty: m.Status != table.Creating, away: away && m.Status != table.Creating})
+	// One that was coming back has brought some of its changes, perhaps not to all.
+	hasty := m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil
+	return r.remove(ctx, t, m.Cell, departure{hasty, away})
 }

@@ -322,3 +322,44 @@ func TestReattachSameAccount(t *testing.T) {
 		t.Errorf("it does not know of A's reads: %+v", b.Group)
 	}
 }
+
+// TestReattachTwice: a replica that is detached again while it comes back, and
+// cannot tell anybody, comes back later all the same; and what it had brought to one
+// member alone meanwhile is with all.
+func TestReattachTwice(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.fill(cellA, 0, 20)
+	w.until(10*time.Second, "all have all", w.settled(20, all...))
+	w.detach(cellC)
+	w.diverge()
+	w.setPolicy(cellC, grant{members: all})
+	w.mustReattach(cellC)
+	w.network.Isolate(cellB.Region, true)
+	w.run(10 * time.Second)
+	w.members[cellC].put(t, "to A alone", "1")
+	w.until(10*time.Second, "A has it", func() bool { return strings.Contains(w.members[cellA].dump(t), "to A alone") })
+	w.setPolicy(cellC, grant{})
+	w.run(6 * time.Second)
+	w.network.Isolate(cellC.Region, true)
+	w.dates.Advance(replication.InaccessibleAtMost)
+	w.until(time.Minute, "C is regional", func() bool { return w.regional(cellC) })
+	w.network.Isolate(cellC.Region, false)
+	w.network.Isolate(cellB.Region, false)
+	w.until(2*time.Minute, "the others know", func() bool {
+		for _, c := range []aws.Cell{cellA, cellB} {
+			if g := w.members[c].table().Def.Group; g.Member(cellC) != nil || len(g.Recover) > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	if !strings.Contains(w.members[cellB].dump(t), "to A alone") {
+		t.Error("B does not have what C brought to A")
+	}
+	w.setPolicy(cellC, grant{members: all})
+	w.mustReattach(cellC)
+	w.until(time.Minute, "all are active", w.active(all...))
+	w.until(time.Minute, "all have the same", w.sameRows(all...))
+	w.wantDiverged(cellB)
+}
