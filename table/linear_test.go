@@ -135,9 +135,9 @@ func (c *linearClient) run(in linearOp) linearOp {
 	case "add":
 		err = c.engine.Write(ctx, c.add(in.a, in.n))
 	case "check and put":
-		err = out.transact(c, c.check(in.a, in.guess), c.put(in.b, in.n))
+		err = c.transact(&out, c.check(in.a, in.guess), c.put(in.b, in.n))
 	case "move":
-		err = out.transact(c, c.add(in.a, -in.n), c.add(in.b, in.n))
+		err = c.transact(&out, c.add(in.a, -in.n), c.add(in.b, in.n))
 	case "read all":
 		lookups := make([]table.Lookup, registers)
 		for i := range lookups {
@@ -158,7 +158,7 @@ func (c *linearClient) run(in linearOp) linearOp {
 }
 
 // transact runs a transaction and notes whether it was canceled, and why.
-func (out *linearOp) transact(c *linearClient, writes ...*table.Write) error {
+func (c *linearClient) transact(out *linearOp, writes ...*table.Write) error {
 	tx := transaction(writes...)
 	err := c.engine.Transact(c.t.Context(), tx)
 	if !errors.Is(err, table.ErrCanceled) {
