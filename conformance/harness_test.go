@@ -120,8 +120,12 @@ func launch(t testing.TB, flags ...string) *server {
 // launchCommand runs a command that serves until it is stopped.
 func launchCommand(t testing.TB, flags ...string) *server {
 	t.Helper()
-	s := &server{t: t, exited: make(chan struct{})}
-	s.cmd = exec.Command(binary, flags...)
+	return launchThis(t, exec.Command(binary, flags...))
+}
+
+func launchThis(t testing.TB, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{t: t, cmd: cmd, exited: make(chan struct{})}
 	home := t.TempDir()
 	s.cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+filepath.Join(home, "data"))
 	s.cmd.Stderr = &s.log
@@ -147,11 +151,11 @@ func launchCommand(t testing.TB, flags ...string) *server {
 		url, ok := strings.CutPrefix(strings.TrimSpace(first), "hortus listens on ")
 		if !ok {
 			<-s.exited
-			t.Fatalf("hortus %s: printed %q, log:\n%s", strings.Join(flags, " "), first, s.log.String())
+			t.Fatalf("%s: printed %q, log:\n%s", strings.Join(cmd.Args, " "), first, s.log.String())
 		}
 		s.URL = url
 	case <-time.After(startWithin):
-		t.Fatalf("hortus %s: nothing printed in %v, log:\n%s", strings.Join(flags, " "), startWithin, s.log.String())
+		t.Fatalf("%s: nothing printed in %v, log:\n%s", strings.Join(cmd.Args, " "), startWithin, s.log.String())
 	}
 	return s
 }

@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,8 +25,9 @@ type node struct {
 	*server
 	place
 	config string
-	listen string // For clients.
-	met    string // For peers.
+	listen string   // For clients.
+	met    string   // For peers.
+	within []string // A command that runs the node's, with its arguments.
 }
 
 // nodes is a mesh of them. Each reaches each other one by a way of its own, which
@@ -64,26 +67,32 @@ func newNodes(t *testing.T, places []place, data map[int]string, settings ...obj
 		if dir == "" {
 			dir = n.region + "-data"
 		}
-		config := object{
-			"name": n.region, "listen": n.listen, "data": dir, "throttle": false,
-			"cells":       []object{{"account": n.account, "region": n.region}},
-			"credentials": []object{{"id": "KEY" + n.account, "secret": "secret", "account": n.account}},
-			"peer":        object{"listen": n.met, "certificate": n.region + ".pem", "key": n.region + ".key", "authority": "ca.pem"},
-			"peers":       peers,
-		}
-		for _, s := range settings {
-			maps.Copy(config, s)
-		}
-		b, err := json.Marshal(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(n.config, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		m.configure(n, dir, peers, settings...)
 		m.start(i)
 	}
 	return m
+}
+
+// configure writes the configuration of a node.
+func (m *nodes) configure(n *node, dir string, peers []object, settings ...object) {
+	m.t.Helper()
+	config := object{
+		"name": n.region, "listen": n.listen, "data": dir, "throttle": false,
+		"cells":       []object{{"account": n.account, "region": n.region}},
+		"credentials": []object{{"id": "KEY" + n.account, "secret": "secret", "account": n.account}},
+		"peer":        object{"listen": n.met, "certificate": n.region + ".pem", "key": n.region + ".key", "authority": "ca.pem"},
+		"peers":       peers,
+	}
+	for _, s := range settings {
+		maps.Copy(config, s)
+	}
+	b, err := json.Marshal(config)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(n.config, b, 0o600); err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // run runs the binary and wants it to succeed.
@@ -97,7 +106,8 @@ func (m *nodes) run(args ...string) string {
 }
 
 func (m *nodes) start(i int) {
-	m.all[i].server = launchCommand(m.t, "serve", "--config", m.all[i].config)
+	args := append(slices.Clone(m.all[i].within), binary, "serve", "--config", m.all[i].config)
+	m.all[i].server = launchThis(m.t, exec.Command(args[0], args[1:]...))
 }
 
 // client is one with the node's key.
