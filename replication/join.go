@@ -251,9 +251,9 @@ func (r *Replicator) Leave(ctx context.Context, t *table.Table) error {
 // position, but for those that parted.
 func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Cell]bool) []aws.Cell {
 	var out []aws.Cell
-	for _, l := range r.sorted() {
+	for _, l := range r.sortedOf(t.Def.Name) {
 		s, ok := l.work.(*sender)
-		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID || parted[s.peer] {
+		if !ok || l.key.group != t.Def.Group.ID || parted[s.peer] {
 			continue
 		}
 		l.mu.Lock()

@@ -69,8 +69,8 @@ func (m *mender) finish(ctx context.Context, t *table.Table) error {
 
 // announce tells all members that this one is in use.
 func (r *Replicator) announce(t *table.Table) {
-	for _, l := range r.sorted() {
-		if v, ok := l.work.(*receiver); ok && l.key.table == t.Def.Name && l.key.group == t.Def.Group.ID {
+	for _, l := range r.sortedOf(t.Def.Name) {
+		if v, ok := l.work.(*receiver); ok && l.key.group == t.Def.Group.ID {
 			l.mu.Lock()
 			v.settle()
 			v.ack(t, "")

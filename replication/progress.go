@@ -40,9 +40,9 @@ func (k *keeper) trim(ctx context.Context, t *table.Table, now time.Time) error 
 // have acknowledged more than is in last, which it brings up to date.
 func (r *Replicator) persistAcks(ctx context.Context, t *table.Table, last map[aws.Cell]kv.Position) (map[string]bool, error) {
 	moved := map[string]bool{}
-	for _, l := range r.sorted() {
+	for _, l := range r.sortedOf(t.Def.Name) {
 		s, ok := l.work.(*sender)
-		if !ok || l.key.table != t.Def.Name || l.key.group != t.Def.Group.ID {
+		if !ok || l.key.group != t.Def.Group.ID {
 			continue
 		}
 		l.mu.Lock()

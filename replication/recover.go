@@ -148,8 +148,8 @@ func recovers(g *table.Group, from aws.Cell) bool {
 // forgetClaims drops what the members said that they have: it does not count the
 // one that left in haste.
 func (r *Replicator) forgetClaims(t *table.Table) {
-	for _, l := range r.sorted() {
-		if v, ok := l.work.(*receiver); ok && l.key.table == t.Def.Name {
+	for _, l := range r.sortedOf(t.Def.Name) {
+		if v, ok := l.work.(*receiver); ok {
 			l.mu.Lock()
 			v.claimed, v.promised = nil, nil
 			l.mu.Unlock()

@@ -158,9 +158,9 @@ func seedFrom(d *table.Definition, group string, member table.Member) error {
 // unnamed are the cursors, as they are, of receivers that a source does not name.
 func (k *keeper) unnamed(named []Cursor) []Cursor {
 	var out []Cursor
-	for _, l := range k.r.sorted() {
+	for _, l := range k.r.sortedOf(k.table) {
 		v, ok := l.work.(*receiver)
-		if !ok || l.key.table != k.table || l.key.group != k.group || slices.ContainsFunc(named, func(c Cursor) bool { return c.Cell == v.peer }) {
+		if !ok || l.key.group != k.group || slices.ContainsFunc(named, func(c Cursor) bool { return c.Cell == v.peer }) {
 			continue
 		}
 		l.mu.Lock()

@@ -118,7 +118,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 			break
 		}
 	}
-	if !s.lost && (len(s.flight) == 0 || s.held != "") && now.Sub(s.sentAt) >= contactEvery {
+	if !s.lost && (len(s.flight) == 0 || s.held != "") && !now.Before(s.contactDue()) {
 		s.transmit(t, now, max(s.sent, s.passed), nil)
 	}
 	if s.sought && !s.lost && len(s.flight) == 0 {
@@ -406,8 +406,12 @@ func (s *sender) keep(ctx context.Context, t *table.Table, now time.Time) error 
 	return nil
 }
 
+// contactDue is when an idle link says that it is there. It is the same moment for
+// all links of all cells, so that what goes to one node goes together.
+func (s *sender) contactDue() time.Time { return s.sentAt.Truncate(contactEvery).Add(contactEvery) }
+
 func (s *sender) next(now time.Time) time.Time {
-	next := s.sentAt.Add(contactEvery)
+	next := s.contactDue()
 	if n, _ := s.heldFlights(); n < len(s.flight) {
 		if at := s.flight[n].at.Add(s.resend); s.held == "" || at.Before(next) {
 			next = at

@@ -105,10 +105,7 @@ func (k *keeper) watch(ctx context.Context, t *table.Table) (left bool, err erro
 // replication, with why and since when.
 func (r *Replicator) Troubles(name string) map[aws.Cell]table.Inaccessible {
 	out := map[aws.Cell]table.Inaccessible{}
-	for _, l := range r.sorted() {
-		if l.key.table != name {
-			continue
-		}
+	for _, l := range r.sortedOf(name) {
 		l.mu.Lock()
 		var told *table.Inaccessible
 		denied := false

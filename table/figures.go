@@ -80,7 +80,7 @@ func (e *Engine) stepRound(ctx context.Context, t *Table, r *round, now time.Tim
 	if !r.going || r.table != t {
 		at := e.store.Durable()
 		if !r.going && r.table == t && at == r.began && (r.soon == 0 || date <= r.soon) {
-			r.due = now.Add(roundRest)
+			r.due = now.Truncate(roundRest).Add(roundRest) // All tables together: each step looks at all.
 			return r.due, nil
 		}
 		*r = round{going: true, table: t, began: at, count: Figures{Indexes: map[uint16]Figure{}}}
