@@ -7,6 +7,7 @@ package prometheus
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -86,7 +87,7 @@ var (
 )
 
 func linkDesc(name, help string, more ...string) *prom.Desc {
-	return prom.NewDesc("hortus_replication_"+name, help, append(linkLabels[:len(linkLabels):len(linkLabels)], more...), nil)
+	return prom.NewDesc("hortus_replication_"+name, help, append(slices.Clip(linkLabels), more...), nil)
 }
 
 var (
@@ -111,11 +112,11 @@ var (
 // of the end among its labels, for both may be on this node.
 func collectLink(out chan<- prom.Metric, own aws.Cell, s *replication.LinkStatus) {
 	labels := []string{s.Table, s.Source.String(), s.Destination.String()}
-	at := append(labels[:len(labels):len(labels)], own.String())
+	at := append(slices.Clip(labels), own.String())
 	gauge := func(d *prom.Desc, v float64, labels ...string) {
 		out <- prom.MustNewConstMetric(d, prom.GaugeValue, v, labels...)
 	}
-	gauge(state, 1, append(at[:len(at):len(at)], string(s.State))...)
+	gauge(state, 1, append(slices.Clip(at), string(s.State))...)
 	if !s.LastContact.IsZero() {
 		gauge(contact, float64(s.LastContact.UnixMicro())/1e6, at...)
 	}

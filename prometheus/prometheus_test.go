@@ -111,7 +111,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("there is no %s in\n%s", line, body)
 		}
 	}
-	for _, line := range strings.Split(strings.TrimSpace(body), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(body), "\n") {
 		if !strings.HasPrefix(line, "#") && !regexp.MustCompile(`^hortus_[a-z_]+(\{.*\})? [-+.0-9eNaInf]+$`).MatchString(line) {
 			t.Errorf("the line %q is not of Prometheus' format", line)
 		}

@@ -286,7 +286,7 @@ func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) err
 // members could not be asked. A replica that was never in use wrote nothing: it
 // need not wait for them, who ask for themselves what has become of it.
 func allUnreachable(err error) bool {
-	all, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // It is what dissociate joined, and nothing around it.
+	all, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return false
 	}

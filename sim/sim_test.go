@@ -64,7 +64,7 @@ var scenarios = map[string]Options{
 	},
 	// Newcomers lose their source while they are being seeded, and find another.
 	"TestLostSource": {
-		Members: 4, Steps: 1200, Rows: 800, Leaves: true, LoseSeed: true,
+		Members: 4, Steps: 1200, Rows: 300, Leaves: true, LoseSeed: true,
 		Clients: Traffic{Percent: 30, Deletes: 20, Keys: 12},
 		Faults:  Faults{Crash: 2, Network: 30},
 	},
