@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -44,11 +45,11 @@ func (m *mender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 		return now, nil
 	}
-	return now.Add(time.Second), m.finish(ctx, t)
+	return now.Add(time.Second), m.finish(ctx)
 }
 
 // finish makes the replica one like all others and tells them.
-func (m *mender) finish(ctx context.Context, t *table.Table) error {
+func (m *mender) finish(ctx context.Context) error {
 	t, err := m.r.engine.Alter(ctx, m.table, func(d *table.Definition) error {
 		if d.Group == nil || d.Group.ID != m.group || d.Detached == nil {
 			return notFound(m.table)
@@ -95,7 +96,7 @@ func (k *keeper) expire(ctx context.Context, t *table.Table) error {
 		if d.Group == nil || d.Group.ID != k.group {
 			return notFound(k.table)
 		}
-		for _, a := range append([]table.Away(nil), d.Group.Away...) {
+		for _, a := range slices.Clone(d.Group.Away) {
 			if a.Until <= now && d.Group.Member(a.Cell) == nil {
 				d.Group.Forget(a.Cell)
 			}

@@ -348,3 +348,21 @@ func TestAddReplicaMeetsJoin(t *testing.T) {
 	}
 	w.until(time.Minute, "all are active", w.active(all...))
 }
+
+// TestFloorIsBeforeWrites: what a newcomer writes first comes after the floor that
+// its source told it, also where the source's clock is ahead and no row tells so.
+func TestFloorIsBeforeWrites(t *testing.T) {
+	w := newWorld(t, cellA, cellB)
+	both := []aws.Cell{cellA, cellB}
+	w.ahead[cellA] = 2 * time.Second
+	w.create(cellA, grant{members: both, admits: both})
+	w.mustJoin(cellB, cellA, grant{members: both})
+	b := w.members[cellB]
+	floor := b.table().Floor()
+	b.put(t, "k", "v")
+	for _, r := range b.records(t) {
+		if floor.IsZero() || r.Version.Time.Compare(floor) <= 0 {
+			t.Errorf("%v is not after %v", r.Version, floor)
+		}
+	}
+}

@@ -278,7 +278,8 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 // group of another kind than this table's.
 func (r *Replicator) checkKind(t *table.Table, from aws.Cell, q *Request) error {
 	own := from.Account == r.cell.Account && q.Member.Cell.Account == r.cell.Account
-	kind, fits := q.Group.Kind, false
+	var fits bool
+	kind := q.Group.Kind
 	switch g := t.Def.Group; {
 	case kind == table.SameAccount && !own, kind == table.MultiAccount && from != q.Member.Cell, from.Account != q.Member.Cell.Account:
 		return fmt.Errorf("replication: %v cannot take in %v", from, q.Member.Cell)

@@ -73,14 +73,12 @@ func (k *keeper) successors(t *table.Table, now time.Time) []aws.Cell {
 // move looks for another source. moved is true when there is one now, or when
 // there is nothing left to be seeded.
 func (k *keeper) move(ctx context.Context, t *table.Table, now time.Time) (moved bool, err error) {
-	if t.Def.Group.Member(k.seed.Source) != nil {
-		// Perhaps it has no such table any more.
-		if err := k.confirmMembers(ctx, t, now); err != nil {
-			return false, err
-		}
-		if t = k.r.engine.Table(k.table); !belongs(t, k.group, k.r.cell) {
-			return true, nil
-		}
+	// Perhaps the source has no such table any more, or nobody counts this cell.
+	if err := k.confirmMembers(ctx, t, now); err != nil {
+		return false, err
+	}
+	if t = k.r.engine.Table(k.table); !belongs(t, k.group, k.r.cell) {
+		return true, nil
 	}
 	for _, c := range k.successors(t, now) {
 		err := k.moveTo(ctx, t, c)
