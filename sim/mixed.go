@@ -52,8 +52,7 @@ func (w *world) convert() {
 // contract fails the run on an error that is neither part of the contract nor
 // explained by a fault.
 func (w *world) contract(c *cell, err error, what string) {
-	var answer *aws.Error
-	if !errors.As(err, &answer) {
+	if _, answer := errors.AsType[*aws.Error](err); !answer {
 		c.expect(err, what)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/changelog"
-	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/table"
@@ -84,7 +83,11 @@ func TestExpiry(t *testing.T) {
 			if err != nil || gone != 10 {
 				t.Errorf("%d records of expiry: %v", gone, err)
 			}
-			n, err := e.Sweep(t.Context(), tab, clock.Timestamp{Wall: 1 << 60})
+			now, err := e.Reading(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := e.Sweep(t.Context(), tab, now)
 			if want := map[bool]int{true: 10}[replicated]; err != nil || n != want {
 				t.Errorf("%d tombstones, want %d: %v", n, want, err)
 			}
