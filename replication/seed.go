@@ -143,7 +143,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 		cursors = append(cursors, Cursor{s.Source, m.To})
 		// The source drops no tombstone while this member is being made: no page
 		// lacks one of after its floor.
-		if err := k.r.engine.RaiseFloor(ctx, t, m.Floor); err != nil {
+		if err := k.r.engine.FollowFloor(ctx, t, m.Floor); err != nil {
 			return err
 		}
 	} else {

@@ -22,19 +22,24 @@ func (t *Table) Floor() clock.Timestamp {
 	return clock.Timestamp{}
 }
 
-// RaiseFloor moves the floor on, durably. It never goes back. All that this cell
-// stamps from now on comes after it, for it counts as not seen otherwise: the floor
-// may be by the clock of another member. One that is too far ahead is refused, with
+// FollowFloor raises the floor to another member's. All that this cell stamps from
+// now on comes after it, for others would take it for seen otherwise, and that
+// member's clock may be ahead. One that is too far ahead is refused, with
 // clock.ErrAhead.
+func (e *Engine) FollowFloor(ctx context.Context, t *Table, to clock.Timestamp) error {
+	if err := e.hybrid.Observe(to); err != nil {
+		return err
+	}
+	return e.RaiseFloor(ctx, t, to)
+}
+
+// RaiseFloor moves the floor on, durably. It never goes back.
 func (e *Engine) RaiseFloor(ctx context.Context, t *Table, to clock.Timestamp) error {
 	g := t.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if to.Compare(t.Floor()) <= 0 {
 		return nil
-	}
-	if err := e.hybrid.Observe(to); err != nil {
-		return err
 	}
 	key := floorKey(t.Def.Number)
 	_, err := e.store.Update(ctx, kv.Plan{Guard: t.guard, Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
