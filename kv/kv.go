@@ -46,6 +46,12 @@ type Plan struct {
 	Guard [][]byte // Locked shared, against Exclusive alone; not read. A table's epoch, against changes of its catalog entry.
 	Read  [][]byte // Locked shared, read.
 	Write [][]byte // Locked exclusive, read.
+
+	// Early has Update return once its commit is visible, which is before it is
+	// durable: for a caller that has more to write meanwhile, and asks Durable
+	// or WaitDurable before it tells anybody. Commits become durable in their
+	// order, or the store fails.
+	Early bool
 }
 
 // Store is an ordered transactional store. It is safe for concurrent use.
@@ -58,7 +64,7 @@ type Store interface {
 	// one point in time, and calls fn with their values in that order (nil for
 	// an absent key). What fn puts into w is committed atomically; the locks are
 	// let go once the commit is ordered and visible. Update returns when all
-	// that fn observed and wrote is durable, also when fn returns an error (fn's
+	// that fn observed and wrote is durable (but see Plan.Early), also when fn returns an error (fn's
 	// error then comes back as it is) or writes nothing.
 	//
 	// fn may write any key of p.Write, and any other key that belongs to one of

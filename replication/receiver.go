@@ -316,7 +316,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 	for _, e := range entries {
 		v.lag.Record(arrived - e.Time)
 	}
-	v.ack(t, "")
+	v.news = v.news || len(v.unsure) == 0 // Else once it is durable.
 	return nil
 }
 

@@ -74,7 +74,8 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 // a table whose state is watched, also where there are no states. also is written
 // in each commit, and told how many of the states are applied with it. It
 // observes the versions' times, and refuses all states with clock.ErrAhead when
-// one is too far in the future.
+// one is too far in the future. It returns when the states are visible, and they
+// are durable when Applied.Commit is.
 //
 // States that are joined are in one commit, unless it is over the limits of the
 // store, or one of more than MaxApply; they are not of one item.
@@ -180,7 +181,7 @@ type applyKey struct {
 
 // apply merges states in one commit.
 func (e *Engine) apply(ctx context.Context, t *Table, in []Incoming, keys []applyKey, also func(w *kv.Writes)) ([]Tally, error) {
-	plan := kv.Plan{Guard: guards(t, in), Write: make([][]byte, len(keys))}
+	plan := kv.Plan{Guard: guards(t, in), Write: make([][]byte, len(keys)), Early: true}
 	var sizes collections
 	for i := range keys {
 		plan.Write[i] = keys[i].row

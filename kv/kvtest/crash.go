@@ -41,6 +41,7 @@ func RunCrash(t *testing.T, disk func(t *testing.T) Disk) {
 		{"VisibleBeforeDurable", testVisibleBeforeDurable},
 		{"ObservedIsDurable", testObservedIsDurable},
 		{"DropIsObserved", testDropIsObserved},
+		{"Early", testEarly},
 		{"HotKeyIsNotBoundBySync", testHotKeyIsNotBoundBySync},
 		{"LosesWhatIsNotDurable", testLosesWhatIsNotDurable},
 		{"MidCommit", testMidCommit},
@@ -155,6 +156,45 @@ func testVisibleBeforeDurable(t *testing.T, d Disk) {
 	wg.Wait()
 	e, _ := readLog(t, s, 1, first)
 	wantEqual(t, "log", records(e), "second")
+	closeStore(t, s)
+}
+
+// testEarly: an early update returns before its commit is durable, so that others
+// follow it; all become durable in their order, and Close waits for them.
+func testEarly(t *testing.T, d Disk) {
+	s := d.Open(t)
+	first := put(t, s, "a", "0")
+	settle(t, s)
+	d.Hold()
+	var last kv.Position
+	for i := range 3 {
+		pos, err := s.Update(ctx(t), kv.Plan{Write: keys("a"), Early: true}, func(_ [][]byte, w *kv.Writes) error {
+			w.Set([]byte("a"), fmt.Append(nil, i+1))
+			w.Append(1, fmt.Append(nil, i+1))
+			return nil
+		})
+		if err != nil || pos <= first || s.Durable() >= pos || get(t, s, "a") != fmt.Sprint(i+1) {
+			t.Fatalf("early update %d: position %d, durable up to %d, reads %q, %v", i, pos, s.Durable(), get(t, s, "a"), err)
+		}
+		last = pos
+	}
+	d.Release()
+	settle(t, s)
+	if err := s.WaitDurable(ctx(t), last); err != nil || (s.Caps().Durable && s.Durable() < last) {
+		t.Errorf("WaitDurable: %v, durable up to %d of %d", err, s.Durable(), last)
+	}
+	for i := range 3 {
+		if _, err := s.Update(ctx(t), kv.Plan{Write: keys("a"), Early: true}, func(_ [][]byte, w *kv.Writes) error {
+			w.Set([]byte("a"), fmt.Append(nil, "closed ", i))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = reopen(t, d, s)
+	if got := get(t, s, "a"); got != "closed 2" {
+		t.Errorf("after Close %q", got)
+	}
 	closeStore(t, s)
 }
 

@@ -76,6 +76,9 @@ func (s *Store) Update(ctx context.Context, p kv.Plan, fn func([][]byte, *kv.Wri
 	u := s.updates.Get().(*update)
 	pos, err := u.run(ctx, p, fn)
 	if u.batch != nil {
+		if p.Early && s.commitLater(u, pos) {
+			return pos, nil
+		}
 		err = s.commitDurable(u, pos)
 	} else if wait := s.waitDurable(ctx, pos); wait != nil {
 		err = wait
@@ -318,6 +321,22 @@ func (s *Store) finish(b *pebble.Batch, sync bool) error {
 		s.log.Warn("pebblekv: close a batch", "error", err)
 	}
 	return nil
+}
+
+// commitLater does what commitDurable does and does not wait for it. A failure is
+// the store's. It returns false when the store is being closed.
+func (s *Store) commitLater(u *update, pos kv.Position) bool {
+	if s.acknowledgesEarly() || s.life.enter() != nil {
+		return false
+	}
+	go func() {
+		defer s.life.exit()
+		if s.commitDurable(u, pos) == nil { // Else the store has failed, and says so to each caller.
+			u.reset()
+			s.updates.Put(u)
+		}
+	}()
+	return true
 }
 
 // commitDurable waits until the ordered batch of u is durable, or as durable as
