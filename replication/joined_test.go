@@ -30,8 +30,11 @@ func TestJoined(t *testing.T) {
 		{"one again", []*Message{batch(0, 5, 2), batch(0, 5, 2), batch(5, 6, 1)}, [][3]int{{0, 5, 2}, {0, 6, 3}}},
 		{"a sign of life", []*Message{batch(0, 5, 2), batch(5, 5, 0), batch(5, 6, 1)}, [][3]int{{0, 5, 2}, {5, 6, 1}}},
 		{"a refusal", []*Message{batch(0, 5, 2), refused, batch(5, 6, 1)}, [][3]int{{0, 5, 2}, {0, 0, 0}, {5, 6, 1}}},
-		{"more than a commit takes", []*Message{batch(0, 300, table.MaxApply), batch(300, 301, 1), batch(301, 302, 1)},
-			[][3]int{{0, 300, table.MaxApply}, {300, 302, 2}}},
+		{
+			"more than a commit takes",
+			[]*Message{batch(0, 300, table.MaxApply), batch(300, 301, 1), batch(301, 302, 1)},
+			[][3]int{{0, 300, table.MaxApply}, {300, 302, 2}},
+		},
 	} {
 		before := map[*Message]int{}
 		for _, m := range c.mail {
