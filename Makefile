@@ -45,7 +45,7 @@ mesh: ## What replication between three processes costs, in figures (Linux; want
 	HORTUS_MEASURE=1 go test -count=1 -timeout 2h -tags conformance -run TestMeasureMesh -v ./conformance
 
 lint: ## House rules: linters, floors, sizes, package comments, go.mod
-	$(TOOL) golangci-lint run --allow-parallel-runners ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners --build-tags conformance ./...
 	go test -run 'Test(Floors|Sizes|PackageDocs|NoMachinePaths)$$' .
 	go mod tidy -diff
 

@@ -5,6 +5,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -269,9 +270,7 @@ func (c *crashWriter) remove(ctx context.Context) error {
 
 // settle notes that what was pending was acknowledged.
 func (c *crashWriter) settle() {
-	for key, v := range c.pending {
-		c.known[key] = v
-	}
+	maps.Copy(c.known, c.pending)
 	clear(c.pending)
 }
 
@@ -306,9 +305,7 @@ func (w *crashWorld) check(s *server) {
 		got := valuesOf(w, scanAll(ctx, t, c, sharedTable, ""))
 		w.checkIndex(ctx, c, sharedTable)
 		if m == inStaging {
-			for k, v := range valuesOf(w, scanAll(ctx, t, c, ownTable, "")) {
-				got[k] = v
-			}
+			maps.Copy(got, valuesOf(w, scanAll(ctx, t, c, ownTable, "")))
 			w.checkIndex(ctx, c, ownTable)
 		}
 		for _, writer := range w.writers {

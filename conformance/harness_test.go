@@ -215,7 +215,7 @@ func (s *server) healthy() {
 	}
 	defer r.Body.Close()
 	b, err := io.ReadAll(r.Body)
-	if err != nil || r.StatusCode != 200 || !strings.HasPrefix(string(b), "healthy: dynamodb.") {
+	if err != nil || r.StatusCode != http.StatusOK || !strings.HasPrefix(string(b), "healthy: dynamodb.") {
 		s.t.Errorf("GET / answers %d %q, %v", r.StatusCode, b, err)
 	}
 }

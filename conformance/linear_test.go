@@ -148,6 +148,7 @@ func (h *linearHistory) check(t *testing.T, seed uint64) {
 	switch porcupine.CheckOperationsTimeout(linearModel, h.ops, linearCheck) {
 	case porcupine.Illegal:
 		t.Errorf("HORTUS_SEED=%d: the history of %d operations is not linearizable", seed, len(h.ops))
+	case porcupine.Ok:
 	case porcupine.Unknown:
 		t.Errorf("HORTUS_SEED=%d: no answer about %d operations within %v", seed, len(h.ops), linearCheck)
 	}

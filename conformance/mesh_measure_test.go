@@ -66,7 +66,7 @@ func TestMeasureMesh(t *testing.T) {
 
 type mesh struct {
 	*nodes
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // Of one part of the test.
 	clients []*dynamodb.Client
 }
 

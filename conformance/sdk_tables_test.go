@@ -72,8 +72,7 @@ func TestSDKTables(t *testing.T) {
 		t.Errorf("DescribeTable by ARN: %v", err)
 	}
 	_, err = c.CreateTable(ctx, in)
-	var inUse *types.ResourceInUseException
-	if !errors.As(err, &inUse) {
+	if _, ok := errors.AsType[*types.ResourceInUseException](err); !ok {
 		t.Errorf("CreateTable of a table that exists: %v", err)
 	}
 	_, err = c.CreateTable(ctx, &dynamodb.CreateTableInput{TableName: aws.String("Bad")})
@@ -121,7 +120,8 @@ func TestSDKUpdateTable(t *testing.T) {
 		holds func(*types.TableDescription) bool
 	}{
 		{
-			"provisioned", dynamodb.UpdateTableInput{
+			"provisioned",
+			dynamodb.UpdateTableInput{
 				BillingMode: types.BillingModeProvisioned, ProvisionedThroughput: &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(7), WriteCapacityUnits: aws.Int64(8)},
 			},
 			func(d *types.TableDescription) bool {
@@ -129,19 +129,22 @@ func TestSDKUpdateTable(t *testing.T) {
 			},
 		},
 		{
-			"on demand", dynamodb.UpdateTableInput{BillingMode: types.BillingModePayPerRequest},
+			"on demand",
+			dynamodb.UpdateTableInput{BillingMode: types.BillingModePayPerRequest},
 			func(d *types.TableDescription) bool {
 				return d.BillingModeSummary.BillingMode == types.BillingModePayPerRequest
 			},
 		},
 		{
-			"stream", dynamodb.UpdateTableInput{StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}},
+			"stream",
+			dynamodb.UpdateTableInput{StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}},
 			func(d *types.TableDescription) bool {
 				return *d.StreamSpecification.StreamEnabled && strings.HasPrefix(*d.LatestStreamArn, *d.TableArn+"/stream/")
 			},
 		},
 		{
-			"protected", dynamodb.UpdateTableInput{DeletionProtectionEnabled: aws.Bool(true)},
+			"protected",
+			dynamodb.UpdateTableInput{DeletionProtectionEnabled: aws.Bool(true)},
 			func(d *types.TableDescription) bool { return *d.DeletionProtectionEnabled },
 		},
 	} {

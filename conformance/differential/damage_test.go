@@ -34,8 +34,7 @@ func (g *generator) damage(c *call) {
 			m[pick(g, ":unused", ":unused", "unused", ":", "", ":a-b", "#x")] = object{"S": "a"}
 		}
 	case 4:
-		r[pick(g, "ReturnValues", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "Select", "ReturnValuesOnConditionCheckFailure")] =
-			pick(g, "NONE", "ALL_OLD", "ALL_NEW", "COUNT", "total", "", "ALL_ATTRIBUTES", "BAD", "UPDATED_NEW")
+		r[pick(g, "ReturnValues", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics", "Select", "ReturnValuesOnConditionCheckFailure")] = pick(g, "NONE", "ALL_OLD", "ALL_NEW", "COUNT", "total", "", "ALL_ATTRIBUTES", "BAD", "UPDATED_NEW")
 	case 5:
 		g.damageNumber(c)
 	case 6:

@@ -113,7 +113,7 @@ func (g *statements) list() []any {
 	for _, i := range g.Perm(len(schemas))[:1+g.IntN(3)] {
 		s := &schemas[i]
 		g.parameters = nil
-		text := ""
+		var text string
 		switch {
 		case reads && g.often(90):
 			text = "SELECT " + g.columns() + " FROM " + quoted(s.name) + " WHERE " + g.keyEquals(s)

@@ -32,14 +32,7 @@ func (s *session) shrink(d *difference) *difference {
 		return true
 	}
 	for {
-		smaller := false
-		for _, v := range variants(d.call.request) {
-			if try(v) {
-				smaller = true
-				break
-			}
-		}
-		if !smaller {
+		if !slices.ContainsFunc(variants(d.call.request), try) {
 			return d
 		}
 	}
