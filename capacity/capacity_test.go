@@ -52,9 +52,12 @@ func TestFreshTable(t *testing.T) {
 	if reason, ok := call(m, start, capacity.Write, 1, 350); !ok {
 		t.Fatalf("the first write is refused: %s", reason)
 	}
-	for after, want := range map[time.Duration]bool{0: false, 49 * time.Second: false, 51 * time.Second: true} {
-		if reason, ok := m.Admit(start.Add(after), capacity.Write); ok != want || !ok && reason != capacity.Provisioned {
-			t.Errorf("after %v: admitted %t (%s), want %t", after, ok, reason, want)
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, false}, {49 * time.Second, false}, {51 * time.Second, true}} {
+		if reason, ok := m.Admit(start.Add(c.after), capacity.Write); ok != c.want || !ok && reason != capacity.Provisioned {
+			t.Errorf("after %v: admitted %t (%s), want %t", c.after, ok, reason, c.want)
 		}
 	}
 }
