@@ -39,7 +39,9 @@ func checkUpdating(d *table.Definition, in *sdk.UpdateTableInput) error {
 	for i := range in.GlobalSecondaryIndexUpdates {
 		u := in.GlobalSecondaryIndexUpdates[i].Update
 		switch {
-		case u == nil || *u.IndexName != x.Name:
+		case u == nil:
+		case *u.IndexName != x.Name:
+			return errInProcess(d)
 		case x.Status == table.Deleting:
 			return inUse(d, "Index is being deleted. Table: %s Index: %s", d.Name, x.Name)
 		default:
@@ -54,6 +56,8 @@ func checkUpdating(d *table.Definition, in *sdk.UpdateTableInput) error {
 		return inUse(d, "OnDemandThroughput cannot be updated while index %s is in progress for indexes: [%s]", change, x.Name)
 	case in.StreamSpecification != nil:
 		return inUse(d, "Can't change stream status when an index is being %s. Table: %s Indexes: [%s]", going, d.Name, x.Name)
+	case in.TableClass != "":
+		return errInProcess(d)
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (a *API) executeStatement(ctx context.Context, s *Service, c *api.Call) err
 	}
 	c.Out = append(c.Out, ']')
 	if r.wantsCapacity() {
-		u := usage{table: st.table}
+		u := usage{table: st.parsed.Table}
 		u.write(&st.write)
 		c.Out = u.append(append(c.Out, `,"ConsumedCapacity":`...), r.returnConsumed.s)
 	}

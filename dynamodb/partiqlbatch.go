@@ -148,7 +148,7 @@ func newUsages(r *request) *statementUsages {
 		n, ok := index[st.table]
 		if !ok {
 			n = len(u.list)
-			index[st.table], u.list = n, append(u.list, usage{table: st.table})
+			index[st.table], u.list = n, append(u.list, usage{table: st.parsed.Table})
 		}
 		u.owner[i] = n
 	}

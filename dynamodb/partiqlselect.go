@@ -36,7 +36,7 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	sel := &selection{columns: st.parsed.Columns, used: usage{table: st.table}}
+	sel := &selection{columns: st.parsed.Columns, used: usage{table: st.parsed.Table}}
 	p := &sel.page
 	p.Table, p.Limit, p.Consistent = t, int(r.limit.n), st.consistent
 	if st.parsed.Index != "" {

@@ -75,12 +75,24 @@ func setCapacity(d *table.Definition, in *sdk.CreateTableInput) error {
 	return checkWarm(in.WarmThroughput, d)
 }
 
+// unitsInBounds is the number of units up to which the live service tells of a
+// quota; it takes none beyond for a number of units at all.
+const unitsInBounds = 1_000_000_000_000
+
 // throughput reads provisioned units; none of them is zero.
 func throughput(p *types.ProvisionedThroughput) (table.Throughput, error) {
 	if p == nil {
 		return table.Throughput{}, nil
 	}
 	t := table.Throughput{Read: *p.ReadCapacityUnits, Write: *p.WriteCapacityUnits}
+	for _, u := range []struct {
+		name  string
+		units int64
+	}{{"ReadCapacityUnits", t.Read}, {"WriteCapacityUnits", t.Write}} {
+		if u.units > unitsInBounds {
+			return t, aws.Validation("Given value %d for %s is out of bounds", u.units, u.name)
+		}
+	}
 	if t.Read > MaxTableUnits || t.Write > MaxTableUnits {
 		return t, aws.Errorf("LimitExceededException", "The requested throughput exceeds the limit of %d ReadCapacityUnits and %d WriteCapacityUnits of a table", MaxTableUnits, MaxTableUnits)
 	}
