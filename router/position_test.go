@@ -221,6 +221,7 @@ func TestSeen(t *testing.T) {
 	get := func(headers map[string]string, place int) (int, string) {
 		headers["Content-Type"] = "application/x-amz-json-1.0"
 		headers["X-Amz-Target"] = "DynamoDB_20120810.GetItem"
+		headers["X-Amz-Date"] = "20260101T000000Z"
 		headers["Authorization"] = claims(places[place].account, places[place].region)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url, strings.NewReader(`{"TableName":"Orders","Key":{"id":{"S":"counter"}}}`))
 		if err != nil {

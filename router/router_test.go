@@ -85,6 +85,7 @@ func (w *world) do(c call) (int, string) {
 	req.Header.Set("X-Amz-Target", c.target)
 	if c.auth != "" {
 		req.Header.Set("Authorization", c.auth)
+		req.Header.Set("X-Amz-Date", "20260101T000000Z")
 	}
 	for k, v := range c.headers {
 		req.Header.Set(k, v)
@@ -145,6 +146,7 @@ func TestOrderOfChecks(t *testing.T) {
 		{"another service", call{"DynamoDBStreams_20120810.Nonsense", "{}", alice, nil}, 400, "UnknownOperationException"},
 		{"nobody", call{list, "{}", "", nil}, 400, "MissingAuthenticationTokenException"},
 		{"half a header", call{list, "{}", "AWS4-HMAC-SHA256 SignedHeaders=host", nil}, 400, "IncompleteSignatureException"},
+		{"no date", call{list, "{}", alice, map[string]string{"X-Amz-Date": ""}}, 400, "requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=" + alice},
 		{"no such Region", call{list, "{}", claims("111111111111", "mars-1"), nil}, 400, "Credential should be scoped to a valid region"},
 		{"any key is an account", call{list, "{}", claims("local", "us-east-1"), nil}, 200, `{"TableNames":[]}`},
 		{"verified", w.signed(known, "{}", time.Now(), false), 200, `{"TableNames":[]}`},

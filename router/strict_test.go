@@ -29,7 +29,7 @@ func TestStrict(t *testing.T) {
 		}{
 			{"known", w.signedFor(list, known, "{}", now, false), `{"TableNames":[]}`},
 			{"unknown", w.signedFor(list, stranger, "{}", now, false), `UnrecognizedClientException","message":"The security token included in the request is invalid."`},
-			{"an account's number, not signed", call{list, "{}", claims("111111111111", "us-east-1"), nil}, "IncompleteSignatureException"},
+			{"an account's number, not signed", call{list, "{}", claims("111111111111", "us-east-1"), nil}, "InvalidSignatureException"},
 			{"wrong secret", w.signedFor(list, wrong, "{}", now, false), "InvalidSignatureException"},
 			{"nobody", call{list, "{}", "", nil}, "MissingAuthenticationToken"},
 			{"status", w.signedFor(hortusapi.TargetPrefix+"DescribeReplication", known, "{}", now, false), `{"Links":[]`},
