@@ -196,3 +196,26 @@ func TestLeaveWithCutOffPeer(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoredSource: a member whose disk was put back gives out positions that the
+// others have passed already. It says so on its links, instead of losing its
+// writes in silence; a crash is no such case.
+func TestRestoredSource(t *testing.T) {
+	w := newPair(t)
+	early := w.copied(cellA)
+	w.fill(cellA, 0, 20)
+	w.until(5*time.Second, "both have 20", w.settled(20, cellA, cellB))
+	w.restart(cellA)
+	w.fill(cellA, 20, 21)
+	w.until(20*time.Second, "a crash does no harm", w.settled(21, cellA, cellB))
+	if s := w.link(cellA, cellA, cellB); s.State != replication.Flowing {
+		t.Errorf("after a crash the link is %s: %s", s.State, s.Reason)
+	}
+	w.restore(cellA, early)
+	w.until(20*time.Second, "the link says that it is cut off", func() bool {
+		s := w.link(cellA, cellA, cellB)
+		return s.State == replication.CutOff && strings.Contains(s.Reason, "put back")
+	})
+	w.restart(cellA)
+	w.until(20*time.Second, "and after a restart", func() bool { return w.link(cellA, cellA, cellB).State == replication.CutOff })
+}

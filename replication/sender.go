@@ -70,7 +70,8 @@ type sender struct {
 	batches  int64
 	batchAt  time.Time // When the last new batch was sent.
 	full     bool      // The log had more than it took.
-	lost     bool      // Cut off by retention: the peer must be seeded again.
+	lost     bool      // Cut off, by retention or because of putBack: the peer must be seeded again.
+	putBack  bool      // This cell's store was: see goBack.
 	shipped  int64
 	lastTime int64 // Commit time of the last entry that was read.
 }
@@ -302,8 +303,17 @@ const belowAtMost = 3
 
 // goBack follows a peer that began a new life with less than it had before: it
 // was restored from an earlier state. What it lacks is sent again, unless the
-// log has it no more.
+// log has it no more. It also finds that this cell itself was restored so: then it
+// gives out positions again that the peer has passed, and the peer would take
+// what stands there for known. All that was shipped is durable, so no crash does
+// that.
 func (s *sender) goBack(ctx context.Context, t *table.Table, m *Message) error {
+	if durable := s.r.engine.Store().Durable(); s.heardAt.IsZero() && m.To > durable && !s.lost {
+		s.lost, s.putBack = true, true
+		s.r.logger.Error("a peer has had more than this cell's log holds: the store was put back to an earlier state, and what is written here does not reach the peer",
+			"cell", s.r.cell.String(), "table", s.table, "peer", s.peer.String(), "had", uint64(m.To), "holds", uint64(durable))
+		return t.Log.Rewind(ctx, s.peer.String(), s.persist, true)
+	}
 	if m.Life == s.life && s.below == 0 {
 		return nil
 	}

@@ -167,6 +167,8 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 		s.leave.allows(s.r, t, readData, s.peer)
 	}
 	switch {
+	case s.putBack:
+		st.State, st.Reason = CutOff, "the source's store was put back to an earlier state than the destination knows: nothing that is written there arrives until its replica has left and joined again"
 	case s.lost:
 		st.State, st.Reason = CutOff, "the destination fell behind the source's log and must be seeded again"
 	case s.leave.reason() != "":
