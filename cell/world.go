@@ -129,8 +129,11 @@ func (n *Node) AdvanceClock(by time.Duration) error {
 
 // DisableRegion disables a Region in an account, or enables it again. Clients of
 // a disabled Region are refused, nothing is replicated to and from it, and its
-// data stays.
+// data stays. A cell that is not this node's is refused.
 func (n *Node) DisableRegion(c aws.Cell, on bool) error {
+	if err := n.hosts(c); err != nil {
+		return err
+	}
 	n.noting.Lock()
 	defer n.noting.Unlock()
 	next := maps.Clone(*n.off.Load())

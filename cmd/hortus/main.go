@@ -25,7 +25,7 @@ type commands struct {
 		Enable  enableCommand  `cmd:"" help:"Enable a Region in an account again."`
 	} `cmd:"" help:"Isolate and heal Regions, or disable one in an account."`
 	Clock struct {
-		Advance clockAdvanceCommand `cmd:"" help:"Move the clock of deadlines on, in all cells."`
+		Advance clockAdvanceCommand `cmd:"" help:"Move the clock of deadlines on, in all cells of the server."`
 		Show    clockShowCommand    `cmd:"" help:"Show it."`
 	} `cmd:"" help:"The clock that deadlines of hours and days are counted by."`
 	Explain struct {
