@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -68,6 +69,10 @@ func listConflicts(ctx context.Context, own []*replication.Replicator, in *Confl
 	own, err := inRegion(own, in.Region)
 	if err != nil {
 		return nil, err
+	}
+	has := func(r *replication.Replicator) bool { return r.Engine().Table(in.Table) != nil }
+	if in.Table != "" && !slices.ContainsFunc(own, has) {
+		return nil, errNoTable(in.Table)
 	}
 	q, err := in.query()
 	if err != nil {

@@ -140,7 +140,7 @@ func TestListConflicts(t *testing.T) {
 			t.Errorf("%s of %s: %d conflicts, want %d", c.filter, c.account, len(seen), c.want)
 		}
 	}
-	for _, bad := range []string{`{"Limit":-1}`, `{"Limit":1001}`, `{"Region":"mars"}`, `{"NextToken":"?"}`, `{"Key":{"pk":{"S":"a"}}}`, `{"Table":"A","Key":{"pk":{"X":"a"}}}`} {
+	for _, bad := range []string{`{"Limit":-1}`, `{"Limit":1001}`, `{"Region":"mars"}`, `{"Table":"Nope"}`, `{"NextToken":"?"}`, `{"Key":{"pk":{"S":"a"}}}`, `{"Table":"A","Key":{"pk":{"X":"a"}}}`} {
 		var contract *aws.Error
 		if err := ask(t, w, "111111111111", "ListConflicts", bad, &ConflictsOutput{}); !errors.As(err, &contract) {
 			t.Errorf("%s: %v", bad, err)

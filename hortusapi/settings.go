@@ -50,7 +50,7 @@ func updateTableSettings(ctx context.Context, own []*replication.Replicator, in 
 	}
 	t := r.Engine().Table(in.Table)
 	if t == nil {
-		return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", in.Table)
+		return nil, errNoTable(in.Table)
 	}
 	rules = t.Def.Rules()
 	return &SettingsOutput{
@@ -79,7 +79,7 @@ func replicaOf(own []*replication.Replicator, name string, at aws.Region) (*repl
 		}
 	}
 	if found == nil {
-		return nil, aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
+		return nil, errNoTable(name)
 	}
 	return found, nil
 }
@@ -93,4 +93,9 @@ func OfAccount(operation string) bool {
 		return true
 	}
 	return false
+}
+
+// errNoTable is what the control plane of AWS says of a table that is not there.
+func errNoTable(name string) error {
+	return aws.Errorf("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
 }
