@@ -8,6 +8,10 @@ import (
 	"github.com/hortusdb/hortus/aws"
 )
 
+// Suggestion is the line of an explanation before the statement that would allow
+// the one request which is explained.
+const Suggestion = "This statement would allow it:"
+
 // maxNearest is how many statements that nearly allow an explanation names.
 const maxNearest = 3
 
@@ -118,7 +122,7 @@ func (d *Decision) explainKind(b *strings.Builder, k Kind, level int) {
 			b.WriteString("  - " + why + ".\n")
 		}
 	}
-	b.WriteString("This statement would allow it:\n" + Suggest(k, r) + "\n")
+	b.WriteString(Suggestion + "\n" + Suggest(k, r) + "\n")
 }
 
 // docsOf returns the documents of a kind, and for organization policies words

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/replication"
 )
 
@@ -18,6 +19,9 @@ func (e *explainLinksCommand) Run(ctx context.Context) error {
 	var out hortusapi.ReplicationOutput
 	if err := e.call(ctx, "DescribeReplication", hortusapi.ReplicationInput{Table: e.Table}, &out); err != nil {
 		return err
+	}
+	if e.Table != "" && len(out.Links) == 0 {
+		return fmt.Errorf("no table %s of this account is in a global table here", e.Table)
 	}
 	flowing := 0
 	for i := range out.Links {
@@ -37,7 +41,11 @@ func printReason(l *hortusapi.Replication) {
 	if l.By != "" {
 		fmt.Printf("  It is the policy or the Region of %s that keeps it.\n", l.By)
 	}
-	printIndented(l.Reason)
+	reason := l.Reason
+	if l.Allow != "" { // It is for the whole group, and the reason's for this pair alone.
+		reason, _, _ = strings.Cut(reason, policy.Suggestion)
+	}
+	printIndented(reason)
 	if l.Allow != "" {
 		fmt.Printf("  Add this statement to the policy of %s's table:\n    %s\n", l.By, l.Allow)
 	}
@@ -66,8 +74,10 @@ func (e *explainJoinCommand) Run(ctx context.Context) error {
 	if err := e.call(ctx, "ExplainJoin", in, &out); err != nil {
 		return err
 	}
-	for _, g := range out.Gaps {
-		fmt.Printf("%s:\n", g.Cell)
+	for i, g := range out.Gaps {
+		if i == 0 || g.Cell != out.Gaps[i-1].Cell {
+			fmt.Printf("%s:\n", g.Cell)
+		}
 		printIndented(g.Reason)
 		if g.Allow != "" {
 			fmt.Printf("  Add to the policy of its table:\n")
