@@ -44,6 +44,7 @@ type Need struct {
 	Stream string // The label of a stream of that table, where that is the resource.
 	Cell   aws.Cell
 	Global string // A global table of 2017, where that is the resource: it is in no Region.
+	Member bool   // Only where the table is a member of a multi-account global table.
 }
 
 // ARN returns the ARN of the resource.

@@ -207,6 +207,7 @@ func (a *API) decodeDeleteTable(c *api.Call) error {
 		return err
 	}
 	c.Need("dynamodb:DeleteTable", *in.TableName, "")
+	c.Needs = append(c.Needs, api.Need{Action: "dynamodb:DeleteTableReplica", Table: *in.TableName, Cell: c.Owner, Member: true})
 	return nil
 }
 

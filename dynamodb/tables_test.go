@@ -285,7 +285,11 @@ func (w *controlWorld) call(t *testing.T, d *datadriven.TestData) string {
 	err = w.run(t, d.CmdArgs[0].Key, c)
 	if needs {
 		for _, n := range c.Needs {
-			fmt.Fprintf(&out, "needs %s on %s\n", n.Action, n.ARN())
+			where := ""
+			if n.Member {
+				where = ", where it is a member"
+			}
+			fmt.Fprintf(&out, "needs %s on %s%s\n", n.Action, n.ARN(), where)
 		}
 	}
 	if e, ok := errors.AsType[*aws.Error](err); ok {

@@ -22,6 +22,7 @@ import (
 	"github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/sigv4"
+	"github.com/hortusdb/hortus/table"
 	"github.com/hortusdb/hortus/wire"
 )
 
@@ -263,7 +264,11 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 			}
 		}
 		layers := policy.Layers{Owner: need.Cell.Account}
-		if t := at.Engine.Table(need.Table); t != nil && t.Policy != nil {
+		t := at.Engine.Table(need.Table)
+		if need.Member && (t == nil || t.Def.Group == nil || t.Def.Group.Kind != table.MultiAccount) {
+			continue
+		}
+		if t != nil && t.Policy != nil {
 			layers.Resource = []*policy.Document{t.Policy}
 		} else if need.Cell.Account == c.Caller.Account {
 			continue
