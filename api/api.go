@@ -156,7 +156,7 @@ func ParseTableARN(arn string) (c aws.Cell, table, index string, err error) {
 	}
 	table, rest, more := strings.Cut(rest, "/")
 	if more {
-		if index, ok = strings.CutPrefix(rest, "index/"); !ok {
+		if index, ok = strings.CutPrefix(rest, "index/"); !ok || index == "" {
 			return c, "", "", bad
 		}
 	}
