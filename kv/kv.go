@@ -64,8 +64,8 @@ type Store interface {
 	// one point in time, and calls fn with their values in that order (nil for
 	// an absent key). What fn puts into w is committed atomically; the locks are
 	// let go once the commit is ordered and visible. Update returns when all
-	// that fn observed and wrote is durable (but see Plan.Early), also when fn returns an error (fn's
-	// error then comes back as it is) or writes nothing.
+	// that fn observed and wrote is durable (but see Plan.Early), also when fn
+	// returns an error (fn's error then comes back as it is) or writes nothing.
 	//
 	// fn may write any key of p.Write, and any other key that belongs to one of
 	// them alone (an index entry). It has no side effects and may run more than
