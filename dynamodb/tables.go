@@ -326,27 +326,11 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	if err := checkPaced(&t.Def, in); err != nil {
 		return nil, err
 	}
-	synchronized := in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
-	over, newKey := overwritten(in, &t.Def), in.SSESpecification != nil && sameAccount(&t.Def)
-	synchronized = synchronized || over.Class
-	if t.Def.Group != nil && (synchronized || newKey) {
-		next := &table.Table{Def: t.Def}
-		next.Def.Indexes, next.Def.Attributes = slices.Clone(t.Def.Indexes), slices.Clone(t.Def.Attributes)
-		if err := s.apply(in, &next.Def); err != nil {
+	over := overwritten(in, &t.Def)
+	synchronized := over.Class || in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
+	if t.Def.Group != nil {
+		if err := s.agree(ctx, t, in, over, synchronized); err != nil {
 			return nil, err
-		}
-		if err := s.Replication.CheckSettle(t); err != nil {
-			return nil, err
-		}
-		if newKey {
-			if err := s.Replication.ShareKey(ctx, t, next.Def.Encryption); err != nil {
-				return nil, err
-			}
-		}
-		if synchronized {
-			if err := s.Replication.Settle(ctx, next, over); err != nil {
-				return nil, err
-			}
 		}
 	}
 	after, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
@@ -368,6 +352,34 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 		}
 	}
 	return s.describeUpdate(t, after, in), nil
+}
+
+// agree has the other members of a table's global table take part in a change that
+// is about to be made here, as far as it is theirs. One that is this member's alone
+// is refused like the others while any member withholds the keeping of settings
+// (documented).
+func (s *Service) agree(ctx context.Context, t *table.Table, in *sdk.UpdateTableInput, over table.Overwritten, synchronized bool) error {
+	next := &table.Table{Def: t.Def}
+	next.Def.Indexes, next.Def.Attributes = slices.Clone(t.Def.Indexes), slices.Clone(t.Def.Attributes)
+	if err := s.apply(in, &next.Def); err != nil {
+		return err
+	}
+	newKey := in.SSESpecification != nil && sameAccount(&t.Def)
+	if !synchronized && !newKey {
+		return s.Replication.CheckConsent(ctx, t)
+	}
+	if err := s.Replication.CheckSettle(t); err != nil {
+		return err
+	}
+	if newKey {
+		if err := s.Replication.ShareKey(ctx, t, next.Def.Encryption); err != nil {
+			return err
+		}
+	}
+	if !synchronized {
+		return nil
+	}
+	return s.Replication.Settle(ctx, next, over)
 }
 
 // errChanging is recorded for a table that another change is under way on.

@@ -221,3 +221,31 @@ func TestDeny(t *testing.T) {
 		t.Errorf("the link shows %s: %s", s.State, s.Reason)
 	}
 }
+
+// TestConsent: one member that withholds ReplicateSettings from another one keeps
+// all from changing settings (documented), but for those who cannot ask it.
+func TestConsent(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	consent := func(c aws.Cell) error {
+		return w.members[c].repl.CheckConsent(t.Context(), w.members[c].table())
+	}
+	w.setPolicy(cellC, grant{statement: [][]aws.Cell{{cellA, cellC}}})
+	for _, c := range all {
+		wantCode(t, consent(c), "AccessDeniedException", "dynamodb:ReplicateSettings on resource: "+cellC.TableARN(tableName))
+	}
+	w.network.Isolate(cellC.Region, true)
+	wantCode(t, consent(cellC), "AccessDeniedException", cellC.TableARN(tableName))
+	for _, c := range all[:2] {
+		if err := consent(c); err != nil {
+			t.Errorf("%v, which cannot ask: %v", c, err)
+		}
+	}
+	w.network.Isolate(cellC.Region, false)
+	w.setPolicy(cellC, grant{members: all})
+	for _, c := range all {
+		if err := consent(c); err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}

@@ -36,6 +36,7 @@ const (
 	Resow                              // Member is seeded from Member.Source from now on: its first source does not answer.
 	Convert                            // Be of a global table of the kind that Group says.
 	Rejoin                             // Take back Member, which was detached and kept its data.
+	Consent                            // May settings be changed, also those that are not kept in step?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -95,6 +96,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.readScaling(ctx, from, q)
 	case Rescale:
 		return r.rescale(ctx, from, q)
+	case Consent:
+		return r.consent(from, q)
 	case Override:
 		return r.override(ctx, from, q)
 	case Convert:
@@ -115,7 +118,7 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 	a, err := r.transport.Call(ctx, r.cell, to, q)
 	if errors.Is(err, ErrUnreachable) {
 		so := "it may have been changed elsewhere already; try again"
-		if q.DryRun || q.Kind == Inspect || q.Kind == Digest || q.Kind == ReadRows {
+		if q.DryRun || q.Kind == Inspect || q.Kind == Consent || q.Kind == Digest || q.Kind == ReadRows {
 			so = "nothing was changed; try again"
 		}
 		return nil, &aws.Error{
