@@ -80,10 +80,10 @@ func (e *Engine) Apply(ctx context.Context, t *Table, states []conflict.State, a
 // States that are joined are in one commit, unless it is over the limits of the
 // store, or one of more than MaxApply; they are not of one item.
 //
-// A state that wins is an ordinary change here: it is indexed, and it is in the
-// log, but it keeps its origin and is not shipped on. A write that is overwritten
-// by one that had not seen it goes into the conflict journal, in the same commit,
-// whichever of the two was here.
+// A state that wins is an ordinary change here: it is indexed, and a stream shows
+// it, but it keeps its origin and is not shipped on. Only a stream has it in the
+// log. A write that is overwritten by one that had not seen it goes into the
+// conflict journal, in the same commit, whichever of the two was here.
 func (e *Engine) ApplyAll(ctx context.Context, t *Table, in []Incoming, also func(done int, w *kv.Writes)) ([]Tally, error) {
 	for i := range in {
 		if err := e.hybrid.Observe(in[i].State.Version.Time); err != nil {

@@ -59,7 +59,7 @@ func commit(w *kv.Writes, s *commitScratch, c *change, touched func(Touched)) {
 	if c.place >= 0 {
 		c.sizes.move(c.place, t.weight(after)-t.weight(before))
 	}
-	if !t.logging || c.silent {
+	if c.silent || !t.logs(c.cause) {
 		return
 	}
 	r := changelog.Record{

@@ -34,7 +34,8 @@ type Table struct {
 	merging    bool // Updates keep account of what they add, by the rule merge.
 	replicated bool // Member of a global table.
 	versioned  bool // It is one, or was one and somebody may come back: deletes leave tombstones, versions have vectors.
-	logging    bool // Some reader needs the log.
+	logging    bool // Some reader of the log needs what is written here.
+	streaming  bool // Some reader needs what other members wrote, too.
 	keepNew    bool
 	keepOld    bool
 	gate       *stampGate // One for all states of a table.
@@ -94,15 +95,21 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 	return t, nil
 }
 
-// readers works out which images the readers of the log need. A table without
-// readers writes no record.
+// readers works out which changes, and which images of them, the readers of the
+// log need; what none needs is not recorded. Replication ships what was written
+// here; a stream shows what other members wrote, too.
 func (t *Table) readers() {
 	t.logging, t.keepNew = t.replicated, t.replicated
 	if s := t.Def.Stream; s != nil {
-		t.logging = true
+		t.logging, t.streaming = true, true
 		t.keepNew = t.keepNew || s.View == "NEW_IMAGE" || s.View == "NEW_AND_OLD_IMAGES"
 		t.keepOld = s.View == "OLD_IMAGE" || s.View == "NEW_AND_OLD_IMAGES"
 	}
+}
+
+// logs reports whether some reader of the log needs changes of a cause.
+func (t *Table) logs(c changelog.Cause) bool {
+	return t.streaming || (t.logging && c != changelog.Replica)
 }
 
 // Replicated reports whether the table is a member of a global table.

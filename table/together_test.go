@@ -99,8 +99,9 @@ func commits(t *testing.T, e *table.Engine, tables ...*table.Table) []string {
 // the way: an item that was written before, the limit of a commit, another table.
 func TestApplyJoined(t *testing.T) {
 	e := openEngine(t, newMem(), &countingClock{now: 1_000_000})
-	tab := create(t, e, table.Definition{Name: "T", Attributes: attributes, Hash: "pk", Group: group()})
-	other := create(t, e, table.Definition{Name: "U", Attributes: attributes, Hash: "pk", Group: group()})
+	keys := &table.Stream{View: "KEYS_ONLY"} // So that the logs show what was applied.
+	tab := create(t, e, table.Definition{Name: "T", Attributes: attributes, Hash: "pk", Group: group(), Stream: keys})
+	other := create(t, e, table.Definition{Name: "U", Attributes: attributes, Hash: "pk", Group: group(), Stream: keys})
 	var in []table.Incoming
 	add := func(tab *table.Table, pk string, joined bool) {
 		in = append(in, table.Incoming{Table: tab, State: remote(t, pk, int64(len(in)+1)), Joined: joined})
