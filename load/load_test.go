@@ -192,6 +192,7 @@ type fake struct {
 	mu      sync.Mutex
 	deleted bool
 	get     http.HandlerFunc
+	write   http.HandlerFunc // Of batches; nil for one that writes all.
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -211,13 +212,17 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"Table":{"TableStatus":"ACTIVE"}}`)
 	case operation == "GetItem":
 		f.get(w, r)
+	case operation == "BatchWriteItem" && f.write != nil:
+		f.write(w, r)
 	default:
 		io.WriteString(w, `{}`)
 	}
 }
 
-func startFake(t *testing.T, get http.HandlerFunc) load.Target {
-	s := httptest.NewServer(&fake{get: get})
+func startFake(t *testing.T, get http.HandlerFunc) load.Target { return start(t, &fake{get: get}) }
+
+func start(t *testing.T, f *fake) load.Target {
+	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
 	return load.Target{Name: "fake", Endpoint: s.URL, Region: "us-east-1", AccessKey: "test", Secret: "secret"}
 }
@@ -318,6 +323,27 @@ func TestConflicts(t *testing.T) {
 		if r := report.Results[0]; (r.Conflicts > 0) != c.conflicts || (r.Failed > 0) == c.conflicts || r.Requests == 0 || report.Failed() == c.conflicts {
 			t.Errorf("%s: %+v", c.answer, r)
 		}
+	}
+}
+
+// TestUnprocessed counts batches that were not processed whole apart from what
+// failed and from what was done.
+func TestUnprocessed(t *testing.T) {
+	var calls atomic.Int64
+	o := options(t, []string{"batchwrite25"}, start(t, &fake{write: func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1)%2 == 0 {
+			io.WriteString(w, `{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{"pk":{"S":"k"}}}}]}}`)
+			return
+		}
+		io.WriteString(w, `{"UnprocessedItems":{}}`)
+	}}))
+	o.Items, o.WarmUp = 25, 0
+	report, err := load.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := report.Results[0]; r.Partial == 0 || r.Requests == 0 || r.Failed > 0 || report.Failed() {
+		t.Errorf("%+v", r)
 	}
 }
 

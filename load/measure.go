@@ -17,7 +17,7 @@ func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, maxMicr
 // measurement is what came of one round.
 type measurement struct {
 	done, failed, unserved int64
-	conflicts              int64 // Of those that were refused for a transaction under way.
+	conflicts, partial     int64 // Refused for a transaction under way; batches that were not processed whole.
 	first                  error
 	elapsed                time.Duration
 	cpu                    time.Duration // Of the server; zero where it is not known.
@@ -54,8 +54,8 @@ func (r *run) measure(ctx context.Context, s *server, w Workload, d time.Duratio
 		return measurement{}, err
 	}
 	switch {
-	case m.done == 0 && m.conflicts > 0 && m.failed == 0:
-		return measurement{}, errors.New("no request succeeded: all met transactions under way")
+	case m.done == 0 && m.conflicts+m.partial > 0 && m.failed == 0:
+		return measurement{}, fmt.Errorf("no request succeeded: %d met transactions under way, and %d batches were not processed whole", m.conflicts, m.partial)
 	case m.done == 0 && m.failed > 0:
 		return measurement{}, fmt.Errorf("no request succeeded: %w", m.first)
 	case m.done == 0:
@@ -78,13 +78,14 @@ func (w *worker) give(m *measurement) {
 	m.done += w.done
 	m.failed += w.failed
 	m.conflicts += w.conflicts
+	m.partial += w.partial
 	m.unserved += w.unserved
 	if m.first == nil {
 		m.first = w.first
 	}
 	m.took.Merge(w.took)
 	w.took.Reset()
-	w.done, w.failed, w.conflicts, w.unserved, w.first = 0, 0, 0, 0, nil
+	w.done, w.failed, w.conflicts, w.partial, w.unserved, w.first = 0, 0, 0, 0, 0, nil
 }
 
 // closedLoop sends one request after the other until the deadline, and one at
@@ -159,8 +160,9 @@ func (r *run) pace(ctx context.Context, due chan<- time.Time, deadline time.Time
 }
 
 // once sends one request and holds its answer to what it has to show. One that met a
-// transaction under way is counted as such: that is no failure of the server. Only a
-// server that is gone ends the round.
+// transaction under way is counted as such, and so is a batch that leaves items to be
+// sent again: these are no failures of the server. Only a server that is gone ends the
+// round.
 func (w *worker) once(ctx context.Context, op *operation) error {
 	w.body = op.build(&w.generator, w.body[:0])
 	answer, err := w.connection.call(ctx, op.target, w.body)
@@ -172,6 +174,8 @@ func (w *worker) once(ctx context.Context, op *operation) error {
 		w.done++
 	case conflicted(err):
 		w.conflicts++
+	case errors.Is(err, errUnprocessed):
+		w.partial++
 	case errors.Is(err, errUnreachable):
 		return err
 	default:

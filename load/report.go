@@ -38,6 +38,7 @@ type Result struct {
 	Failed     int64   `json:"failed"`
 	FirstError string  `json:"firstError,omitempty"`
 	Conflicts  int64   `json:"conflicts,omitempty"` // Were refused because a transaction had one of their items.
+	Partial    int64   `json:"partial,omitempty"`   // Batches that left items unprocessed, to be sent again.
 	Unserved   int64   `json:"unserved,omitempty"`  // Were due and not begun when their round ended.
 
 	// The first server's figure by this one's, of the same round: above 1 the
@@ -94,6 +95,7 @@ func (r *rounds) add(m measurement) {
 	r.result.Requests += m.done
 	r.result.Failed += m.failed
 	r.result.Conflicts += m.conflicts
+	r.result.Partial += m.partial
 	r.result.Unserved += m.unserved
 	r.result.Resident = max(r.result.Resident, m.resident)
 	if r.result.FirstError == "" && m.first != nil {
@@ -222,6 +224,9 @@ func (r *Result) notes(all []Result) []string {
 	}
 	if r.Conflicts > 0 {
 		lines = append(lines, fmt.Sprintf("%s: %s: %d requests met a transaction under way", r.Workload, r.Server, r.Conflicts))
+	}
+	if r.Partial > 0 {
+		lines = append(lines, fmt.Sprintf("%s: %s: %d batches left items unprocessed", r.Workload, r.Server, r.Partial))
 	}
 	if r.Failed > 0 {
 		lines = append(lines, fmt.Sprintf("%s: %s: the first of %d failures: %s", r.Workload, r.Server, r.Failed, r.FirstError))

@@ -43,6 +43,7 @@ type worker struct {
 	done       int64
 	failed     int64
 	conflicts  int64
+	partial    int64
 	unserved   int64
 	first      error // The first failure.
 }

@@ -167,9 +167,12 @@ func gotAll(_ *generator, answer []byte) error {
 	return nil
 }
 
+// errUnprocessed is a batch of which some items are to be sent again.
+var errUnprocessed = errors.New("some items were not processed")
+
 func wroteAll(_ *generator, answer []byte) error {
 	if bytes.Contains(answer, []byte("PutRequest")) {
-		return fmt.Errorf("%w: some items were not processed", errAnswer)
+		return errUnprocessed
 	}
 	return nil
 }
