@@ -83,6 +83,10 @@ func (u *usage) write(w *table.Write) {
 	}
 }
 
+// failed adds what a write consumed whose condition failed: what the item that is
+// there costs (recorded).
+func (u *usage) failed(w *table.Write) { u.units += writeUnits(w.OldSize) }
+
 // consumed leaves out the tables of which nothing was consumed.
 func consumed(usages []usage) []usage {
 	return slices.DeleteFunc(usages, func(u usage) bool { return u.units == 0 })

@@ -301,12 +301,11 @@ func (s *Service) runStatement(ctx context.Context, r *request, st *statement) e
 	if err := s.prepare(r, st); err != nil {
 		return err
 	}
-	return s.writeStatement(ctx, st)
+	return st.failure(s.write(ctx, &st.write))
 }
 
-// writeStatement runs the write that a statement was lowered to.
-func (s *Service) writeStatement(ctx context.Context, st *statement) error {
-	err := s.write(ctx, &st.write)
+// failure is the answer to a statement whose write ended with err.
+func (st *statement) failure(err error) error {
 	if st.parsed.Kind == partiql.Insert && errors.Is(err, table.ErrConditionFailed) {
 		return duplicate(&st.write)
 	}

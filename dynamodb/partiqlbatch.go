@@ -243,7 +243,11 @@ func (s *Service) batchStatements(ctx context.Context, c *api.Call, r *request, 
 		if st.err != nil {
 			continue
 		}
-		if st.err = s.writeStatement(ctx, st); st.err != nil {
+		err := s.write(ctx, &st.write)
+		if errors.Is(err, table.ErrConditionFailed) {
+			usages.of(i).failed(&st.write)
+		}
+		if st.err = st.failure(err); st.err != nil {
 			if !isContract(st.err) {
 				return st.err
 			}
