@@ -104,15 +104,12 @@ func (a *API) query(ctx context.Context, s *Service, c *api.Call) error {
 func (p *page) checkKeyValues(schema expr.KeySchema) error {
 	k := p.Keys
 	for i, v := range k.Hash {
-		if err := p.checkKeyValue(schema.Hash[i].Name, v); err != nil {
+		if err := p.checkKeyValue(schema.Hash[i].Name, v, table.MaxHashKey, table.ErrHashKeySize); err != nil {
 			return err
 		}
 	}
 	for i, v := range k.Equal {
-		if v.Type() != item.TypeN && len(v.Bytes()) > table.MaxRangeKey {
-			return table.ErrRangeKeySize
-		}
-		if err := p.checkKeyValue(schema.Range[i].Name, v); err != nil {
+		if err := p.checkKeyValue(schema.Range[i].Name, v, table.MaxRangeKey, table.ErrRangeKeySize); err != nil {
 			return err
 		}
 	}
@@ -120,18 +117,22 @@ func (p *page) checkKeyValues(schema expr.KeySchema) error {
 		if v == nil {
 			continue
 		}
-		if v.Type() != item.TypeN && len(v.Bytes()) > table.MaxRangeKey {
-			return table.ErrRangeKeySize
-		}
-		if err := p.checkKeyValue(schema.Range[len(k.Equal)].Name, v); err != nil {
+		if err := p.checkKeyValue(schema.Range[len(k.Equal)].Name, v, table.MaxRangeKey, table.ErrRangeKeySize); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *page) checkKeyValue(name string, v item.Value) error {
-	if v.Type() == item.TypeN || len(v.Bytes()) > 0 {
+// checkKeyValue refuses a value that is empty or, as tooLong says, longer than
+// limit.
+func (p *page) checkKeyValue(name string, v item.Value, limit int, tooLong error) error {
+	switch {
+	case v.Type() == item.TypeN:
+		return nil
+	case len(v.Bytes()) > limit:
+		return tooLong
+	case len(v.Bytes()) > 0:
 		return nil
 	}
 	kind := "string"

@@ -204,13 +204,16 @@ func (a *keyAttribute) checkEmpty(v item.Value) error {
 	return aws.Validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", a.kind(), a.name)
 }
 
-// ErrRangeKeySize is AWS's answer to a sort key that is too long, in an item or
-// in a condition (known from the live service).
-var ErrRangeKeySize = aws.InvalidParameter("Aggregated size of all range keys has exceeded the size limit of %d bytes", MaxRangeKey)
+// AWS's answers to a key that is too long, in an item or in a key condition (both
+// known from the live service).
+var (
+	ErrHashKeySize  = aws.InvalidParameter("Size of hashkey has exceeded the maximum size limit of%d bytes", MaxHashKey)
+	ErrRangeKeySize = aws.InvalidParameter("Aggregated size of all range keys has exceeded the size limit of %d bytes", MaxRangeKey)
+)
 
 func checkKeySize(k Key) error {
 	if k.Hash.Type() != item.TypeN && len(k.Hash.Bytes()) > MaxHashKey {
-		return aws.InvalidParameter("Size of hashkey has exceeded the maximum size limit of%d bytes", MaxHashKey)
+		return ErrHashKeySize
 	}
 	if k.Range != nil && k.Range.Type() != item.TypeN && len(k.Range.Bytes()) > MaxRangeKey {
 		return ErrRangeKeySize

@@ -413,6 +413,12 @@ var explained = []known{
 		},
 	},
 	{
+		"a key condition of a value that no key can have", "seen of the live service: Size of hashkey has exceeded ...; DynamoDB Local finds nothing",
+		func(d *difference) bool {
+			return d.local.ok() && len(elements(d.local.body, "Items")) == 0 && says(d.ours, `: Size of hashkey has exceeded`)
+		},
+	},
+	{
 		"a null where a value belongs", "UNCONFIRMED: an AttributeValue without a type; DynamoDB Local has texts of its own",
 		func(d *difference) bool {
 			return says(d.local, `contains a null AttributeValue`) && says(d.ours, `Supplied AttributeValue is empty, must contain exactly one`) ||
@@ -452,7 +458,7 @@ var explained = []known{
 		},
 	},
 	{
-		"what an update of a part returns", "UNCONFIRMED: the parts that the update names; DynamoDB Local has the whole attribute",
+		"what an update of a part returns", "seen of the live service: the parts that the update names; DynamoDB Local has the whole attribute",
 		func(d *difference) bool {
 			return d.call.operation == "UpdateItem" && d.what == "body" && strings.HasPrefix(fmt.Sprint(d.call.request["ReturnValues"]), "UPDATED_") &&
 				alikeWithout(d, "Attributes") && reflect.DeepEqual(namesOf(d.local.body["Attributes"]), namesOf(d.ours.body["Attributes"]))
