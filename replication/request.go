@@ -37,6 +37,7 @@ const (
 	Convert                            // Be of a global table of the kind that Group says.
 	Rejoin                             // Take back Member, which was detached and kept its data.
 	Consent                            // May settings be changed, also those that are not kept in step?
+	Permit                             // May Caller, of the asking cell's account, do Actions with the table?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -55,6 +56,7 @@ type Request struct {
 	Away       bool             `json:",omitempty"` // Of an Expel: it was detached against its will, and may come back.
 	Was        int64            `json:",omitempty"` // Of a Rejoin: the Since of the member before.
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
+	Actions    []string         `json:",omitempty"` // Of a Permit.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
@@ -108,6 +110,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.compare(ctx, from, q)
 	case Resow:
 		return r.resow(ctx, from, q)
+	case Permit:
+		return r.permit(q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,10 +90,10 @@ func (n *strictNode) client(key, secret, region string) *dynamodb.Client {
 	})
 }
 
-// TestForward: a call for a cell of another node is passed on to it. The signature
-// of the cell's own account is verified there; of another account's call the node
-// to which it came says who calls, and the table's policy decides.
-func TestForward(t *testing.T) {
+// twoNodes starts two nodes with cells of an account each. The second one may be
+// stopped before the test is over.
+func twoNodes(t *testing.T, here, there []aws.Cell) (a, b *strictNode, stopB func()) {
+	t.Helper()
 	authority, err := peer.NewAuthority(time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -103,23 +104,77 @@ func TestForward(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	here := []aws.Cell{{Account: "111111111111", Region: "us-east-1"}}
-	there := []aws.Cell{{Account: "222222222222", Region: "eu-west-1"}, {Account: "222222222222", Region: "us-east-1"}}
 	metA, metB := listenLocal(t), listenLocal(t)
-	a := startNode(t, authority, roots, "111111111111", here, metA, peer.Node{Address: metB.Addr().String(), Cells: there})
+	a = startNode(t, authority, roots, here[0].Account, here, metA, peer.Node{Address: metB.Addr().String(), Cells: there})
 	t.Cleanup(a.stop)
-	b := startNode(t, authority, roots, "222222222222", there, metB, peer.Node{Address: metA.Addr().String(), Cells: here})
-	bStops := b.stop
-	t.Cleanup(func() { bStops() })
+	b = startNode(t, authority, roots, there[0].Account, there, metB, peer.Node{Address: metA.Addr().String(), Cells: here})
+	stopB = sync.OnceFunc(b.stop)
+	t.Cleanup(stopB)
+	return a, b, stopB
+}
 
+// regional is the request for a table of the simplest kind.
+func regional(name string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: sdkaws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: sdkaws.String("id"), KeyType: types.KeyTypeHash}},
+	}
+}
+
+// TestReplicaElsewhere: UpdateTable makes a replica in a Region of its account that
+// another node has, and deletes it; the policy of the table there is asked.
+func TestReplicaElsewhere(t *testing.T) {
+	const account = "111111111111"
+	a, b, stopB := twoNodes(t, []aws.Cell{{Account: account, Region: "us-east-1"}}, []aws.Cell{{Account: account, Region: "eu-west-1"}})
+	ctx, ca, cb := t.Context(), a.client("KEY"+account, "secret", "us-east-1"), b.client("KEY"+account, "secret", "eu-west-1")
+	if _, err := ca.CreateTable(ctx, regional("Orders")); err != nil {
+		t.Fatal(err)
+	}
+	update := func(u types.ReplicationGroupUpdate) error {
+		_, err := ca.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: sdkaws.String("Orders"), ReplicaUpdates: []types.ReplicationGroupUpdate{u}})
+		return err
+	}
+	create := types.ReplicationGroupUpdate{Create: &types.CreateReplicationGroupMemberAction{RegionName: sdkaws.String("eu-west-1")}}
+	remove := types.ReplicationGroupUpdate{Delete: &types.DeleteReplicationGroupMemberAction{RegionName: sdkaws.String("eu-west-1")}}
+	if err := update(create); err != nil {
+		t.Fatal(err)
+	}
+	often := func(o *dynamodb.TableExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
+	}
+	for _, c := range []*dynamodb.Client{ca, cb} {
+		if err := dynamodb.NewTableExistsWaiter(c, often).Wait(ctx, &dynamodb.DescribeTableInput{TableName: sdkaws.String("Orders")}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arn := "arn:aws:dynamodb:eu-west-1:" + account + ":table/Orders"
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:DeleteTableReplica","Resource":"` + arn + `"}]}`
+	if _, err := cb.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{ResourceArn: &arn, Policy: &policy}); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, "a denial there", update(remove), "AccessDeniedException", "dynamodb:DeleteTableReplica on resource: "+arn)
+	if _, err := cb.DeleteResourcePolicy(ctx, &dynamodb.DeleteResourcePolicyInput{ResourceArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	if err := update(remove); err != nil {
+		t.Errorf("without the denial: %v", err)
+	}
+	stopB()
+	wantErr(t, "a node that is gone", update(create), "ServiceUnavailable", "eu-west-1")
+}
+
+// TestForward: a call for a cell of another node is passed on to it. The signature
+// of the cell's own account is verified there; of another account's call the node
+// to which it came says who calls, and the table's policy decides.
+func TestForward(t *testing.T) {
+	a, b, stopB := twoNodes(t,
+		[]aws.Cell{{Account: "111111111111", Region: "us-east-1"}},
+		[]aws.Cell{{Account: "222222222222", Region: "eu-west-1"}, {Account: "222222222222", Region: "us-east-1"}})
 	ctx := t.Context()
 	for _, region := range []string{"eu-west-1", "us-east-1"} {
 		c := a.client("KEY222222222222", "secret", region)
-		_, err := c.CreateTable(ctx, &dynamodb.CreateTableInput{
-			TableName: sdkaws.String("Orders"), BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: sdkaws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
-			KeySchema:            []types.KeySchemaElement{{AttributeName: sdkaws.String("id"), KeyType: types.KeyTypeHash}},
-		})
+		_, err := c.CreateTable(ctx, regional("Orders"))
 		if err != nil {
 			t.Fatalf("%s: %v", region, err)
 		}
@@ -156,9 +211,8 @@ func TestForward(t *testing.T) {
 	wantErr(t, "a Region that nobody has", read(a.client("KEY222222222222", "secret", "sa-east-1"), "Orders"), "UnrecognizedClientException", "")
 	wantErr(t, "an error of the other node", read(a.client("KEY222222222222", "secret", "us-east-1"), "None"), "ResourceNotFoundException", "")
 
-	bStops()
-	bStops = func() {}
-	wantErr(t, "a node that is gone", read(own, "Orders"), "ServiceUnavailable", "is on the node at "+metB.Addr().String())
+	stopB()
+	wantErr(t, "a node that is gone", read(own, "Orders"), "ServiceUnavailable", "is on the node at 127.0.0.1:")
 }
 
 func wantErr(t *testing.T, what string, err error, code, words string) {

@@ -21,6 +21,7 @@ import (
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/sigv4"
 	"github.com/hortusdb/hortus/table"
 	"github.com/hortusdb/hortus/wire"
@@ -250,12 +251,19 @@ func (r *Router) cell(ctx context.Context, id aws.Cell) (*cell.Cell, error) {
 	return r.node.Empty(ctx, id)
 }
 
-// authorize asks the policies for all that a call needs. The caller is the root
-// user of its account, which needs no policy there unless one denies; in another
-// account the resource's policy has to allow.
+// authorize asks the policies for all that a call needs, those of tables on other
+// nodes by way of these.
 func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error {
-	for i := range c.Needs {
+	for i := 0; i < len(c.Needs); i++ {
 		need := &c.Needs[i]
+		if need.Cell != owner.ID && !r.node.Hosts(need.Cell) && r.peers.Has(need.Cell) {
+			actions := alike(c.Needs[i:])
+			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, c.Caller, actions); err != nil {
+				return err
+			}
+			i += len(actions) - 1
+			continue
+		}
 		at := owner
 		if need.Cell != owner.ID {
 			var err error
@@ -263,22 +271,29 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 				return err
 			}
 		}
-		layers := policy.Layers{Owner: need.Cell.Account}
 		t := at.Engine.Table(need.Table)
 		if need.Member && (t == nil || t.Def.Group == nil || t.Def.Group.Kind != table.MultiAccount) {
 			continue
 		}
-		if t != nil && t.Policy != nil {
-			layers.Resource = []*policy.Document{t.Policy}
-		} else if need.Cell.Account == c.Caller.Account {
-			continue
-		}
 		req := policy.Request{Principal: c.Caller, Action: need.Action, Resource: need.ARN()}
-		if d := layers.Evaluate(&req); !d.Allowed() {
+		if d := replication.Leave(t, need.Cell.Account, &req); !d.Allowed() {
 			return d.AccessDenied()
 		}
 	}
 	return nil
+}
+
+// alike are the actions that are needed on the first one's table, up to the first
+// need of another.
+func alike(needs []api.Need) []string {
+	var actions []string
+	for _, n := range needs {
+		if n.Cell != needs[0].Cell || n.Table != needs[0].Table {
+			break
+		}
+		actions = append(actions, n.Action)
+	}
+	return actions
 }
 
 // contract turns an error into one that the client may see. Others are logged
