@@ -23,7 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// writer puts items into one node, keys of its own and a few that all contend
+// nodeWriter puts items into one node, keys of its own and a few that all contend
 // for. Its node may be gone at any time: what counts is what was acknowledged.
 type nodeWriter struct {
 	client *dynamodb.Client
@@ -57,6 +57,62 @@ func (w *nodeWriter) put(ctx context.Context, key string) error {
 	return err
 }
 
+// nodeLoad is a writer for each of some nodes.
+type nodeLoad struct {
+	t       *testing.T
+	writers []*nodeWriter
+	done    chan struct{}
+	running sync.WaitGroup
+}
+
+// load has writers write until they are stopped.
+func (m *nodes) load(ctx context.Context, to ...*node) *nodeLoad {
+	l := &nodeLoad{t: m.t, done: make(chan struct{})}
+	for _, n := range to {
+		w := &nodeWriter{client: n.client(func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }), name: n.region}
+		l.writers = append(l.writers, w)
+		l.running.Go(func() { w.run(ctx, l.done) })
+	}
+	return l
+}
+
+func (l *nodeLoad) stop() {
+	close(l.done)
+	l.running.Wait()
+}
+
+// wantAll wants all that was acknowledged among the items.
+func (l *nodeLoad) wantAll(items []attributes) {
+	l.t.Helper()
+	have := map[string]bool{}
+	for _, item := range items {
+		have[item["id"].(*types.AttributeValueMemberS).Value] = true
+	}
+	for _, w := range l.writers {
+		l.t.Logf("%s: %d writes acknowledged", w.name, len(w.keys))
+		if len(w.keys) == 0 {
+			l.t.Errorf("%s took no write", w.name)
+		}
+		for _, key := range w.keys {
+			if !have[key] {
+				l.t.Errorf("%s was acknowledged and is lost", key)
+			}
+		}
+	}
+}
+
+// lasts is for how long a fault lasts; nothing is expected within it.
+func lasts(d time.Duration) { time.Sleep(d) }
+
+// restart kills a node and starts it again.
+func (m *nodes) restart(i int) {
+	m.t.Helper()
+	m.all[i].kill()
+	m.all[i].checkLog()
+	lasts(300 * time.Millisecond)
+	m.start(i)
+}
+
 // TestNodes: three processes, one table, writes in all of them while processes
 // are killed and stopped and the ways between them are cut. At the end all hold
 // the same, and all that was acknowledged.
@@ -64,21 +120,10 @@ func TestNodes(t *testing.T) {
 	ctx := deadline(t)
 	m := newNodes(t, threePlaces, nil)
 	clients := m.join(ctx, "Orders")
-	done := make(chan struct{})
-	var writing sync.WaitGroup
-	var writers []*nodeWriter
-	for _, n := range m.all {
-		w := &nodeWriter{client: n.client(func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }), name: n.region}
-		writers = append(writers, w)
-		writing.Go(func() { w.run(ctx, done) })
-	}
-	lasts := func(d time.Duration) { time.Sleep(d) } // A fault lasts; nothing is expected within it.
+	load := m.load(ctx, m.all...)
 	lasts(500 * time.Millisecond)
 	for i := range 2 { // The source of the seeds, and a newcomer.
-		m.all[i].kill()
-		m.all[i].checkLog()
-		lasts(300 * time.Millisecond)
-		m.start(i)
+		m.restart(i)
 		lasts(300 * time.Millisecond)
 	}
 	signal(t, m.all[2], syscall.SIGSTOP)
@@ -94,25 +139,9 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	lasts(300 * time.Millisecond)
-	close(done)
-	writing.Wait()
+	load.stop()
 	converged(ctx, t, clients, "Orders")
-	got := byKey(t, scanAll(ctx, t, clients[0], "Orders", ""))
-	have := map[string]bool{}
-	for _, item := range got {
-		have[item["id"].(*types.AttributeValueMemberS).Value] = true
-	}
-	for _, w := range writers {
-		t.Logf("%s: %d writes acknowledged", w.name, len(w.keys))
-		if len(w.keys) == 0 {
-			t.Errorf("%s took no write", w.name)
-		}
-		for _, key := range w.keys {
-			if !have[key] {
-				t.Errorf("%s was acknowledged and is lost", key)
-			}
-		}
-	}
+	load.wantAll(scanAll(ctx, t, clients[0], "Orders", ""))
 	m.status("Orders")
 	m.end()
 }
@@ -133,16 +162,21 @@ func (m *nodes) join(ctx context.Context, table string) []*dynamodb.Client {
 	return clients
 }
 
-// status wants every node to show its ends of the links to its own account.
-func (m *nodes) status(table string) {
+// flows wants every node to show its ends of the links to its own account.
+func (m *nodes) flows(table string) {
 	m.t.Helper()
 	for _, n := range m.all {
-		m.t.Setenv("AWS_ACCESS_KEY_ID", "KEY"+n.account)
-		m.t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 		eventually(m.t, "the links of "+n.region+" flow", func() bool {
-			out := m.run("replication", "status", "--table", table, "--endpoint", "http://"+n.listen)
-			return strings.Count(out, "FLOWING") == 2*(len(m.all)-1)
+			return strings.Count(m.as(n, "replication", "status", "--table", table), "FLOWING") == 2*(len(m.all)-1)
 		})
+	}
+}
+
+// status wants that of flows, and that nobody may isolate a Region.
+func (m *nodes) status(table string) {
+	m.t.Helper()
+	m.flows(table)
+	for _, n := range m.all {
 		if out, code := hortus(m.t, "region", "isolate", n.region, "--endpoint", "http://"+n.listen); code == 0 || !strings.Contains(out, "AccessDeniedException") {
 			m.t.Errorf("a node that is not there for rehearsals isolates a Region: %d %s", code, out)
 		}
