@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -22,10 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"github.com/hortusdb/hortus/clock"
-	"github.com/hortusdb/hortus/hortusapi"
-	"github.com/hortusdb/hortus/hortusapi/client"
 )
 
 // TestMeasureMesh measures what replication between processes costs: three nodes
@@ -148,23 +143,12 @@ func (m *mesh) joinFrom(i int, table string) time.Duration {
 	}
 }
 
-// links asks a node for those that it is an end of.
-func (m *mesh) links(n *node, table string) []hortusapi.Replication {
-	m.t.Helper()
-	c := client.Client{Endpoint: "http://" + n.listen, AccessKey: "KEY" + n.account, Secret: "secret", HTTP: http.DefaultClient, Clock: clock.Wall{}}
-	var out hortusapi.ReplicationOutput
-	if err := c.Call(m.ctx, "DescribeReplication", hortusapi.ReplicationInput{Table: table}, &out); err != nil {
-		m.t.Fatal(err)
-	}
-	return out.Links
-}
-
 // drained waits until the node's links out have nothing pending.
 func (m *mesh) drained(n *node, table string) {
 	m.t.Helper()
 	for m.ctx.Err() == nil {
 		pending := int64(0)
-		for _, l := range m.links(n, table) {
+		for _, l := range m.links(m.ctx, n, table) {
 			if l.Source == n.account+"/"+n.region {
 				pending += l.Pending
 			}
@@ -217,7 +201,7 @@ func (m *mesh) lag() {
 	}
 	all.Wait()
 	for _, n := range m.all {
-		for _, l := range m.links(n, "global") {
+		for _, l := range m.links(m.ctx, n, "global") {
 			if l.Destination == n.account+"/"+n.region {
 				m.t.Logf("%s → %s: lag p50 %.1f ms, p99 %.1f ms", l.Source, l.Destination, l.LagP50, l.LagP99)
 			}
@@ -291,7 +275,7 @@ func (m *mesh) apply() {
 }
 
 func (m *mesh) written(i int) (n int64) {
-	for _, l := range m.links(m.all[i], "global") {
+	for _, l := range m.links(m.ctx, m.all[i], "global") {
 		if l.Destination == m.all[i].account+"/"+m.all[i].region {
 			n += l.Written
 		}
@@ -340,7 +324,7 @@ func (m *mesh) seeding() {
 }
 
 func (m *mesh) seeded(what string, i int, table string, took time.Duration) {
-	for _, l := range m.links(m.all[i], table) {
+	for _, l := range m.links(m.ctx, m.all[i], table) {
 		if l.Seeded > 0 {
 			m.t.Logf("%s: %d items, %.0f MB, active after %.2f s: %.1f MB/s (%.1f MB/s by the seed's own time)",
 				what, l.Seeded, float64(l.SeededBytes)/1e6, took.Seconds(), float64(l.SeededBytes)/1e6/took.Seconds(), float64(l.SeededBytes)/1e3/l.SeedMillis)
@@ -363,7 +347,7 @@ func (m *mesh) backlog() {
 	for {
 		most = max(most, m.resident(0))
 		pending := int64(0)
-		for _, l := range m.links(m.all[0], "global") {
+		for _, l := range m.links(m.ctx, m.all[0], "global") {
 			if l.Source == m.all[0].account+"/"+m.all[0].region {
 				pending += l.Pending
 			}

@@ -3,11 +3,13 @@
 package conformance
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +20,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/hortusapi/client"
 )
 
 // node is one of several processes of `hortus serve`, a cell each.
@@ -116,6 +122,17 @@ func (n *node) client(change ...func(*dynamodb.Options)) *dynamodb.Client {
 		Region: n.region, BaseEndpoint: aws.String("http://" + n.listen),
 		Credentials: credentials.NewStaticCredentialsProvider("KEY"+n.account, "secret", ""),
 	}, change...)
+}
+
+// links asks a node for those that it is an end of.
+func (m *nodes) links(ctx context.Context, n *node, table string) []hortusapi.Replication {
+	m.t.Helper()
+	c := client.Client{Endpoint: "http://" + n.listen, AccessKey: "KEY" + n.account, Secret: "secret", HTTP: http.DefaultClient, Clock: clock.Wall{}}
+	var out hortusapi.ReplicationOutput
+	if err := c.Call(ctx, "DescribeReplication", hortusapi.ReplicationInput{Table: table}, &out); err != nil {
+		m.t.Fatal(err)
+	}
+	return out.Links
 }
 
 // freeAddress chooses a port outside of the range from which systems give ports to

@@ -146,15 +146,17 @@ func TestNodes(t *testing.T) {
 	m.end()
 }
 
-// join makes a table in the first place and joins it from the others.
-func (m *nodes) join(ctx context.Context, table string) []*dynamodb.Client {
+// join makes a table in the first place, as tags say, and joins it from the others.
+func (m *nodes) join(ctx context.Context, table string, tags ...types.Tag) []*dynamodb.Client {
 	m.t.Helper()
 	var places []place
 	var clients []*dynamodb.Client
 	for _, n := range m.all {
 		places, clients = append(places, n.place), append(clients, n.client())
 	}
-	createTable(ctx, m.t, clients[0], sourceInput(simple(table, false), places[0], places))
+	in := sourceInput(simple(table, false), places[0], places)
+	in.Tags = tags
+	createTable(ctx, m.t, clients[0], in)
 	for i := range clients[1:] {
 		// A node may not be connected yet: then its answer is 503, which the SDK retries.
 		createTable(ctx, m.t, clients[i+1], joinInput(places[i+1], places[0], table, places))
