@@ -8,7 +8,9 @@ package api
 
 import (
 	"context"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/policy"
@@ -72,12 +74,31 @@ type Call struct {
 	Owner  aws.Cell // Whose cell it is that runs the call: Home, or that of an ARN.
 	Body   []byte
 	Header func(name string) []byte // The request's headers, by lower-case name.
+	Source netip.Addr               // From where the client called, as far as known.
+	Secure bool                     // It called by TLS.
 
 	Input any // What Decode made of the body.
 	Needs []Need
 	Out   []byte // The answer's body.
 
 	Wrote []Written // What the call wrote to replicated tables.
+}
+
+// HeaderText is a header of the request; "" where there is none.
+func (c *Call) HeaderText(name string) string {
+	if c.Header == nil {
+		return ""
+	}
+	return string(c.Header(name))
+}
+
+// Circumstances are what AWS's global condition keys tell of the call, at the time
+// by which policies are judged.
+func (c *Call) Circumstances(now time.Time) *policy.Circumstances {
+	return &policy.Circumstances{
+		Time: now, Region: c.Home.Region, Secure: c.Secure, Source: c.Source,
+		UserAgent: c.HeaderText("user-agent"), Referer: c.HeaderText("referer"),
+	}
 }
 
 // Written says where a write of a replicated table is in its cell's log.

@@ -62,18 +62,11 @@ func (a *API) decodeDescribeEndpoints(c *api.Call) error {
 // describeEndpoints names the endpoint that was called: there is no other way
 // to this cell.
 func describeEndpoints(_ context.Context, s *Service, c *api.Call) error {
-	address := header(c, "host")
+	address := c.HeaderText("host")
 	if address == "" {
 		address = "dynamodb." + string(s.Cell.Region) + ".amazonaws.com"
 	}
 	return answer(c, &sdk.DescribeEndpointsOutput{
 		Endpoints: []types.Endpoint{{Address: &address, CachePeriodInMinutes: endpointMinutes}},
 	})
-}
-
-func header(c *api.Call, name string) string {
-	if c.Header == nil {
-		return ""
-	}
-	return string(c.Header(name))
 }

@@ -165,8 +165,8 @@ func putResourcePolicy(ctx context.Context, s *Service, c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if !in.ConfirmRemoveSelfResourceAccess && !strings.EqualFold(header(c, confirmHeader), "true") {
-		if err := checkLockout(&c.Caller, arn, doc); err != nil {
+	if !in.ConfirmRemoveSelfResourceAccess && !strings.EqualFold(c.HeaderText(confirmHeader), "true") {
+		if err := s.checkLockout(c, arn, doc); err != nil {
 			return err
 		}
 	}
@@ -192,8 +192,8 @@ func putResourcePolicy(ctx context.Context, s *Service, c *api.Call) error {
 
 // checkLockout refuses a policy that denies its author the next change of it
 // (recorded). An Allow is not needed: the account's own policies give it.
-func checkLockout(caller *policy.Principal, arn string, doc *policy.Document) error {
-	d := policy.Evaluate(&policy.Request{Principal: *caller, Action: "dynamodb:PutResourcePolicy", Resource: arn}, doc)
+func (s *Service) checkLockout(c *api.Call, arn string, doc *policy.Document) error {
+	d := policy.Evaluate(&policy.Request{Principal: c.Caller, Action: "dynamodb:PutResourcePolicy", Resource: arn, Came: c.Circumstances(s.Clock.Now())}, doc)
 	if d.Effect == policy.ExplicitDeny {
 		return aws.Errorf("AccessDeniedException", "The new resource policy will not allow you to update the resource policy in the future.")
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -36,6 +37,11 @@ type Forward struct {
 	// both the signature is verified where the call goes, on the request as it came.
 	Caller *policy.Principal `json:",omitempty"`
 	From   aws.Cell          `json:",omitzero"`
+
+	// Source is from where the client called, and Secure that it did so by TLS: what
+	// policies ask of that is told by the node that was called.
+	Source netip.Addr `json:",omitzero"`
+	Secure bool       `json:",omitempty"`
 
 	Method, Path, RawQuery string
 	Headers                []Field // Names in lower case, Host among them.

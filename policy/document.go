@@ -16,6 +16,7 @@ type Document struct {
 	name       string
 	id         string
 	statements []statement
+	timed      bool
 }
 
 // Kind returns what the policy is attached to.
@@ -195,6 +196,7 @@ func (d *Document) compile(root node) error {
 			}
 			return broken("Statement %d: %v", i+1, err)
 		}
+		d.timed = d.timed || s.timed()
 		for j := range i {
 			if s.ref.Sid != "" && d.statements[j].ref.Sid == s.ref.Sid {
 				if d.kind == Resource {

@@ -60,11 +60,13 @@ type Request struct {
 	Action    string // As in "dynamodb:PutItem".
 	Resource  string // An ARN, or "*" where the action takes no resource.
 	Context   []Attribute
+	Came      *Circumstances // Nil where they are not known: then Context is asked for their keys.
 }
 
 // Attribute is a condition key of the request with its values. Keys that
-// follow from the principal (aws:PrincipalArn, aws:PrincipalAccount, ...) and
-// aws:ResourceAccount are derived, and are not taken from here.
+// follow from the principal (aws:PrincipalArn, aws:PrincipalAccount, ...),
+// aws:ResourceAccount and what Circumstances tell are derived, and are not taken
+// from here.
 type Attribute struct {
 	Key    string // In any case.
 	Values []string
@@ -137,7 +139,7 @@ func (r *Request) derived(key string) (value string, derived, ok bool) {
 		account := arnPart(r.Resource, 4)
 		return account, true, account != ""
 	}
-	return "", false, false
+	return r.Came.value(key)
 }
 
 // arnPart returns the part of an ARN between the i-th and the next colon.

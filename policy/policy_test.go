@@ -1,10 +1,13 @@
 package policy_test
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
@@ -26,8 +29,8 @@ var kinds = map[string]policy.Kind{
 //	       [scp=(..)] [rcp=(..)] [must-allow]    of scp and rcp, each is a level, as in a+b
 //
 // A request has lines "principal ARN" or "service NAME", "action", "resource",
-// "id", "role", "service-linked", and "context KEY VALUE ..." or "each KEY
-// VALUE ...". What is denied for want of an Allow is asked again with the
+// "id", "role", "service-linked", "came TIME REGION", with "tls", "from=ADDRESS",
+// "agent=NAME" and "referer=URL", and "context KEY VALUE ..." or "each KEY VALUE ...". What is denied for want of an Allow is asked again with the
 // suggested statements in place, and must be allowed then.
 func TestHistories(t *testing.T) {
 	datadriven.Walk(t, "testdata/histories", func(t *testing.T, path string) {
@@ -110,6 +113,8 @@ func readRequest(t *testing.T, d *datadriven.TestData) *policy.Request {
 			r.Action = f[1]
 		case "resource":
 			r.Resource = f[1]
+		case "came":
+			r.Came = readCircumstances(t, d, f[1:])
 		case "context", "each":
 			r.Context = append(r.Context, policy.Attribute{Key: f[1], Values: f[2:], Each: f[0] == "each"})
 		default:
@@ -117,6 +122,31 @@ func readRequest(t *testing.T, d *datadriven.TestData) *policy.Request {
 		}
 	}
 	return r
+}
+
+func readCircumstances(t *testing.T, d *datadriven.TestData, f []string) *policy.Circumstances {
+	at, err := time.Parse(time.RFC3339, f[0])
+	c := &policy.Circumstances{Time: at, Region: aws.Region(f[1])}
+	for _, more := range f[2:] {
+		switch name, value, _ := strings.Cut(more, "="); name {
+		case "tls":
+			c.Secure = true
+		case "from":
+			var wrong error
+			c.Source, wrong = netip.ParseAddr(value)
+			err = errors.Join(err, wrong)
+		case "agent":
+			c.UserAgent = value
+		case "referer":
+			c.Referer = value
+		default:
+			d.Fatalf(t, "no circumstance %q", name)
+		}
+	}
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	return c
 }
 
 func readLayers(t *testing.T, d *datadriven.TestData, docs map[string]*policy.Document) *policy.Layers {

@@ -19,9 +19,11 @@ const (
 
 // permission is what the policy of a table said of one action for one peer. It
 // holds for one state of the table: a policy that is put or deleted makes a new
-// one, so that it is asked again on the next batch.
+// one, so that it is asked again on the next batch. One that speaks of the time is
+// asked again each second.
 type permission struct {
 	table    *table.Table
+	second   int64 // In which it was asked, where that matters.
 	decision policy.Decision
 	disabled string // Set where the cell's Region is disabled.
 }
@@ -31,9 +33,13 @@ func (p *permission) allows(r *Replicator, t *table.Table, action string, peer a
 		p.disabled = "Region " + string(r.cell.Region) + " is disabled in account " + string(r.cell.Account)
 		return false
 	}
-	if p.table != t {
-		p.table = t
-		p.decision = decide(t.Def.Group.Kind, r.cell, t.Def.Name, t.Policy, action, []aws.Cell{peer})
+	var second int64
+	if t.Policy.Timed() {
+		second = r.dates.Now().Unix()
+	}
+	if p.table != t || p.second != second {
+		p.table, p.second = t, second
+		p.decision = r.decide(t.Def.Group.Kind, t.Def.Name, t.Policy, action, []aws.Cell{peer})
 	}
 	return p.decision.Allowed()
 }
@@ -49,19 +55,19 @@ func (p *permission) reason() string {
 	return p.decision.Explain()
 }
 
-// decide asks whether the service may do action to the table of own on behalf of
-// members of its global table, own among them whether it is named or not. The
-// statement that allows it names all of them, own included (documented).
+// decide asks whether the service may do action to this cell's table on behalf of
+// members of its global table, this cell among them whether it is named or not. The
+// statement that allows it names all of them, this cell included (documented).
 //
 // Within one account a service-linked role replicates: only an explicit Deny in
 // the resource policy stops it (documented). Where a group is mixed, members of
 // the own account need no statement, and the others need one that names them all.
-func decide(kind table.GroupKind, own aws.Cell, name string, doc *policy.Document, action string, members []aws.Cell) policy.Decision {
+func (r *Replicator) decide(kind table.GroupKind, name string, doc *policy.Document, action string, members []aws.Cell) policy.Decision {
 	var near, far []aws.Cell
 	for _, m := range members {
 		switch {
-		case m == own:
-		case kind.ByRole(own.Account, m.Account):
+		case m == r.cell:
+		case kind.ByRole(r.cell.Account, m.Account):
 			near = append(near, m)
 		default:
 			far = append(far, m)
@@ -69,30 +75,30 @@ func decide(kind table.GroupKind, own aws.Cell, name string, doc *policy.Documen
 	}
 	d := policy.Decision{Effect: policy.Allow}
 	if len(far) > 0 {
-		if d = evaluate(own, name, doc, action, far); !d.Allowed() {
+		if d = r.evaluate(name, doc, action, far); !d.Allowed() {
 			return d
 		}
 	}
 	if len(near) > 0 {
-		if n := evaluate(own, name, doc, action, near); n.Effect == policy.ExplicitDeny {
+		if n := r.evaluate(name, doc, action, near); n.Effect == policy.ExplicitDeny {
 			return n
 		}
 	}
 	return d
 }
 
-// evaluate asks the policy of own's table alone.
-func evaluate(own aws.Cell, name string, doc *policy.Document, action string, others []aws.Cell) policy.Decision {
+// evaluate asks the policy of this cell's table alone.
+func (r *Replicator) evaluate(name string, doc *policy.Document, action string, others []aws.Cell) policy.Decision {
 	accounts := policy.Attribute{Key: "aws:SourceAccount", Each: true}
 	arns := policy.Attribute{Key: "aws:SourceArn", Each: true}
-	for _, m := range append([]aws.Cell{own}, others...) {
+	for _, m := range append([]aws.Cell{r.cell}, others...) {
 		accounts.Values = append(accounts.Values, string(m.Account))
 		arns.Values = append(arns.Values, m.TableARN(name))
 	}
 	req := policy.Request{
 		Principal: policy.ServicePrincipal(ServicePrincipal),
-		Action:    action, Resource: own.TableARN(name),
-		Context: []policy.Attribute{accounts, arns},
+		Action:    action, Resource: r.cell.TableARN(name),
+		Context: []policy.Attribute{accounts, arns}, Came: r.circumstances(),
 	}
 	var docs []*policy.Document
 	if doc != nil {
@@ -101,12 +107,19 @@ func evaluate(own aws.Cell, name string, doc *policy.Document, action string, ot
 	return policy.Evaluate(&req, docs...)
 }
 
+// circumstances are those of what other cells ask of this one. The time is that of
+// the clock of deadlines: an Allow or a Deny that ends in some hours is one. Between
+// nodes there is TLS, and within one nothing leaves it.
+func (r *Replicator) circumstances() *policy.Circumstances {
+	return &policy.Circumstances{Time: r.dates.Now(), Region: r.cell.Region, Secure: true}
+}
+
 // decideAll asks for all actions that replication needs, and returns the first
 // denial.
-func decideAll(kind table.GroupKind, own aws.Cell, name string, doc *policy.Document, members []aws.Cell) policy.Decision {
+func (r *Replicator) decideAll(kind table.GroupKind, name string, doc *policy.Document, members []aws.Cell) policy.Decision {
 	var d policy.Decision
 	for _, action := range []string{readData, writeData, replicateSetting} {
-		if d = decide(kind, own, name, doc, action, members); !d.Allowed() {
+		if d = r.decide(kind, name, doc, action, members); !d.Allowed() {
 			return d
 		}
 	}

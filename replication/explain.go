@@ -95,7 +95,7 @@ func (r *Replicator) policyGap(t *table.Table, newcomer aws.Cell, members []aws.
 	if kind == table.SameAccount {
 		kind = table.Mixed // That it has to become first.
 	}
-	note(policy.Evaluate(&policy.Request{Principal: who, Action: associate, Resource: t.ARN}, docs...), AssociateStatement(r.cell, t.Def.Name, newcomer.Account))
-	note(decideAll(kind, r.cell, t.Def.Name, t.Policy, members), ServiceStatement(r.cell, t.Def.Name, members))
+	note(policy.Evaluate(&policy.Request{Principal: who, Action: associate, Resource: t.ARN, Came: r.circumstances()}, docs...), AssociateStatement(r.cell, t.Def.Name, newcomer.Account))
+	note(r.decideAll(kind, t.Def.Name, t.Policy, members), ServiceStatement(r.cell, t.Def.Name, members))
 	return Gap{Cell: r.cell, Reason: strings.Join(reasons, "\n"), Allow: strings.Join(allow, ",\n")}, nil
 }

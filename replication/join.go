@@ -114,7 +114,7 @@ func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definit
 			return err
 		}
 	}
-	if d := decideAll(g.Kind, r.cell, def.Name, doc, cells(g)); !d.Allowed() {
+	if d := r.decideAll(g.Kind, def.Name, doc, cells(g)); !d.Allowed() {
 		return withReason(accessDenied(caller, arn), d.Explain())
 	}
 	return nil

@@ -9,17 +9,22 @@ import (
 )
 
 // AskLeave asks another cell whether the policy of its table, if it has both,
-// leaves a principal of this account all of some actions on it. The first denial
-// is the answer's error.
-func (r *Replicator) AskLeave(ctx context.Context, to aws.Cell, name string, caller policy.Principal, actions []string) error {
-	_, err := r.call(ctx, to, &Request{Kind: Permit, Table: name, Caller: caller, Actions: actions, DryRun: true})
+// leaves a principal of this account, whose call came so, all of some actions on it.
+// The first denial is the answer's error.
+func (r *Replicator) AskLeave(ctx context.Context, to aws.Cell, name string, caller policy.Principal, came *policy.Circumstances, actions []string) error {
+	_, err := r.call(ctx, to, &Request{Kind: Permit, Table: name, Caller: caller, Came: came, Actions: actions, DryRun: true})
 	return err
 }
 
 // permit answers AskLeave.
 func (r *Replicator) permit(q *Request) (*Response, error) {
+	came := r.circumstances()
+	if q.Came != nil {
+		*came = *q.Came
+		came.Time = r.dates.Now() // Policies are judged by this cell's clock.
+	}
 	for _, action := range q.Actions {
-		req := policy.Request{Principal: q.Caller, Action: action, Resource: r.cell.TableARN(q.Table)}
+		req := policy.Request{Principal: q.Caller, Action: action, Resource: r.cell.TableARN(q.Table), Came: came}
 		if d := Leave(r.engine.Table(q.Table), r.cell.Account, &req); !d.Allowed() {
 			return nil, d.AccessDenied()
 		}

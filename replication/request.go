@@ -58,6 +58,8 @@ type Request struct {
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
 	Actions    []string         `json:",omitempty"` // Of a Permit.
 
+	Came *policy.Circumstances `json:",omitempty"` // Of a Permit: how Caller's call came.
+
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
 }
@@ -158,7 +160,7 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 	if q.Kind == Admit {
 		kind = q.Group.Kind
 	}
-	req := policy.Request{Principal: q.Caller, Action: associate, Resource: t.ARN}
+	req := policy.Request{Principal: q.Caller, Action: associate, Resource: t.ARN, Came: r.circumstances()}
 	var docs []*policy.Document
 	if t.Policy != nil {
 		docs = append(docs, t.Policy)
@@ -166,7 +168,7 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 	if d := policy.Evaluate(&req, docs...); !d.Allowed() {
 		return d.AccessDenied()
 	}
-	if d := decideAll(kind, r.cell, t.Def.Name, t.Policy, members); !d.Allowed() {
+	if d := r.decideAll(kind, t.Def.Name, t.Policy, members); !d.Allowed() {
 		return withReason(accessDenied(&q.Caller, t.ARN), d.Explain())
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/peer"
@@ -37,7 +38,8 @@ func (r *Router) elsewhere(w *wire.Call, home aws.Cell, err error) (aws.Cell, bo
 // pass passes a call on. Without a caller the other node verifies the signature.
 func (r *Router) pass(ctx context.Context, w *wire.Call, to aws.Cell, c *call) error {
 	f := &peer.Forward{
-		To: to, Method: string(w.Method), Path: string(w.Path), RawQuery: string(w.RawQuery), Body: w.Body,
+		To: to, Source: w.RemoteAddr.Addr(), Secure: w.Secure,
+		Method: string(w.Method), Path: string(w.Path), RawQuery: string(w.RawQuery), Body: w.Body,
 	}
 	if c != nil {
 		who := c.Caller
@@ -66,6 +68,7 @@ func (r *Router) Forwarded(ctx context.Context, f *peer.Forward) *peer.Forwarded
 	}
 	w := wire.NewCall(headers)
 	w.Method, w.Path, w.RawQuery, w.Body = []byte(f.Method), []byte(f.Path), []byte(f.RawQuery), f.Body
+	w.RemoteAddr, w.Secure = netip.AddrPortFrom(f.Source, 0), f.Secure
 	w.Target, w.Host, w.ContentType = w.Header("x-amz-target"), w.Header("host"), w.Header("content-type")
 	out := &peer.Forwarded{}
 	func() {

@@ -149,7 +149,7 @@ func TestReplicaElsewhere(t *testing.T) {
 		}
 	}
 	arn := "arn:aws:dynamodb:eu-west-1:" + account + ":table/Orders"
-	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:DeleteTableReplica","Resource":"` + arn + `"}]}`
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:DeleteTableReplica","Resource":"` + arn + `","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"},"DateGreaterThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}}}]}`
 	if _, err := cb.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{ResourceArn: &arn, Policy: &policy}); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestForward(t *testing.T) {
 	}
 	other := a.client("KEY111111111111", "secret", "us-east-1")
 	wantErr(t, "without a policy", read(other, arn), "AccessDeniedException", "arn:aws:iam::111111111111:root")
-	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"dynamodb:GetItem","Resource":"` + arn + `"}]}`
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"dynamodb:GetItem","Resource":"` + arn + `","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"},"Bool":{"aws:SecureTransport":"false"},"StringEquals":{"aws:RequestedRegion":"us-east-1"}}}]}` // As the other node was called.
 	if _, err := own.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{ResourceArn: &arn, Policy: &policy}); err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,10 @@ func (r *Router) Serve(ctx context.Context, w *wire.Call) { r.answer(ctx, w, nil
 func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 	c := r.calls.Get().(*call)
 	defer r.free(c)
-	c.Call = api.Call{Body: w.Body, Header: w.Header, Needs: c.Needs[:0], Wrote: c.Wrote[:0], Out: w.Out}
+	c.Call = api.Call{
+		Body: w.Body, Header: w.Header, Source: w.RemoteAddr.Addr(), Secure: w.Secure,
+		Needs: c.Needs[:0], Wrote: c.Wrote[:0], Out: w.Out,
+	}
 	way := r.routes[string(w.Target)]
 	if way == nil {
 		w.Fail(wellFormed(w.Body, errUnknown))
@@ -254,11 +257,12 @@ func (r *Router) cell(ctx context.Context, id aws.Cell) (*cell.Cell, error) {
 // authorize asks the policies for all that a call needs, those of tables on other
 // nodes by way of these.
 func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error {
+	var came *policy.Circumstances
 	for i := 0; i < len(c.Needs); i++ {
 		need := &c.Needs[i]
 		if need.Cell != owner.ID && !r.node.Hosts(need.Cell) && r.peers.Has(need.Cell) {
 			actions := alike(c.Needs[i:])
-			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, c.Caller, actions); err != nil {
+			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, c.Caller, c.Circumstances(r.node.Dates().Now()), actions); err != nil {
 				return err
 			}
 			i += len(actions) - 1
@@ -275,7 +279,10 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 		if need.Member && (t == nil || t.Def.Group == nil || t.Def.Group.Kind != table.MultiAccount) {
 			continue
 		}
-		req := policy.Request{Principal: c.Caller, Action: need.Action, Resource: need.ARN()}
+		if came == nil && t != nil && t.Policy != nil {
+			came = c.Circumstances(r.node.Dates().Now())
+		}
+		req := policy.Request{Principal: c.Caller, Action: need.Action, Resource: need.ARN(), Came: came}
 		if d := replication.Leave(t, need.Cell.Account, &req); !d.Allowed() {
 			return d.AccessDenied()
 		}

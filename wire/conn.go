@@ -37,6 +37,7 @@ type conn struct {
 	net.Conn
 	server *Server
 	remote netip.AddrPort
+	secure bool // TLS.
 	random rand.PCG
 	state  atomic.Int32
 

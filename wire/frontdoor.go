@@ -183,7 +183,7 @@ func readRequest(ctx *fasthttp.RequestCtx, c *conn, call *Call) int {
 	call.ContentType = h.ContentType()
 	call.Target = call.Header("x-amz-target")
 	call.Path, call.RawQuery = splitURI(ctx)
-	call.RemoteAddr = c.remote
+	call.RemoteAddr, call.Secure = c.remote, c.secure
 	c.phase = phaseBody
 	err := call.readBody(ctx.RequestBodyStream(), h.ContentLength())
 	if err == nil && c.ended {

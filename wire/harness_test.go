@@ -162,6 +162,9 @@ func echo(_ context.Context, c *Call) {
 	case "empty":
 		c.Out = append(c.Out, "{}"...)
 		return
+	case "secure":
+		c.Out = fmt.Appendf(c.Out, "{%v from %v}", c.Secure, c.RemoteAddr.Addr())
+		return
 	case "length":
 		c.Out = fmt.Appendf(c.Out, "%d", len(c.Body))
 		return

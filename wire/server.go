@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	crand "crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -196,7 +197,8 @@ func (s *Server) listen(ln net.Listener) bool {
 
 // take starts serving nc, or refuses it.
 func (s *Server) take(nc net.Conn) {
-	c := &conn{Conn: nc, server: s, remote: addrPort(nc.RemoteAddr())}
+	_, secure := nc.(*tls.Conn)
+	c := &conn{Conn: nc, server: s, remote: addrPort(nc.RemoteAddr()), secure: secure}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

@@ -51,6 +51,16 @@ func TestTLS(t *testing.T) {
 	if got := h.until(c, "{}"); got != ok {
 		t.Fatalf("got %q, want %q", got, ok)
 	}
+	h.send(c, post("secure", "{}"))
+	if got := h.until(c, "}"); !strings.HasSuffix(got, "{true from 127.0.0.1}") {
+		t.Errorf("got %q", got)
+	}
+	plain := start(t, Options{})
+	open := plain.dial()
+	plain.send(open, post("secure", "{}"))
+	if got := plain.until(open, "}"); !strings.HasSuffix(got, "{false from 127.0.0.1}") {
+		t.Errorf("got %q", got)
+	}
 	over := dial()
 	h.send(over, post("empty", "{}"))
 	if got := h.rest(over); got != overloaded {

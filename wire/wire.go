@@ -54,6 +54,7 @@ type Call struct {
 	Host        []byte // As received, with the port if it has one.
 	Body        []byte // At most MaxBody bytes.
 	RemoteAddr  netip.AddrPort
+	Secure      bool   // It came by TLS.
 	RequestID   []byte // What the answer's x-amzn-RequestId says.
 
 	// The answer. Status starts as 200. Serve appends the body to Out, which
