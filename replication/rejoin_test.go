@@ -168,6 +168,29 @@ func TestNewcomersTogether(t *testing.T) {
 	w.until(10*time.Second, "all have all", w.settled(2, all...))
 }
 
+// TestNewcomerSawALifeBefore: a newcomer that saw a member as it was before it
+// joined again is refused. The two would take nothing from each other, for good.
+func TestNewcomerSawALifeBefore(t *testing.T) {
+	w, all := newHalfJoin(t)
+	w.network.Isolate(cellB.Region, false)
+	w.run(time.Second)
+	g := grant{members: all, admits: all}
+	again := false
+	w.transport = onCall{w.network, func(q *replication.Request) {
+		if q.Kind == replication.Admit && q.Member.Cell == cellC && !again {
+			again = true
+			if err := w.join(cellB, cellA, g); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}}
+	wantCode(t, w.join(cellC, cellA, g), "ResourceInUseException", "in use")
+	w.mustJoin(cellC, cellA, g)
+	w.members[cellB].put(t, "b", "2")
+	w.members[cellC].put(t, "c", "3")
+	w.until(10*time.Second, "all have all", w.settled(3, all...))
+}
+
 // TestSeedNamesEveryMember: a source that has just started, and has not heard of
 // a member since, still tells a newcomer where to begin at that member.
 func TestSeedNamesEveryMember(t *testing.T) {

@@ -383,11 +383,12 @@ func (r *Replicator) enrol(ctx context.Context, q *Request) error {
 }
 
 // sameMembers reports whether two views of a group differ in the newcomer at
-// most. When they do not, another one is joining or leaving.
+// most. When they do not, another one is joining or leaving. A member that joined
+// again is another one: links know when both ends joined.
 func sameMembers(a, b *table.Group, newcomer aws.Cell) bool {
 	for _, pair := range [2][2]*table.Group{{a, b}, {b, a}} {
 		for _, m := range pair[0].Members {
-			if m.Cell != newcomer && pair[1].Member(m.Cell) == nil {
+			if o := pair[1].Member(m.Cell); m.Cell != newcomer && (o == nil || o.Since != m.Since) {
 				return false
 			}
 		}
