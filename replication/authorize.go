@@ -34,12 +34,12 @@ func (p *permission) allows(r *Replicator, t *table.Table, action string, peer a
 		return false
 	}
 	var second int64
-	if t.Policy.Timed() {
+	if timed(t) {
 		second = r.dates.Now().Unix()
 	}
 	if p.table != t || p.second != second {
 		p.table, p.second = t, second
-		p.decision = r.decide(t.Def.Group.Kind, t.Def.Name, t.Policy, action, []aws.Cell{peer})
+		p.decision = r.decide(t.Def.Group.Kind, subjectOf(t), action, []aws.Cell{peer})
 	}
 	return p.decision.Allowed()
 }
@@ -60,49 +60,48 @@ func (p *permission) reason() string {
 // statement that allows it names all of them, this cell included (documented).
 //
 // Within one account a service-linked role replicates: only an explicit Deny in
-// the resource policy stops it (documented). Where a group is mixed, members of
-// the own account need no statement, and the others need one that names them all.
-func (r *Replicator) decide(kind table.GroupKind, name string, doc *policy.Document, action string, members []aws.Cell) policy.Decision {
-	var near, far []aws.Cell
+// the resource policy stops it (documented). Where a group is mixed, members of the own account
+// need no statement, and the others need one that names them all.
+func (r *Replicator) decide(kind table.GroupKind, s subject, action string, members []aws.Cell) policy.Decision {
+	var far []aws.Cell
+	near := false
 	for _, m := range members {
 		switch {
 		case m == r.cell:
 		case kind.ByRole(r.cell.Account, m.Account):
-			near = append(near, m)
+			near = true
 		default:
 			far = append(far, m)
 		}
 	}
 	d := policy.Decision{Effect: policy.Allow}
 	if len(far) > 0 {
-		if d = r.evaluate(name, doc, action, far); !d.Allowed() {
+		if d = r.evaluate(s, action, far); !d.Allowed() {
 			return d
 		}
 	}
-	if len(near) > 0 {
-		if n := r.evaluate(name, doc, action, near); n.Effect == policy.ExplicitDeny {
-			return n
-		}
+	if near {
+		return r.roleDenial(s, action)
 	}
 	return d
 }
 
-// evaluate asks the policy of this cell's table alone.
-func (r *Replicator) evaluate(name string, doc *policy.Document, action string, others []aws.Cell) policy.Decision {
+// evaluate asks this table's policy what it says to the service.
+func (r *Replicator) evaluate(s subject, action string, others []aws.Cell) policy.Decision {
 	accounts := policy.Attribute{Key: "aws:SourceAccount", Each: true}
 	arns := policy.Attribute{Key: "aws:SourceArn", Each: true}
 	for _, m := range append([]aws.Cell{r.cell}, others...) {
 		accounts.Values = append(accounts.Values, string(m.Account))
-		arns.Values = append(arns.Values, m.TableARN(name))
+		arns.Values = append(arns.Values, m.TableARN(s.name))
 	}
 	req := policy.Request{
 		Principal: policy.ServicePrincipal(ServicePrincipal),
-		Action:    action, Resource: r.cell.TableARN(name),
+		Action:    action, Resource: r.cell.TableARN(s.name),
 		Context: []policy.Attribute{accounts, arns}, Came: r.circumstances(),
 	}
 	var docs []*policy.Document
-	if doc != nil {
-		docs = append(docs, doc)
+	if s.policy != nil {
+		docs = append(docs, s.policy)
 	}
 	return policy.Evaluate(&req, docs...)
 }
@@ -116,10 +115,10 @@ func (r *Replicator) circumstances() *policy.Circumstances {
 
 // decideAll asks for all actions that replication needs, and returns the first
 // denial.
-func (r *Replicator) decideAll(kind table.GroupKind, name string, doc *policy.Document, members []aws.Cell) policy.Decision {
+func (r *Replicator) decideAll(kind table.GroupKind, s subject, members []aws.Cell) policy.Decision {
 	var d policy.Decision
 	for _, action := range []string{readData, writeData, replicateSetting} {
-		if d = r.decide(kind, name, doc, action, members); !d.Allowed() {
+		if d = r.decide(kind, s, action, members); !d.Allowed() {
 			return d
 		}
 	}

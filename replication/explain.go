@@ -96,6 +96,6 @@ func (r *Replicator) policyGap(t *table.Table, newcomer aws.Cell, members []aws.
 		kind = table.Mixed // That it has to become first.
 	}
 	note(policy.Evaluate(&policy.Request{Principal: who, Action: associate, Resource: t.ARN, Came: r.circumstances()}, docs...), AssociateStatement(r.cell, t.Def.Name, newcomer.Account))
-	note(r.decideAll(kind, t.Def.Name, t.Policy, members), ServiceStatement(r.cell, t.Def.Name, members))
+	note(r.decideAll(kind, subjectOf(t), members), ServiceStatement(r.cell, t.Def.Name, members))
 	return Gap{Cell: r.cell, Reason: strings.Join(reasons, "\n"), Allow: strings.Join(allow, ",\n")}, nil
 }

@@ -114,7 +114,7 @@ func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definit
 			return err
 		}
 	}
-	if d := r.decideAll(g.Kind, def.Name, doc, cells(g)); !d.Allowed() {
+	if d := r.decideAll(g.Kind, subject{name: def.Name, policy: doc}, cells(g)); !d.Allowed() {
 		return withReason(accessDenied(caller, arn), d.Explain())
 	}
 	return nil

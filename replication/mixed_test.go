@@ -106,8 +106,7 @@ func TestMixedPolicies(t *testing.T) {
 		t.Errorf("between A2 and B: %s", s)
 	}
 	w.setPolicyText(cellA, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[
-		{"Effect":"Deny","Principal":{"Service":"replication.dynamodb.amazonaws.com"},"Action":"dynamodb:*","Resource":%q,
-		 "Condition":{"StringEquals":{"aws:SourceArn":%q}}}]}`, cellA.TableARN(tableName), cellA2.TableARN(tableName)))
+		{"Effect":"Deny","Principal":{"AWS":%q},"Action":"dynamodb:PutItem","Resource":%q}]}`, roleOfA, cellA.TableARN(tableName)))
 	w.until(10*time.Second, "a Deny stops the account's own link", func() bool { return state(cellA, cellA, cellA2) == replication.NotAuthorized })
 	w.setPolicy(cellA, grant{members: all})
 	w.until(20*time.Second, "all have all", w.settled(11, cellA, cellA2, cellB))
@@ -240,8 +239,8 @@ func TestConvertRefused(t *testing.T) {
 			set(w, cellA2, func(d *table.Definition) { d.Encryption = &table.Encryption{Type: "KMS"} })
 		}, "ValidationException", "The replica in eu-central-1 has the AWS managed key"},
 		{"a policy", func(w *world) {
-			w.setPolicyText(cellA2, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"Service":"replication.dynamodb.amazonaws.com"},"Action":"dynamodb:ReplicateSettings","Resource":"*"}]}`)
-		}, "AccessDeniedException", "ReplicateSettings"},
+			w.setPolicyText(cellA2, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"`+roleOfA+`"},"Action":"dynamodb:UpdateTable","Resource":"*"}]}`)
+		}, "AccessDeniedException", "AWSServiceRoleForDynamoDBReplication/replication is not authorized to perform: dynamodb:UpdateTable"},
 		{"a member that leaves", func(w *world) {
 			set(w, cellA2, func(d *table.Definition) { d.Disassociating = true })
 		}, "ResourceInUseException", "in use"},

@@ -119,7 +119,7 @@ func (r *Replicator) regroup(t *table.Table, seen *Response, self table.Member) 
 		self.Settings.Reads = t.Def.Reads()
 	}
 	g.Members = insert(g.Members, self)
-	if d := r.decideAll(g.Kind, t.Def.Name, t.Policy, cells(&g)); !d.Allowed() {
+	if d := r.decideAll(g.Kind, subjectOf(t), cells(&g)); !d.Allowed() {
 		return nil, withReason(d.AccessDenied(), d.Explain())
 	}
 	return &g, nil
@@ -287,7 +287,7 @@ func (r *Replicator) checkRejoin(t *table.Table, g *table.Group, q *Request) err
 		return errInUse
 	}
 	members := append(cells(g), c)
-	if d := r.decideAll(g.Kind, t.Def.Name, t.Policy, members); !d.Allowed() {
+	if d := r.decideAll(g.Kind, subjectOf(t), members); !d.Allowed() {
 		return withReason(d.AccessDenied(), d.Explain())
 	}
 	return nil

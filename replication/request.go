@@ -168,7 +168,7 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 	if d := policy.Evaluate(&req, docs...); !d.Allowed() {
 		return d.AccessDenied()
 	}
-	if d := r.decideAll(kind, t.Def.Name, t.Policy, members); !d.Allowed() {
+	if d := r.decideAll(kind, subjectOf(t), members); !d.Allowed() {
 		return withReason(accessDenied(&q.Caller, t.ARN), d.Explain())
 	}
 	return nil

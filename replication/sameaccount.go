@@ -35,7 +35,7 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 		return aws.InvalidParameter("The global table has a replica in Region %s already, of account %s", region, m.Cell.Account)
 	}
 	g := r.adding(t, self, kind)
-	if d := r.decideAll(kind, t.Def.Name, t.Policy, cells(g)); !kind.Overrides() && !d.Allowed() {
+	if d := r.decideAll(kind, subjectOf(t), cells(g)); !kind.Overrides() && !d.Allowed() {
 		return withReason(d.AccessDenied(), d.Explain())
 	}
 	q := Request{Kind: Adopt, Table: t.Def.Name, Caller: caller, Member: self, Group: g, Definition: &t.Def, DryRun: true}
@@ -227,7 +227,7 @@ func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwri
 // CheckSettle returns AWS's error when this table's own policy withholds the
 // keeping of settings from any member.
 func (r *Replicator) CheckSettle(t *table.Table) error {
-	d := r.decide(t.Def.Group.Kind, t.Def.Name, t.Policy, replicateSetting, cells(t.Def.Group))
+	d := r.decide(t.Def.Group.Kind, subjectOf(t), replicateSetting, cells(t.Def.Group))
 	if d.Allowed() {
 		return nil
 	}

@@ -43,7 +43,7 @@ func (r *Replicator) dataDenial(t *table.Table) policy.Decision {
 			continue
 		}
 		for _, action := range []string{readData, writeData} {
-			if d = r.decide(t.Def.Group.Kind, t.Def.Name, t.Policy, action, []aws.Cell{m.Cell}); !d.Allowed() {
+			if d = r.decide(t.Def.Group.Kind, subjectOf(t), action, []aws.Cell{m.Cell}); !d.Allowed() {
 				return d
 			}
 		}

@@ -22,7 +22,10 @@ type Table struct {
 	Def    Definition
 	ARN    string
 	Policy *policy.Document // Nil when the table has none.
-	Log    changelog.Log
+
+	StreamPolicy *policy.Document // That of its stream; nil where it has none.
+
+	Log changelog.Log
 
 	hashKey, rangeKey keyAttribute
 	indexes           []index
@@ -80,12 +83,8 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 		t.indexes = append(t.indexes, x)
 	}
 	slices.SortFunc(t.indexes, func(a, b index) int { return strings.Compare(a.def.Name, b.def.Name) })
-	if def.Policy != nil {
-		doc, err := policy.Parse(policy.Resource, self.TableARN(def.Name), []byte(def.Policy.Document))
-		if err != nil {
-			return nil, fmt.Errorf("table: %s: stored policy: %w", def.Name, err)
-		}
-		t.Policy = doc
+	if err := t.parsePolicies(); err != nil {
+		return nil, err
 	}
 	t.replicated = def.Group != nil
 	t.together = t.replicated && def.Transactions == Together
@@ -93,6 +92,29 @@ func newTable(def Definition, self aws.Cell, store kv.Store, gate *stampGate) (*
 	t.merging = t.versioned && def.Conflict == conflict.Merge
 	t.readers()
 	return t, nil
+}
+
+// parsePolicies compiles the policies that are attached to the table and to its
+// stream.
+func (t *Table) parsePolicies() error {
+	parse := func(arn string, p *Policy) (*policy.Document, error) {
+		if p == nil {
+			return nil, nil
+		}
+		doc, err := policy.Parse(policy.Resource, arn, []byte(p.Document))
+		if err != nil {
+			return nil, fmt.Errorf("table: %s: stored policy: %w", arn, err)
+		}
+		return doc, nil
+	}
+	var err error
+	if t.Policy, err = parse(t.ARN, t.Def.Policy); err != nil {
+		return err
+	}
+	if s := t.Def.Stream; s != nil {
+		t.StreamPolicy, err = parse(t.ARN+"/stream/"+s.Label, s.Policy)
+	}
+	return err
 }
 
 // readers works out which changes, and which images of them, the readers of the
