@@ -16,6 +16,7 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/shape"
 	"github.com/hortusdb/hortus/table"
 )
@@ -260,6 +261,7 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 		if trouble, ok := troubles[m.Cell]; ok && m.Status == table.Active {
 			r.ReplicaStatus = types.ReplicaStatus(trouble.Status)
 			r.ReplicaInaccessibleDateTime = instant(trouble.Since)
+			r.ReplicaStatusDescription = describeTrouble(&trouble)
 		}
 		if m.Status != table.Creating {
 			s.describeReplica(def, m, &r)
@@ -267,6 +269,22 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 		out = append(out, r)
 	}
 	return out
+}
+
+// describeTrouble says why a replica takes no part in replication, as it said itself,
+// and what comes of it. The words are ours.
+func describeTrouble(t *replication.Trouble) *string {
+	var said []string
+	if t.Reason != "" {
+		said = append(said, strings.TrimSuffix(t.Reason, ".")+".")
+	}
+	if at := t.Detaches(); !at.IsZero() {
+		said = append(said, "If that does not change, the replica becomes a single-Region table at "+at.UTC().Format(time.RFC3339)+".")
+	}
+	if said == nil {
+		return nil
+	}
+	return sdkaws.String(strings.Join(said, " "))
 }
 
 // keyARN is the ARN of a key that a table names by id, alias or ARN. An alias is

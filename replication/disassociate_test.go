@@ -159,12 +159,17 @@ func TestDetach(t *testing.T) {
 		w.setPolicy(cellC, grant{members: all, actions: []string{"dynamodb:ReplicateSettings", action}})
 		w.members[cellC].put(t, "local", "v")
 		w.until(20*time.Second, "known to be inaccessible", func() bool {
-			_, a := w.members[cellA].repl.Troubles(tableName)[cellC]
+			first := w.members[cellA].repl.Troubles(tableName)[cellC]
 			trouble, b := w.members[cellB].repl.Troubles(tableName)[cellC]
-			return a && b && trouble.Status == table.ReplicationNotAuthorized && w.members[cellC].table().Def.Inaccessible != nil
+			return first.Since != 0 && b && trouble.Status == table.ReplicationNotAuthorized && w.members[cellC].table().Def.Inaccessible != nil
 		})
 		if s := w.members[cellA].repl.Standing(w.members[cellA].table()); s != "" {
 			t.Errorf("the member in order is %s", s)
+		}
+		trouble := w.members[cellA].repl.Troubles(tableName)[cellC]
+		wantAt := time.UnixMicro(w.members[cellC].table().Def.Inaccessible.Since).Add(replication.InaccessibleAtMost)
+		if !strings.HasPrefix(trouble.Reason, "No resource-based policy allows dynamodb:") || !strings.HasSuffix(trouble.Reason, " on "+cellC.TableARN(tableName)+" to replication.dynamodb.amazonaws.com.") || !trouble.Detaches().Equal(wantAt) {
+			t.Errorf("A is told %q, and %v for %v", trouble.Reason, trouble.Detaches(), wantAt)
 		}
 		w.dates.Advance(replication.InaccessibleAtMost - time.Minute)
 		w.run(20 * time.Second)
@@ -236,6 +241,9 @@ func TestRegionDisabled(t *testing.T) {
 		return w.members[cellA].repl.Troubles(tableName)[cellB].Status == table.RegionDisabled &&
 			w.link(cellA, cellA, cellB).State == replication.RegionOff && w.link(cellB, cellB, cellA).State == replication.RegionOff
 	})
+	if got := w.members[cellA].repl.Troubles(tableName)[cellB].Reason; got != "Region eu-west-1 is disabled in account 222222222222" {
+		t.Errorf("A is told %q", got)
+	}
 	if strings.Contains(w.members[cellB].dump(t), `"k"`) {
 		t.Error("a change came into a disabled Region")
 	}

@@ -129,6 +129,9 @@ func (k *keeper) turn(ctx context.Context, now time.Time) (time.Time, error) {
 	if at := now.Add(partPoll); t.Def.Disassociating && at.Before(next) {
 		next = at
 	}
+	if at := now.Add(time.Second); timed(t) && at.Before(next) {
+		next = at // Its policy may say something else then.
+	}
 	return next, err
 }
 

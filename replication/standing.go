@@ -1,7 +1,9 @@
 package replication
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -101,27 +103,49 @@ func (k *keeper) watch(ctx context.Context, t *table.Table) (left bool, err erro
 	return false, err
 }
 
-// Troubles are the other members that said that they take no part in
-// replication, with why and since when.
-func (r *Replicator) Troubles(name string) map[aws.Cell]table.Inaccessible {
-	out := map[aws.Cell]table.Inaccessible{}
+// Trouble is why another member takes no part in replication, and since when.
+type Trouble struct {
+	table.Inaccessible
+	Reason string // In its words, one sentence; "" where it did not say.
+}
+
+// Detaches is when the member becomes a regional table if nothing changes, by the
+// clock of deadlines; zero where it is not known since when.
+func (t *Trouble) Detaches() time.Time {
+	if t.Since == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(t.Since).Add(InaccessibleAtMost)
+}
+
+// Troubles are those of the other members that said that they take no part in
+// replication.
+func (r *Replicator) Troubles(name string) map[aws.Cell]Trouble {
+	out := map[aws.Cell]Trouble{}
 	for _, l := range r.sortedOf(name) {
 		l.mu.Lock()
 		var told *table.Inaccessible
-		denied := false
+		reason, denied := "", false
 		switch w := l.work.(type) {
 		case *sender:
-			told, denied = w.told, w.denied
+			told, denied, reason = w.told, w.denied, w.refused
 		case *receiver:
-			told, denied = w.told, w.withheld != ""
+			told, denied, reason = w.told, w.withheld != "", w.withheld
 		}
 		if told == nil && denied {
 			told = &table.Inaccessible{Status: table.ReplicationNotAuthorized} // It will say since when.
 		}
 		l.mu.Unlock()
-		if was, ok := out[l.key.peer]; told != nil && (!ok || was.Since == 0) {
-			out[l.key.peer] = *told
+		if told == nil {
+			continue
 		}
+		reason, _, _ = strings.Cut(reason, "\n")
+		was := out[l.key.peer]
+		if was.Since == 0 {
+			was.Inaccessible = *told
+		}
+		was.Reason = cmp.Or(was.Reason, reason)
+		out[l.key.peer] = was
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func TestTimedPolicy(t *testing.T) {
 				w.until(5*time.Second, "it flows before", w.settled(1, both...))
 				pass(30 * time.Second)
 				w.members[cellA].put(t, "meanwhile", "1")
-				w.run(15 * time.Second) // A keeper at rest looks every ten.
+				w.run(3 * time.Second)
 				if got := w.members[cellB].dump(t); strings.Contains(got, "meanwhile") {
 					t.Fatalf("it came through the pause: %s", got)
 				}
@@ -56,7 +56,7 @@ func TestTimedPolicy(t *testing.T) {
 				}
 				pass(60 * time.Second)
 				w.until(20*time.Second, "what waited has come", w.settled(2, both...))
-				w.run(10 * time.Second)
+				w.run(3 * time.Second)
 				if s := w.link(at, cellA, cellB); s.State != "FLOWING" || w.members[at].table().Def.Inaccessible != nil {
 					t.Errorf("the link shows %s: %s; the replica %+v", s.State, s.Reason, w.members[at].table().Def.Inaccessible)
 				}
