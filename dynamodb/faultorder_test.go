@@ -33,6 +33,10 @@ func TestFaultOrder(t *testing.T) {
 	for _, c := range []struct{ operation, body, want string }{
 		{"GetItem", `{"TableName":"tab","Key":` + short + `,"ProjectionExpression":"p.x"}`, scalars},
 		{"UpdateItem", `{"TableName":"tab","Key":` + short + `,"UpdateExpression":"REMOVE p.x"}`, schema},
+		{"UpdateItem", `{"TableName":"tab","Key":` + k + `,"UpdateExpression":"REMOVE s SET p = s"}`, "Cannot update attribute p."},
+		{"UpdateItem", `{"TableName":"tab","Key":` + k + `,"AttributeUpdates":{"s":{"Action":"DELETE"},"p":{"Action":"DELETE"}}}`, "Cannot update attribute s."},
+		{"ExecuteStatement", `{"Statement":"UPDATE tab SET s = 1, p = 'b' WHERE p = 'a' AND s = 1"}`, "Cannot update attribute p."},
+		{"ExecuteStatement", `{"Statement":"UPDATE tab SET p = 'b', s = 1 WHERE p = 'a' AND s = 1"}`, "Cannot update attribute p."},
 		{"Scan", `{"TableName":"tab","IndexName":"glo","ConsistentRead":true,"ProjectionExpression":"x.y"}`, "Consistent reads are not supported"},
 		{"Scan", `{"TableName":"tab","ExclusiveStartKey":` + short + `,"ProjectionExpression":"p.x"}`, "The provided starting key is invalid"},
 		{"Query", `{"TableName":"tab","ExclusiveStartKey":` + short + `,"ProjectionExpression":"p.x","KeyConditionExpression":"p=:p","ExpressionAttributeValues":{":p":{"S":"a"}}}`, scalars},

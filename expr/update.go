@@ -96,12 +96,21 @@ func (u *Update) Literal(name string) (item.Value, bool) {
 	return nil, false
 }
 
-// CheckNoKeys refuses an update of a key attribute.
+// CheckNoKeys refuses an update of a key attribute. Of several, AttributeUpdates tell
+// the first of the request, all else the first of the key (as DynamoDB Local does).
 func (u *Update) CheckNoKeys(schema KeySchema) error {
+	refused := ""
 	for _, p := range u.targets {
-		if schema.has(p[0].Name) {
-			return aws.InvalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0].Name)
+		name := p[0].Name
+		if !schema.has(name) {
+			continue
 		}
+		if refused = name; u.Legacy() || name == schema.Hash[0].Name {
+			break
+		}
+	}
+	if refused != "" {
+		return aws.InvalidParameter("Cannot update attribute %s. This attribute is part of the key", refused)
 	}
 	return nil
 }
