@@ -93,6 +93,9 @@ func (a *API) parse(c *api.Call, st *statement) {
 	if st.parsed, st.err = a.statements.Parse(st.text.s); st.err != nil {
 		return
 	}
+	if st.err = st.parsed.Refusal(st.parameters); st.err != nil {
+		return
+	}
 	if st.table, st.err = c.Table(st.parsed.Table); st.err != nil {
 		return
 	}
@@ -205,11 +208,11 @@ func (st *statement) checked(err error) error {
 func (s *Service) aim(st *statement) (*table.Table, *partiql.Target, error) {
 	t, err := s.table(st.table)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, st.checked(err)
 	}
 	target, err := st.parsed.Target(t.KeySchema(nil), st.parameters)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, st.checked(err)
 	}
 	if st.fault = target.Fault; st.fault == nil {
 		st.write.Key, st.fault = t.RequestKey(target.Key)
@@ -229,11 +232,14 @@ func (s *Service) lower(r *request, st *statement) error {
 		if err != nil {
 			return err
 		}
-		st.fault = insert(w, t)
+		st.fault = st.insert(t)
 		return nil
 	}
 	t, target, err := s.aim(st)
 	if err != nil {
+		return err
+	}
+	if err := p.CheckReturning(); err != nil {
 		return err
 	}
 	w.Table, w.Condition = t, target.Condition
@@ -266,9 +272,13 @@ func (s *Service) lower(r *request, st *statement) error {
 }
 
 // insert makes the write of an INSERT: a put where nothing is.
-func insert(w *table.Write, t *table.Table) (err error) {
+func (st *statement) insert(t *table.Table) (err error) {
+	w := &st.write
 	w.Table, w.Kind = t, table.Put
 	if err := partiql.CheckItem(w.Item, t.KeySchema(nil)); err != nil {
+		return err
+	}
+	if err := st.parsed.CheckReturning(); err != nil {
 		return err
 	}
 	if w.Item.Size() > table.MaxItemSize {

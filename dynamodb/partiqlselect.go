@@ -34,7 +34,7 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 	}
 	t, err := s.table(st.table)
 	if err != nil {
-		return nil, err
+		return nil, st.checked(err)
 	}
 	sel := &selection{columns: st.parsed.Columns, used: usage{table: st.parsed.Table}}
 	p := &sel.page

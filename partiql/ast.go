@@ -39,11 +39,13 @@ type Statement struct {
 	Columns    []Column
 	Returning  Returning
 
-	where   *node
-	order   []order
-	item    *node
-	actions []action
-	text    string // In one spelling.
+	where     *node
+	order     []order
+	item      *node
+	actions   []action
+	fault     error  // What DynamoDB does not take of the target of an INSERT, UPDATE or DELETE.
+	returning error  // What it does not take of RETURNING.
+	text      string // In one spelling.
 }
 
 // Text returns the statement in one spelling: of two statements that differ in
@@ -75,13 +77,13 @@ func (r Returning) String() string {
 
 // order is one element of ORDER BY.
 type order struct {
-	name       string
+	by         *node
 	descending bool
 }
 
 // action is one assignment of an UPDATE, or one path of a REMOVE.
 type action struct {
-	path  item.Path
+	path  *node
 	value *node // Nil removes.
 }
 
@@ -99,6 +101,7 @@ const (
 	formOperator              // op, or text for one that only PartiQL knows, and args
 	formMissing
 	formIon
+	formOther // text, which only PartiQL knows
 )
 
 // node is a node of an expression.
@@ -110,6 +113,7 @@ type node struct {
 	value     item.Value
 	path      item.Path
 	args      []*node
+	fault     error // Why DynamoDB does not take it where an operand or a condition belongs.
 	at        position
 }
 
@@ -130,6 +134,12 @@ func (n *node) isCondition() bool {
 		return n.op <= expr.OpContains
 	}
 	return n.form == formCall && functions[n.text].op <= expr.OpContains && functions[n.text].op != 0
+}
+
+// isExpression reports whether n is what DynamoDB takes for an expression: it is
+// looked into before what stands around it is held to be one.
+func (n *node) isExpression() bool {
+	return n.form == formOperator || n.form == formCall || n.form == formOther
 }
 
 // is reports whether n is that operator.

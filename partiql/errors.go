@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/expr"
 )
 
 // errMalformed is a statement that the grammar does not know. DynamoDB reads
@@ -27,6 +28,8 @@ const (
 	noTypeName      = "Expected type name"
 	noRightSide     = "Missing right-hand side expression of infix operator"
 	noUpperBound    = "Expected expression after AND"
+	noAlias         = "Expected identifier for alias"
+	groupLiteral    = "Literals (including ordinals) not supported in GROUP BY"
 	badPathDot      = "Invalid path dot component"
 	badWildcard     = "Invalid use of * in select list"
 	notAlone        = "Other expressions may not be present in the select list when '*' is used without dot notation."
@@ -61,12 +64,15 @@ var (
 	errSource     = aws.Validation("Unexpected from source")
 	errOneSource  = aws.Validation("Only select from a single table or index is supported.")
 	errProjection = aws.Validation("Select projection doesn't support value or pivot keywords")
+	errComponents = aws.Validation("A path may contain at most 2 components in the FROM clause")
+	errHierarchy  = aws.Validation("Changing item's hierarchy while reading isn't supported")
 	errEmptyName  = aws.Validation("Path component cannot be an empty string")
 	errInsertInto = aws.Validation("FROM clause may only contain a single table name in data manipulation statements")
 	errOnIndex    = aws.Validation("This operation is not supported on an index")
 	errTableName  = aws.Validation("Table name should be within the length [3, 255] and only contain 'a-z', 'A-Z', '0-9', '-', '_', '.'.")
 	errBoolean    = aws.Validation("WHERE clause must contain an expression that resolves to a boolean")
 	errArguments  = aws.Validation("The arguments to AND/OR must be Expressions")
+	errArgument   = aws.Validation("The argument to NOT must be a Type or Expression")
 	errMissing    = aws.Validation("MISSING must be compared using IS operator")
 	errIn         = aws.Validation("IN operator must have a left hand argument of type Variable Reference and right hand argument of type Seq with at least one member")
 	errIs         = aws.Validation("The left hand side argument to IS must be a Variable Reference, Literal, or Path")
@@ -75,11 +81,13 @@ var (
 	errOrderWhere = aws.Validation("Must have WHERE clause in the statement when using ORDER BY clause.")
 	errOrderHash  = aws.Validation("Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause.")
 
-	errParameters  = aws.Validation("Number of parameters in request and statement don't match.")
-	errKeyOperand  = aws.InvalidParameter("Condition parameter type does not match schema type")
-	errDuplicates  = aws.Validation("Input collection contains duplicates")
-	errReturning   = aws.Validation("Expected '*' after ( MODIFIED | ALL ) ( NEW | OLD ) in RETURNING clause")
-	errInsertThere = aws.Validation("RETURNING is not supported in INSERT")
+	errOperators        = aws.Validation("The expression contains too many operators; operator count: %d", expr.MaxOperators+1)
+	errParameters       = aws.Validation("Number of parameters in request and statement don't match.")
+	errKeyOperand       = aws.InvalidParameter("Condition parameter type does not match schema type")
+	errDuplicates       = aws.Validation("Input collection contains duplicates")
+	errReturning        = aws.Validation("Expected '*' after ( MODIFIED | ALL ) ( NEW | OLD ) in RETURNING clause")
+	errSeveralReturning = aws.Validation("Invalid syntax with multiple returning elements in RETURNING clause")
+	errInsertThere      = aws.Validation("RETURNING is not supported in INSERT")
 )
 
 // errAt is an error at a place of the text.

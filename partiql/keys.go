@@ -3,6 +3,7 @@ package partiql
 import (
 	"bytes"
 	"slices"
+	"strconv"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/expr"
@@ -25,10 +26,7 @@ type Plan struct {
 // Plan plans a SELECT on a table or index of that key. It is a scan unless each
 // branch of an OR says which partition keys it wants (documented).
 func (s *Statement) Plan(schema expr.KeySchema, parameters []item.Value) (*Plan, error) {
-	b, err := s.bind(parameters)
-	if err != nil {
-		return nil, err
-	}
+	b := binding{s, parameters}
 	pl := planner{binding: b, conjuncts: conjuncts(nil, s.where)}
 	pl.used = make([]bool, len(pl.conjuncts))
 	p := &Plan{}
@@ -40,6 +38,7 @@ func (s *Statement) Plan(schema expr.KeySchema, parameters []item.Value) (*Plan,
 	}
 	whole := false
 	if p.Ranges != nil {
+		var err error
 		if whole, err = pl.sort(p, schema.Range); err != nil {
 			return nil, pl.first(err)
 		}
@@ -51,6 +50,7 @@ func (s *Statement) Plan(schema expr.KeySchema, parameters []item.Value) (*Plan,
 		}
 	}
 	p.Whole = whole && rest == nil
+	var err error
 	p.Filter, err = b.condition(expr.FilterKind, schema, "", rest)
 	return p, err
 }
@@ -204,25 +204,28 @@ func (pl *planner) order(p *Plan, schema expr.KeySchema) error {
 	if pl.s.order == nil {
 		return nil
 	}
-	if pl.s.where == nil {
+	switch {
+	case pl.s.where == nil:
 		return errOrderWhere
+	case p.Ranges == nil:
+		return errOrderHash
 	}
 	named := func(list []expr.KeyAttribute, name string) bool {
 		return slices.ContainsFunc(list, func(a expr.KeyAttribute) bool { return a.Name == name })
 	}
 	descending := false
 	for _, o := range pl.s.order {
+		name, err := pl.orderName(o.by)
 		switch {
-		case named(schema.Hash, o.name):
+		case err != nil:
+			return err
+		case named(schema.Hash, name):
 			descending = o.descending
-		case named(schema.Range, o.name):
+		case named(schema.Range, name):
 			p.Reverse = o.descending
 		default:
-			return aws.Validation("Variable reference %s in ORDER BY clause must be part of the primary key", o.name)
+			return aws.Validation("Variable reference %s in ORDER BY clause must be part of the primary key", name)
 		}
-	}
-	if p.Ranges == nil {
-		return errOrderHash
 	}
 	slices.SortStableFunc(p.Ranges, func(a, b expr.KeyRange) int {
 		order := slices.CompareFunc(a.Hash, b.Hash, func(v, w item.Value) int {
@@ -235,6 +238,47 @@ func (pl *planner) order(p *Plan, schema expr.KeySchema) error {
 		return order
 	})
 	return nil
+}
+
+// orderName returns the attribute that an element of ORDER BY names.
+func (pl *planner) orderName(n *node) (string, error) {
+	what := ""
+	switch n.form {
+	case formPath:
+		if len(n.path) == 1 {
+			return n.path[0].Name, nil
+		}
+		what = "PATH"
+	case formLiteral:
+		what = literalText(n.value)
+	case formParameter:
+		what = "PARAMETER"
+	case formList:
+		what = "LIST"
+	case formBag:
+		what = "BAG"
+	case formTuple:
+		what = "STRUCT"
+	case formMissing:
+		what = "MISSING"
+	case formCall, formOperator, formIon, formOther:
+		what = n.name()
+	}
+	return "", aws.Validation("Argument to ORDER BY must be of type VariableReference. Type: %s", what)
+}
+
+// literalText writes a literal as the reference implementation prints it.
+func literalText(v item.Value) string {
+	switch v.Type() {
+	case item.TypeS:
+		return strconv.Quote(string(v.Bytes()))
+	case item.TypeN:
+		return v.Number().String()
+	case item.TypeBOOL:
+		return strconv.FormatBool(v.Bool())
+	default:
+		return "null"
+	}
 }
 
 // sort narrows the ranges by what is said of the sort key; true when it is said
@@ -353,10 +397,7 @@ var ErrNoKey = aws.Validation("Where clause does not contain a mandatory equalit
 // the condition on it. That of an UPDATE and of an EXISTS has the item exist. The
 // error is of what the statement says of other things than the key, or ErrNoKey.
 func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Target, error) {
-	b, err := s.bind(parameters)
-	if err != nil {
-		return nil, err
-	}
+	b := binding{s, parameters}
 	keys := slices.Concat(schema.Hash, schema.Range)
 	entries := make([]item.Entry, len(keys))
 	t := &Target{}
@@ -385,6 +426,7 @@ func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Tar
 		exists = keys[0].Name
 	}
 	t.More = rest != nil
+	var err error
 	if t.Condition, err = b.condition(expr.ConditionKind, expr.KeySchema{}, exists, rest); err != nil {
 		return nil, err
 	}

@@ -18,11 +18,49 @@ type lowering struct {
 
 // Check returns what is wrong with the conditions of a statement by themselves.
 func (s *Statement) Check(parameters []item.Value) error {
-	b, err := s.bind(parameters)
+	b := binding{s, parameters}
+	_, err := b.condition(expr.FilterKind, expr.KeySchema{}, "", conjuncts(nil, s.where))
+	return err
+}
+
+// Refusal returns why an INSERT, UPDATE or DELETE is not taken whose table or index
+// DynamoDB does not take: what is wrong with the rest of the text goes before.
+func (s *Statement) Refusal(parameters []item.Value) error {
+	if s.fault == nil {
+		return nil
+	}
+	err := s.Check(parameters)
+	if err == nil && s.Kind == Insert {
+		_, err = s.Item(parameters)
+	}
+	if err == nil && s.Kind == Update {
+		_, err = s.Update(parameters)
+	}
 	if err == nil {
-		_, err = b.condition(expr.FilterKind, expr.KeySchema{}, "", conjuncts(nil, s.where))
+		err = s.fault
 	}
 	return err
+}
+
+// CheckReturning returns what DynamoDB does not take of RETURNING. It looks there
+// when it knows the item's key.
+func (s *Statement) CheckReturning() error { return s.returning }
+
+// countOperators counts operators and functions as the limit on them does.
+func countOperators(n *node) int {
+	count := 0
+	switch {
+	case n == nil:
+		return 0
+	case n.is(expr.OpAnd), n.is(expr.OpOr):
+		count = len(n.args) - 1
+	case n.isExpression():
+		count = 1
+	}
+	for _, a := range n.args {
+		count += countOperators(a)
+	}
+	return count
 }
 
 // condition lowers the conjunction of conditions; nil when there are none. That
@@ -43,20 +81,11 @@ func (b *binding) conjunction(kind expr.Kind, schema expr.KeySchema, exists stri
 	if exists != "" {
 		nodes = append(nodes, l.builder.Apply(expr.OpAttributeExists, l.path(item.Path{item.Name(exists)})))
 	}
-	for _, n := range list {
-		if !n.isCondition() {
-			if n != b.s.where {
-				return nil, errArguments
-			}
-			return nil, errBoolean
-		}
-		lowered, err := l.node(n)
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, lowered)
+	conditions, err := l.conditions(expr.OpAnd, list)
+	if err != nil {
+		return nil, err
 	}
-	switch len(nodes) {
+	switch nodes = append(nodes, conditions...); len(nodes) {
 	case 0:
 		return nil, nil
 	case 1:
@@ -65,29 +94,58 @@ func (b *binding) conjunction(kind expr.Kind, schema expr.KeySchema, exists stri
 		l.builder.Where(l.builder.Apply(expr.OpAnd, nodes...))
 	}
 	c, err := expr.BindCondition(l.builder.Expression(), &expr.Scope{})
+	if err == nil && countOperators(b.s.where) > expr.MaxOperators {
+		err = errOperators
+	}
 	return c, plain(err)
+}
+
+// conditions lowers what op joins. Each is looked into before any is held to be a
+// condition.
+func (l *lowering) conditions(op expr.Op, list []*node) ([]expr.Node, error) {
+	out := make([]expr.Node, len(list))
+	for i, n := range list {
+		if !n.isExpression() {
+			continue
+		}
+		var err error
+		if out[i], err = l.node(n); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range list {
+		switch {
+		case n.isCondition():
+		case n == l.s.where:
+			return nil, errBoolean
+		case n.form == formCall:
+			return nil, aws.Validation("Incorrect operand type for operator or function; operator or function: %s, operand type: N", op)
+		case op == expr.OpNot:
+			return nil, errArgument
+		default:
+			return nil, errArguments
+		}
+	}
+	return out, nil
 }
 
 func (l *lowering) path(p item.Path) expr.Node { return l.builder.Path(p) }
 
 // node lowers a condition.
 func (l *lowering) node(n *node) (expr.Node, error) {
-	if n.form == formCall {
+	switch {
+	case n.fault != nil:
+		return expr.Node{}, n.fault
+	case n.form == formCall:
 		return l.call(n)
 	}
 	switch n.op {
-	case 0:
+	case 0, expr.OpPlus, expr.OpMinus:
 		return expr.Node{}, errOperator(n)
 	case expr.OpAnd, expr.OpOr, expr.OpNot:
-		args := make([]expr.Node, len(n.args))
-		for i, a := range n.args {
-			if !a.isCondition() {
-				return expr.Node{}, errArguments
-			}
-			var err error
-			if args[i], err = l.node(a); err != nil {
-				return expr.Node{}, err
-			}
+		args, err := l.conditions(n.op, n.args)
+		if err != nil {
+			return expr.Node{}, err
 		}
 		return l.builder.Apply(n.op, args...), nil
 	case expr.OpAttributeExists, expr.OpAttributeNotExists:
@@ -111,7 +169,7 @@ func (l *lowering) node(n *node) (expr.Node, error) {
 }
 
 func (l *lowering) call(n *node) (expr.Node, error) {
-	f := functions[n.text]
+	f, known := functions[n.text]
 	if f.update {
 		return expr.Node{}, aws.Validation("The function is not allowed in a condition expression; function: %s", n.text)
 	}
@@ -119,10 +177,23 @@ func (l *lowering) call(n *node) (expr.Node, error) {
 		return expr.Node{}, err
 	}
 	args, err := l.operands(n.args)
-	if err != nil {
+	switch {
+	case err != nil:
 		return expr.Node{}, err
+	case !known:
+		return expr.Node{}, errUnknown(n)
 	}
 	return l.builder.Apply(f.op, args...), nil
+}
+
+// errUnknown refuses a function that DynamoDB does not have. The aggregates of
+// PartiQL are told otherwise.
+func errUnknown(n *node) error {
+	switch n.text {
+	case "count", "sum", "avg", "min", "max":
+		return errToken(n.text, n.at)
+	}
+	return aws.Validation("Unrecognized function: %s", n.text)
 }
 
 func (l *lowering) operands(list []*node) ([]expr.Node, error) {
@@ -140,11 +211,13 @@ func (l *lowering) operands(list []*node) ([]expr.Node, error) {
 func (l *lowering) operand(n *node) (expr.Node, error) {
 	switch n.form {
 	case formPath:
-		return l.path(n.path), nil
+		return l.path(n.path), n.fault
+	case formOther:
+		return expr.Node{}, n.fault
 	case formMissing:
 		return expr.Node{}, errMissing
 	case formCall:
-		if functions[n.text].op == expr.OpSize {
+		if f, known := functions[n.text]; !known || f.op == expr.OpSize {
 			return l.call(n)
 		}
 		return expr.Node{}, aws.Validation("The function is not allowed to be used this way in an expression; function: %s", n.text)
@@ -206,45 +279,51 @@ func (l *lowering) keyType(n *node) (item.Type, bool) {
 
 // Update lowers the assignments of an UPDATE.
 func (s *Statement) Update(parameters []item.Value) (*expr.Update, error) {
-	b, err := s.bind(parameters)
-	if err != nil {
-		return nil, err
-	}
-	l := lowering{b, expr.NewBuilder(expr.UpdateKind), expr.KeySchema{}}
-	// From the last, so that errors come in DynamoDB Local's order. The item that
-	// comes of it is the same.
+	l := lowering{binding{s, parameters}, expr.NewBuilder(expr.UpdateKind), expr.KeySchema{}}
+	assign := make([]func(), len(s.actions))
 	for i := range s.actions {
-		if err := l.action(&s.actions[len(s.actions)-1-i]); err != nil {
+		var err error
+		if assign[i], err = l.action(&s.actions[i]); err != nil {
 			return nil, err
 		}
 	}
+	// From the last, so that binding tells DynamoDB Local's of several errors. The
+	// item that comes of it is the same.
+	for _, one := range slices.Backward(assign) {
+		one()
+	}
 	u, err := expr.BindUpdate(l.builder.Expression(), &expr.Scope{})
+	count := 0
+	for i := range s.actions {
+		count += countOperators(s.actions[i].value)
+	}
+	if err == nil && count > expr.MaxOperators {
+		err = errOperators
+	}
 	return u, plain(err)
 }
 
-func (l *lowering) action(a *action) error {
-	path := l.path(a.path)
+// action lowers one assignment, and returns what adds it to the update.
+func (l *lowering) action(a *action) (func(), error) {
+	if a.path.fault != nil {
+		return nil, a.path.fault
+	}
+	path := l.path(a.path.path)
 	switch {
 	case a.value == nil:
-		l.builder.Remove(path)
-		return nil
+		return func() { l.builder.Remove(path) }, nil
 	case a.value.form == formCall && (a.value.text == "set_add" || a.value.text == "set_delete"):
 		set, err := l.setOperand(a)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if a.value.text == "set_add" {
-			l.builder.Add(path, set)
-		} else {
-			l.builder.Delete(path, set)
+			return func() { l.builder.Add(path, set) }, nil
 		}
-		return nil
+		return func() { l.builder.Delete(path, set) }, nil
 	}
 	value, err := l.assigned(a.value)
-	if err == nil {
-		l.builder.Set(path, value)
-	}
-	return err
+	return func() { l.builder.Set(path, value) }, err
 }
 
 // setOperand lowers the second argument of set_add or set_delete.
@@ -254,7 +333,7 @@ func (l *lowering) setOperand(a *action) (expr.Node, error) {
 	if len(n.args) != 2 {
 		return expr.Node{}, aws.Validation("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.text, len(n.args))
 	}
-	if n.args[0].form != formPath || n.args[0].path.String() != a.path.String() {
+	if n.args[0].form != formPath || n.args[0].path.String() != a.path.path.String() {
 		return expr.Node{}, aws.Validation("The first argument to %s must equal the assignment value", name)
 	}
 	bad := errAt(n.at, "The second argument to %s must be a value with type SET", name)
@@ -275,16 +354,24 @@ func (l *lowering) setOperand(a *action) (expr.Node, error) {
 func (l *lowering) assigned(n *node) (expr.Node, error) {
 	switch n.form {
 	case formPath:
-		return l.path(n.path), nil
+		return l.path(n.path), n.fault
+	case formOther:
+		return expr.Node{}, n.fault
 	case formMissing:
 		return expr.Node{}, errMissing
 	case formCall:
-		f := functions[n.text]
+		f, known := functions[n.text]
+		if !known {
+			return l.unknown(n)
+		}
 		if f.op != expr.OpIfNotExists && f.op != expr.OpListAppend {
 			return expr.Node{}, errFunction(n)
 		}
 		return l.assignedArgs(f.op, n.args)
 	case formOperator:
+		if n.text == "is" {
+			return expr.Node{}, aws.Validation("IS operator is not supported in update expressions")
+		}
 		if n.op != expr.OpPlus && n.op != expr.OpMinus {
 			return expr.Node{}, aws.Validation("Unsupported operator in Update Expression. Operator: %s", n.name())
 		}
@@ -299,6 +386,17 @@ func (l *lowering) assigned(n *node) (expr.Node, error) {
 		}
 		return l.builder.Literal(v), nil
 	}
+}
+
+// unknown refuses a function that DynamoDB does not have, after what is wrong with
+// its operands.
+func (l *lowering) unknown(n *node) (expr.Node, error) {
+	for _, a := range n.args {
+		if _, err := l.assigned(a); err != nil {
+			return expr.Node{}, err
+		}
+	}
+	return expr.Node{}, errUnknown(n)
 }
 
 func (l *lowering) assignedArgs(op expr.Op, list []*node) (expr.Node, error) {

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/expr"
 	"github.com/hortusdb/hortus/item"
 )
@@ -142,14 +141,16 @@ func (p *parser) in(left *node) (*node, error) {
 		}
 	}
 	if closing == "" {
+		n.fault = errIn
 		_, err := p.right(p.sum)
-		if err == nil {
-			err = errIn
-		}
-		return nil, err
+		return n, err
+	}
+	if closing == ")" && p.now().is("SELECT") {
+		n.fault = errIn
 	}
 	if closing != ")" && p.take(closing) {
-		return nil, errIn
+		n.fault = errIn
+		return n, nil
 	}
 	args, err := p.list(closing)
 	n.args = append(n.args, args...)
@@ -180,14 +181,15 @@ func (p *parser) isType(left *node, at position) (*node, error) {
 	switch {
 	case t.kind != kindKeyword || !known && !unsupported && !t.is("MISSING") && !t.is("NULL"):
 		return nil, errMalformed(noTypeName)
-	case unsupported:
-		return nil, errAt(at, "Unsupported data type for IS operator: %s. Supported data types are [MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]", other)
-	case left.form != formPath && left.form != formLiteral && left.form != formParameter:
-		return nil, errIs
 	}
 	p.at++
-	n := &node{form: formOperator, args: []*node{left}, at: at}
+	n := &node{form: formOperator, text: "is", args: []*node{left}, at: at}
 	switch {
+	case unsupported:
+		n.fault = errAt(at, "Unsupported data type for IS operator: %s. Supported data types are [MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]", other)
+		return n, p.typeArguments()
+	case left.form != formPath && left.form != formLiteral && left.form != formParameter:
+		n.fault = errIs
 	case known:
 		n.form, n.text = formCall, "attribute_type"
 		n.args = append(n.args, &node{value: item.S(name), at: at})
@@ -205,6 +207,15 @@ func (p *parser) isType(left *node, at position) (*node, error) {
 		}
 	}
 	return n, nil
+}
+
+// typeArguments goes past the lengths in parentheses of a type.
+func (p *parser) typeArguments() error {
+	if !p.take("(") {
+		return nil
+	}
+	_, err := p.list(")")
+	return err
 }
 
 func (p *parser) sum() (*node, error) { return p.infix(p.product, "+", "-", "||") }
@@ -246,11 +257,14 @@ func (p *parser) sign() (*node, error) {
 	p.at++
 	if next := p.now(); next.kind == kindNumber {
 		p.at++
-		return number(t.text+next.text, t.at)
+		return number(t.text+next.text, next.at), nil
 	}
 	n, err := p.sign()
 	if err != nil {
 		return nil, err
+	}
+	if n.form == formLiteral && n.value.Type() == item.TypeN {
+		return signed(n, t.text), nil
 	}
 	op := expr.OpMinus
 	if t.text == "+" {
@@ -259,29 +273,43 @@ func (p *parser) sign() (*node, error) {
 	return &node{form: formOperator, op: op, text: t.text, args: []*node{n}, at: t.at}, nil
 }
 
-func number(text string, at position) (*node, error) {
+// signed is a number behind one more sign.
+func signed(n *node, sign string) *node {
+	text := n.value.Number().String()
+	if sign == "-" {
+		if rest, negative := strings.CutPrefix(text, "-"); negative {
+			text = rest
+		} else {
+			text = "-" + text
+		}
+	}
+	return number(text, n.at)
+}
+
+func number(text string, at position) *node {
 	v, err := item.N(text)
-	return &node{value: v, at: at}, err
+	if err != nil {
+		v = item.AppendNull(nil)
+	}
+	return &node{value: v, fault: err, at: at}
 }
 
 // operand reads what stands alone.
 func (p *parser) operand() (*node, error) {
 	switch t := p.now(); t.kind {
 	case kindName:
-		if _, ok := functions[strings.ToLower(t.text)]; ok || p.peek(1).is("(") {
+		if p.peek(1).is("(") {
 			return p.call()
 		}
-		path, err := p.path()
-		return &node{form: formPath, path: path, at: t.at}, err
+		return p.path()
 	case kindQuoted:
-		path, err := p.path()
-		return &node{form: formPath, path: path, at: t.at}, err
+		return p.path()
 	case kindString:
 		p.at++
 		return &node{value: item.S(t.text), at: t.at}, nil
 	case kindNumber:
 		p.at++
-		return number(t.text, t.at)
+		return number(t.text, t.at), nil
 	case kindParameter:
 		p.at++
 		p.parameters++
@@ -308,8 +336,12 @@ func (p *parser) keyword() (*node, error) {
 		return &node{value: item.AppendNull(nil), at: t.at}, nil
 	case "MISSING":
 		return &node{form: formMissing, at: t.at}, nil
-	case "CASE", "CAST", "SELECT", "EXISTS":
-		return nil, errAt(t.at, "Unsupported token in expression: %s", t.text)
+	case "CASE":
+		return p.caseOf(t)
+	case "CAST":
+		return p.cast()
+	case "SELECT":
+		return p.subquery(t)
 	case "FROM":
 		return nil, p.fromWithout()
 	}
@@ -409,17 +441,78 @@ func (p *parser) entries() ([]*node, error) {
 	}
 }
 
+// other is what DynamoDB does not take where an operand or a condition belongs.
+func other(text string, at position) *node {
+	return &node{form: formOther, text: text, fault: errToken(text, at), at: at}
+}
+
+func errToken(text string, at position) error {
+	return errAt(at, "Unsupported token in expression: %s", text)
+}
+
+// caseOf reads a CASE, whose first word is t.
+func (p *parser) caseOf(t *token) (*node, error) {
+	if !p.now().is("WHEN") {
+		if _, err := p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	for first := true; first || p.now().is("WHEN"); first = false {
+		for _, word := range [...]string{"WHEN", "THEN"} {
+			if err := p.need(word); err != nil {
+				return nil, err
+			}
+			if _, err := p.expression(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if p.take("ELSE") {
+		if _, err := p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	return other("CASE", t.at), p.need("END")
+}
+
+// cast reads what follows CAST.
+func (p *parser) cast() (*node, error) {
+	at := p.now().at
+	if err := p.need("("); err != nil {
+		return nil, err
+	}
+	if _, err := p.expression(); err != nil {
+		return nil, err
+	}
+	if err := p.need("AS"); err != nil {
+		return nil, err
+	}
+	if p.read().kind != kindKeyword {
+		return nil, errMalformed(noTypeName)
+	}
+	if err := p.typeArguments(); err != nil {
+		return nil, err
+	}
+	return other("cast", at), p.need(")")
+}
+
+// subquery reads a SELECT in an operand's place, whose first word is t.
+func (p *parser) subquery(t *token) (*node, error) {
+	if p.depth++; p.depth > item.MaxDepth {
+		return nil, errNesting
+	}
+	defer func(outer [parts]error) { p.refused, p.depth = outer, p.depth-1 }(p.refused)
+	_, err := p.selectStatement()
+	return other("SELECT", t.at), err
+}
+
 // call reads the call of a function.
 func (p *parser) call() (*node, error) {
 	t := p.read()
-	if !p.take("(") { // A name that is a function's elsewhere.
-		p.at--
-		path, err := p.path()
-		return &node{form: formPath, path: path, at: t.at}, err
-	}
+	p.at++ // The parenthesis.
 	n := &node{form: formCall, text: strings.ToLower(t.text), at: t.at}
-	if _, ok := functions[n.text]; !ok {
-		return nil, aws.Validation("Unrecognized function: %s", n.text)
+	if n.text == "count" && p.take("*") {
+		return n, p.need(")")
 	}
 	if p.take(")") {
 		return n, nil
@@ -429,60 +522,90 @@ func (p *parser) call() (*node, error) {
 	return n, err
 }
 
+// unpivot is the text of a path that has a step to all attributes.
+const unpivot = "*"
+
 // path reads a document path.
-func (p *parser) path() (item.Path, error) {
+func (p *parser) path() (*node, error) {
 	t := p.read()
 	if t.kind != kindName && t.kind != kindQuoted {
 		return nil, errMalformed(noSimplePath)
 	}
-	path := item.Path{item.Name(t.text)}
+	n := &node{form: formPath, path: item.Path{item.Name(t.text)}, at: t.at}
 	for {
-		if path[len(path)-1] == item.Name("") {
-			return nil, errEmptyName
+		if n.fault == nil && n.path[len(n.path)-1] == item.Name("") {
+			n.fault = errEmptyName
 		}
 		switch {
 		case p.take("."):
 			t := p.read()
-			if t.is("*") {
-				return nil, aws.Validation("Changing item's hierarchy while reading isn't supported")
-			}
-			if t.kind != kindName && t.kind != kindQuoted {
+			switch {
+			case t.is("*"):
+				n.text = unpivot
+				n.fault = errAt(t.at, "Unpivot path component like a.*.b are not supported")
+			case t.kind != kindName && t.kind != kindQuoted:
 				return nil, errMalformed(badPathDot)
 			}
-			path = append(path, item.Name(t.text))
+			n.path = append(n.path, item.Name(t.text))
 		case p.take("["):
-			step, err := p.step()
-			if err != nil {
+			if err := p.step(n); err != nil {
 				return nil, err
 			}
-			path = append(path, step)
 			if err := p.need("]"); err != nil {
 				return nil, err
 			}
 		default:
-			return path, nil
+			return n, nil
 		}
 	}
 }
 
+// simplePath reads the path that an UPDATE changes.
+func (p *parser) simplePath() (*node, error) {
+	n, err := p.path()
+	if err == nil && n.text == unpivot {
+		err = errMalformed(badPathDot)
+	}
+	return n, err
+}
+
 // step reads what stands in the brackets of a path.
-func (p *parser) step() (item.Step, error) {
-	switch t := p.read(); {
-	case t.kind == kindString:
-		return item.Name(t.text), nil
-	case t.is("-") && p.now().kind == kindNumber:
-		return item.Step{}, errAt(p.now().at, "List index is not within the allowable range; index: [-%s]", p.now().text)
-	case t.kind == kindNumber:
-		i, err := strconv.Atoi(t.text)
-		if err != nil || i > expr.MaxListIndex {
-			return item.Step{}, errAt(t.at, "List index is not within the allowable range; index: [%s]", t.text)
-		}
-		return item.Index(i), nil
+func (p *parser) step(n *node) error {
+	switch t := p.now(); {
 	case t.is("*"):
-		return item.Step{}, errMalformed(badWildcard)
+		return errMalformed(badWildcard)
 	case t.is("]"), t.kind == kindEnd:
-		return item.Step{}, errMalformed(unexpectedTerm)
+		return errMalformed(unexpectedTerm)
+	}
+	first := p.now()
+	inner, err := p.expression()
+	if err != nil {
+		return err
+	}
+	step := item.Index(0)
+	switch {
+	case inner.form == formLiteral && inner.value.Type() == item.TypeS:
+		step = item.Name(string(inner.value.Bytes()))
+	case inner.form == formLiteral && inner.value.Type() == item.TypeN:
+		text := p.peek(-1).text
+		if first.is("-") {
+			text = "-" + text
+		}
+		i, err := strconv.Atoi(text)
+		if step = item.Index(i); err != nil || i < 0 || i > expr.MaxListIndex {
+			n.refuse(errAt(inner.at, "List index is not within the allowable range; index: [%s]", text))
+			step = item.Index(0)
+		}
 	default:
-		return item.Step{}, errAt(t.at, "Unexpected path component")
+		n.refuse(errAt(inner.at, "Unexpected path component"))
+	}
+	n.path = append(n.path, step)
+	return nil
+}
+
+// refuse keeps the first reason why DynamoDB does not take n.
+func (n *node) refuse(err error) {
+	if n.fault == nil {
+		n.fault = err
 	}
 }

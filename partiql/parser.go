@@ -8,7 +8,10 @@ import (
 	"github.com/hortusdb/hortus/item"
 )
 
-// Parse parses a statement. The error is AWS's.
+// Parse parses a statement. The error is AWS's. A text that the grammar does not
+// know is malformed, whatever else is wrong with it; of what DynamoDB does not
+// take of the grammar, Parse tells what is in a SELECT's clauses, source and list,
+// and the rest is told by what lowers it.
 func Parse(text string) (*Statement, error) {
 	list, ok := tokens(text)
 	if !ok {
@@ -24,7 +27,7 @@ func Parse(text string) (*Statement, error) {
 	}
 	s.Parameters = p.parameters
 	s.text = spell(list)
-	return s, checkTable(s)
+	return s, p.refusal()
 }
 
 // spell writes tokens in one spelling.
@@ -54,19 +57,56 @@ var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 
 // checkTable refuses names that no table can have. What is wrong with an ARN is
 // for the caller to say.
-func checkTable(s *Statement) error {
+func (p *parser) checkTable(s *Statement) {
 	if !strings.HasPrefix(s.Table, "arn:") && !tableName.MatchString(s.Table) {
-		return errTableName
+		p.refuseTarget(s, errTableName)
 	}
-	return nil
 }
+
+// part is a part of a SELECT, in the order in which DynamoDB looks at them.
+type part uint8
+
+const (
+	partClauses part = iota
+	partDistinct
+	partSource
+	partList
+	parts
+)
 
 // parser goes through the tokens of one statement.
 type parser struct {
 	tokens     []token
 	at         int
 	parameters int
-	depth      int // Of lists, maps and sets.
+	depth      int          // Of lists, maps and sets.
+	refused    [parts]error // The first thing of each part that DynamoDB does not take.
+}
+
+// refuse keeps what DynamoDB does not take.
+func (p *parser) refuse(in part, err error) {
+	if p.refused[in] == nil {
+		p.refused[in] = err
+	}
+}
+
+// refuseTarget keeps what DynamoDB does not take of a statement's table or index.
+func (p *parser) refuseTarget(s *Statement, err error) {
+	if s.Kind == Select {
+		p.refuse(partSource, err)
+	} else if s.fault == nil {
+		s.fault = err
+	}
+}
+
+// refusal is what is told of what DynamoDB does not take.
+func (p *parser) refusal() error {
+	for _, err := range p.refused {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *parser) now() *token { return &p.tokens[p.at] }
@@ -148,8 +188,8 @@ func (p *parser) statement() (*Statement, error) {
 		return p.delete()
 	case p.take("EXISTS"):
 		return p.exists()
-	case t.is("PIVOT"):
-		return nil, errProjection
+	case p.take("PIVOT"):
+		return p.pivot()
 	}
 	return nil, p.other()
 }
@@ -161,7 +201,7 @@ func (p *parser) other() error {
 	t := p.now()
 	if t.is("SET") || t.is("REMOVE") {
 		p.at++
-		if _, err := p.path(); err != nil {
+		if _, err := p.simplePath(); err != nil {
 			return err
 		}
 		return errOneSource
@@ -217,13 +257,17 @@ func (p *parser) exists() (*Statement, error) {
 
 func (p *parser) selectStatement() (*Statement, error) {
 	s := &Statement{Kind: Select}
-	switch t := p.now(); {
-	case t.is("DISTINCT"):
-		return nil, aws.Validation("Unsupported token in expression: DISTINCT")
-	case t.is("VALUE"):
-		return nil, errProjection
+	if p.take("DISTINCT") {
+		p.refuse(partDistinct, aws.Validation("Unsupported token in expression: DISTINCT"))
+	} else {
+		p.take("ALL")
 	}
 	switch {
+	case p.take("VALUE"):
+		p.refuse(partList, errProjection)
+		if _, err := p.expression(); err != nil {
+			return nil, err
+		}
 	case !p.take("*"):
 		if err := p.columns(s); err != nil {
 			return nil, err
@@ -231,63 +275,176 @@ func (p *parser) selectStatement() (*Statement, error) {
 	case p.now().is(","):
 		return nil, errMalformed(notAlone)
 	}
+	return s, p.selectTail(s)
+}
+
+// pivot reads a SELECT that makes one tuple of all rows.
+func (p *parser) pivot() (*Statement, error) {
+	s := &Statement{Kind: Select}
+	p.refuse(partList, errProjection)
+	if _, err := p.expression(); err != nil {
+		return nil, err
+	}
+	if err := p.need("AT"); err != nil {
+		return nil, err
+	}
+	if _, err := p.expression(); err != nil {
+		return nil, err
+	}
+	return s, p.selectTail(s)
+}
+
+// selectTail reads what follows the list of a SELECT.
+func (p *parser) selectTail(s *Statement) error {
 	if !p.take("FROM") {
-		return nil, errMalformed(noFrom)
+		return errMalformed(noFrom)
 	}
-	if err := p.from(s); err != nil {
-		return nil, err
-	}
-	for _, word := range [...]string{",", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "JOIN"} {
-		if p.now().is(word) {
-			return nil, errOneSource
+	for _, clause := range [...]func(*Statement) error{p.sources, p.where, p.groupBy, p.having, p.orderBy, p.limit} {
+		if err := clause(s); err != nil {
+			return err
 		}
 	}
-	if err := p.where(s); err != nil {
-		return nil, err
+	return nil
+}
+
+// sources reads the source of a SELECT, and those that DynamoDB does not take
+// besides.
+func (p *parser) sources(s *Statement) error {
+	aliased, err := p.from(s)
+	if err != nil {
+		return err
 	}
-	if p.now().is("GROUP") {
-		return nil, aws.Validation("Unsupported clause: GROUP BY")
-	}
-	for _, word := range [...]string{"HAVING", "LIMIT"} {
-		if p.take(word) {
-			return nil, errAt(p.now().at, "Unsupported clause: %s", word)
+	for {
+		more, err := p.join()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		p.refuse(partSource, errOneSource)
+		if _, err := p.from(&Statement{Kind: Select}); err != nil {
+			return err
+		}
+		if p.take("ON") {
+			if _, err := p.expression(); err != nil {
+				return err
+			}
 		}
 	}
-	return s, p.orderBy(s)
+	if aliased {
+		p.refuse(partSource, errAlias)
+	}
+	p.checkTable(s)
+	return nil
+}
+
+// join goes past what joins another source, if there is one.
+func (p *parser) join() (bool, error) {
+	switch {
+	case p.take(","), p.take("JOIN"):
+		return true, nil
+	case p.take("CROSS"), p.take("INNER"):
+	case p.take("LEFT"), p.take("RIGHT"), p.take("FULL"):
+		p.take("OUTER")
+	default:
+		return false, nil
+	}
+	return true, p.need("JOIN")
+}
+
+// groupBy reads a clause that DynamoDB does not have.
+func (p *parser) groupBy(*Statement) error {
+	if !p.take("GROUP") {
+		return nil
+	}
+	p.refuse(partClauses, aws.Validation("Unsupported clause: GROUP BY"))
+	p.take("PARTIAL")
+	if err := p.need("BY"); err != nil {
+		return err
+	}
+	for {
+		n, err := p.expression()
+		if err != nil {
+			return err
+		}
+		if n.form == formLiteral {
+			return errMalformed(groupLiteral)
+		}
+		if p.take("AS") {
+			if _, err := p.name(noAlias); err != nil {
+				return err
+			}
+		}
+		if !p.take(",") {
+			break
+		}
+	}
+	if !p.take("GROUP") {
+		return nil
+	}
+	if err := p.need("AS"); err != nil {
+		return err
+	}
+	_, err := p.name(noAlias)
+	return err
+}
+
+func (p *parser) having(*Statement) error { return p.unsupported("HAVING") }
+
+func (p *parser) limit(*Statement) error { return p.unsupported("LIMIT") }
+
+// unsupported reads a clause of one expression that DynamoDB does not have.
+func (p *parser) unsupported(word string) error {
+	if !p.take(word) {
+		return nil
+	}
+	n, err := p.expression()
+	if err == nil {
+		p.refuse(partClauses, errAt(n.at, "Unsupported clause: %s", word))
+	}
+	return err
 }
 
 // columns reads the list of a SELECT.
 func (p *parser) columns(s *Statement) error {
 	for {
-		t := p.now()
-		switch {
-		case t.kind == kindName || t.kind == kindQuoted:
-		case t.kind == kindKeyword && p.peek(1).is("("), t.kind == kindString, t.kind == kindNumber, t.kind == kindParameter,
-			t.is("TRUE"), t.is("FALSE"), t.is("NULL"), t.is("MISSING"):
-			return errAt(t.at, "Unexpected path component")
-		default:
-			if _, err := p.operand(); err != nil {
-				return err
-			}
-			return errAt(t.at, "Unexpected path component")
-		}
-		path, err := p.path()
+		n, err := p.expression()
 		if err != nil {
 			return err
 		}
-		switch t := p.now(); {
-		case t.is("("):
-			return errAt(p.peek(-1).at, "Unexpected path component")
-		case t.is("AS"), t.is("AT"), t.kind == kindName, t.kind == kindQuoted:
-			return errAlias
-		case t.is("+"), t.is("-"), t.is("/"), t.is("%"), t.is("||"), t.is("*"):
-			return errAt(t.at, "Unexpected path component")
+		aliased, err := p.alias()
+		switch {
+		case err != nil:
+			return err
+		case aliased:
+			p.refuse(partList, errAlias)
+		case n.form != formPath:
+			p.refuse(partList, errAt(n.at, "Unexpected path component"))
+		case n.text == unpivot:
+			p.refuse(partList, errHierarchy)
+		case n.fault != nil:
+			p.refuse(partList, n.fault)
+		default:
+			s.Columns = append(s.Columns, Column{n.path, columnName(n.path)})
 		}
-		s.Columns = append(s.Columns, Column{path, columnName(path)})
 		if !p.take(",") {
 			return nil
 		}
 	}
+}
+
+// alias goes past another name, if there is one.
+func (p *parser) alias() (bool, error) {
+	if p.take("AS") {
+		_, err := p.name(noAlias)
+		return true, err
+	}
+	if k := p.now().kind; k != kindName && k != kindQuoted {
+		return false, nil
+	}
+	p.at++
+	return true, nil
 }
 
 // columnName is a path's last name, with the indexes behind it.
@@ -299,66 +456,119 @@ func columnName(path item.Path) string {
 	return path[i:].String()
 }
 
-// from reads the source of a SELECT, which may be in parentheses.
-func (p *parser) from(s *Statement) error {
-	if p.take("(") {
-		if err := p.from(s); err != nil {
-			return err
-		}
-		return p.need(")")
+// from reads one source of a SELECT, which may be in parentheses, and whether it
+// has other names.
+func (p *parser) from(s *Statement) (aliased bool, err error) {
+	if p.take("UNPIVOT") {
+		p.refuse(partSource, errOneSource)
 	}
-	switch t := p.now(); t.kind {
-	case kindName, kindQuoted:
-	case kindString, kindParameter, kindNumber:
-		return errSource
+	start := p.at
+	switch t := p.now(); {
+	case t.is("(") && !p.peek(1).is("SELECT"):
+		p.at++
+		if aliased, err = p.from(s); err == nil {
+			err = p.need(")")
+		}
+		return aliased, err
+	case t.kind == kindName, t.kind == kindQuoted, t.is("@"):
+		if err := p.source(s); err != nil {
+			return false, err
+		}
+		if !p.goesOn() {
+			return p.aliases()
+		}
+	}
+	p.at = start
+	n, err := p.expression()
+	switch {
+	case err != nil:
+		return false, err
+	case n.form == formPath && n.text == unpivot:
+		p.refuse(partSource, n.fault)
+	case n.form == formPath:
+		p.refuse(partSource, aws.Validation("Invalid list expression in source."))
 	default:
-		if !t.is("@") {
-			_, err := p.operand()
-			if err == nil {
-				err = errSource
-			}
-			return err
+		p.refuse(partSource, errSource)
+	}
+	return p.aliases()
+}
+
+// goesOn reports whether an expression goes on here.
+func (p *parser) goesOn() bool {
+	t := p.now()
+	if t.kind == kindKeyword {
+		return t.is("IN") || t.is("IS") || t.is("LIKE") || t.is("BETWEEN") || t.is("AND") || t.is("OR")
+	}
+	return comparator(t) != 0 || t.kind == kindSymbol && strings.Contains("+-*/%||([.", t.text)
+}
+
+// aliases goes past the other names of a source, if there are any.
+func (p *parser) aliases() (bool, error) {
+	aliased, err := p.alias()
+	for _, word := range [...]string{"AT", "BY"} {
+		if err == nil && p.take(word) {
+			aliased = true
+			_, err = p.name(noAlias)
 		}
 	}
-	if err := p.source(s); err != nil {
-		return err
-	}
-	if t := p.now(); comparator(t) != 0 || t.kind == kindSymbol && strings.Contains("+-*/%||", t.text) || t.is("IN") {
-		return errSource
-	}
-	return nil
+	return aliased, err
 }
 
 // source reads the table, and the index, of a statement.
 func (p *parser) source(s *Statement) error {
 	p.take("@")
-	name, err := p.name(noSimplePath)
+	name, err := p.sourceName(s, noSimplePath)
 	if err != nil {
 		return err
 	}
 	s.Table = name
-	if p.take(".") {
-		if s.Index, err = p.name(badPathDot); err != nil {
+	for n := 1; p.now().is(".") && !p.peek(1).is("*"); n++ {
+		p.at++
+		if name, err = p.sourceName(s, badPathDot); err != nil {
 			return err
 		}
-		if p.now().is(".") {
-			return aws.Validation("A path may contain at most 2 components in the FROM clause")
+		switch {
+		case s.Kind == Insert:
+			p.refuseTarget(s, errInsertInto)
+		case n == 1:
+			s.Index = name
+		default:
+			p.refuseTarget(s, errComponents)
 		}
-	}
-	if t := p.now(); s.Kind != Insert && (t.is("AS") || t.is("AT") || t.is("BY") || t.kind == kindName || t.kind == kindQuoted) {
-		return errAlias
 	}
 	return nil
 }
 
-// name reads a name of a table or index; reason is what is wrong with all else.
+// sourceName reads a part of the name of a source.
+func (p *parser) sourceName(s *Statement, reason string) (string, error) {
+	name, err := p.name(reason)
+	if err == nil && name == "" {
+		p.refuseTarget(s, errEmptyName)
+	}
+	return name, err
+}
+
+// target reads the table of an UPDATE or DELETE.
+func (p *parser) target(s *Statement) error {
+	if err := p.source(s); err != nil {
+		return err
+	}
+	aliased, err := p.aliases()
+	if aliased {
+		p.refuseTarget(s, errAlias)
+	}
+	if s.Index != "" {
+		p.refuseTarget(s, errOnIndex)
+	}
+	p.checkTable(s)
+	return err
+}
+
+// name reads a name; reason is what is wrong with all else.
 func (p *parser) name(reason string) (string, error) {
 	t := p.read()
-	switch {
-	case t.kind != kindName && t.kind != kindQuoted:
+	if t.kind != kindName && t.kind != kindQuoted {
 		return "", errMalformed(reason)
-	case t.text == "":
-		return "", errEmptyName
 	}
 	return t.text, nil
 }
@@ -380,22 +590,15 @@ func (p *parser) orderBy(s *Statement) error {
 		return err
 	}
 	for {
-		n, err := p.operand()
+		n, err := p.expression()
 		if err != nil {
 			return err
 		}
-		const argument = "Argument to ORDER BY must be of type VariableReference. Type: %s"
-		switch {
-		case n.form != formPath:
-			return aws.Validation(argument, "Literal")
-		case len(n.path) > 1:
-			return aws.Validation(argument, "PATH")
-		}
-		o := order{name: n.path[0].Name, descending: p.take("DESC")}
-		if !o.descending {
+		descending := p.take("DESC")
+		if !descending {
 			p.take("ASC")
 		}
-		s.order = append(s.order, o)
+		s.order = append(s.order, order{n, descending})
 		if !p.take(",") {
 			return nil
 		}
@@ -410,21 +613,19 @@ func (p *parser) insert() (*Statement, error) {
 	if err := p.source(s); err != nil {
 		return nil, err
 	}
-	if s.Index != "" {
-		return nil, errInsertInto
-	}
+	p.checkTable(s)
 	if !p.take("VALUE") {
 		return nil, p.insertOther()
 	}
-	n, err := p.operand()
-	if err != nil {
+	var err error
+	if s.item, err = p.expression(); err != nil {
 		return nil, err
 	}
-	if n.form != formTuple {
-		return nil, errAt(n.at, "Unsupported format in item expression. Please use struct format {...} to express item values for insert statement.")
+	if err := p.returningClause(s); err != nil {
+		return nil, err
 	}
-	if s.item = n; p.now().is("RETURNING") {
-		return nil, errInsertThere
+	if s.Returning != ReturnNothing && s.returning == nil {
+		s.returning = errInsertThere
 	}
 	return s, nil
 }
@@ -446,7 +647,7 @@ func (p *parser) insertOther() error {
 
 func (p *parser) update() (*Statement, error) {
 	s := &Statement{Kind: Update}
-	if err := p.source(s); err != nil {
+	if err := p.target(s); err != nil {
 		return nil, err
 	}
 	for {
@@ -455,8 +656,8 @@ func (p *parser) update() (*Statement, error) {
 		case p.take("SET"):
 			err = p.assignments(s)
 		case p.take("REMOVE"):
-			var path item.Path
-			path, err = p.path()
+			var path *node
+			path, err = p.simplePath()
 			s.actions = append(s.actions, action{path: path})
 		case s.actions == nil:
 			return nil, errMalformed(noManipulation)
@@ -471,7 +672,7 @@ func (p *parser) update() (*Statement, error) {
 
 func (p *parser) assignments(s *Statement) error {
 	for {
-		path, err := p.path()
+		path, err := p.simplePath()
 		if err != nil {
 			return err
 		}
@@ -494,14 +695,14 @@ func (p *parser) delete() (*Statement, error) {
 	if !p.take("FROM") {
 		return nil, errMalformed(noFromDelete)
 	}
-	if err := p.source(s); err != nil {
+	if err := p.target(s); err != nil {
 		return nil, err
 	}
 	if err := p.tail(s); err != nil {
 		return nil, err
 	}
-	if s.Returning > ReturnAllOld {
-		return nil, aws.Validation("Invalid returning clause: %s. Only RETURNING ALL OLD * is allowed in DELETE statements.", s.Returning)
+	if s.Returning > ReturnAllOld && s.returning == nil {
+		s.returning = aws.Validation("Invalid returning clause: %s. Only RETURNING ALL OLD * is allowed in DELETE statements.", s.Returning)
 	}
 	return s, nil
 }
@@ -511,12 +712,27 @@ func (p *parser) tail(s *Statement) error {
 	if err := p.where(s); err != nil {
 		return err
 	}
-	if s.Index != "" {
-		return errOnIndex
-	}
+	return p.returningClause(s)
+}
+
+func (p *parser) returningClause(s *Statement) error {
 	if !p.take("RETURNING") {
 		return nil
 	}
+	for n := 1; ; n++ {
+		if err := p.returningElement(s); err != nil {
+			return err
+		}
+		if n == 2 {
+			s.returning = errSeveralReturning
+		}
+		if !p.take(",") {
+			return nil
+		}
+	}
+}
+
+func (p *parser) returningElement(s *Statement) error {
 	all := p.take("ALL")
 	if !all && !p.take("MODIFIED") {
 		return errMalformed(noReturning)
@@ -524,13 +740,6 @@ func (p *parser) tail(s *Statement) error {
 	old := p.take("OLD")
 	if !old && !p.take("NEW") {
 		return errMalformed(noReturning)
-	}
-	if !p.take("*") {
-		_, err := p.expression()
-		if err == nil {
-			err = errReturning
-		}
-		return err
 	}
 	switch {
 	case all && old:
@@ -542,5 +751,10 @@ func (p *parser) tail(s *Statement) error {
 	default:
 		s.Returning = ReturnModifiedNew
 	}
-	return nil
+	if p.take("*") {
+		return nil
+	}
+	s.returning = errReturning
+	_, err := p.expression()
+	return err
 }

@@ -18,7 +18,7 @@ import (
 // TestStatements runs the histories in testdata. Their commands, which take a
 // statement a line:
 //
-//	parse                    what the text says
+//	parse                    what the text says, or what is wrong with it by itself
 //	parameters               sets the parameters, a value of JSON a line
 //	item                     sets the item, as JSON of attribute values
 //	plan hash=(h) range=(r)  how a SELECT is run
@@ -77,7 +77,11 @@ func (f *fixture) line(t *testing.T, d *datadriven.TestData, line string) (strin
 	}
 	switch d.Cmd {
 	case "parse":
-		return describe(s), nil
+		given := make([]item.Value, s.Parameters)
+		for i := range given {
+			given[i] = item.S("x")
+		}
+		return describe(s), refused(s, given)
 	case "plan":
 		p, err := s.Plan(schema(t, d), f.parameters)
 		if err != nil {
@@ -133,6 +137,24 @@ func (f *fixture) selected(s *partiql.Statement) (string, error) {
 		return "true", nil
 	}
 	return "true " + string(item.AppendItemJSON(nil, projection.Project(nil, f.item))), nil
+}
+
+// refused returns what is wrong with a statement by itself.
+func refused(s *partiql.Statement, parameters []item.Value) error {
+	err := s.Refusal(parameters)
+	if err == nil {
+		err = s.Check(parameters)
+	}
+	if err == nil && s.Kind == partiql.Insert {
+		_, err = s.Item(parameters)
+	}
+	if err == nil && s.Kind == partiql.Update {
+		_, err = s.Update(parameters)
+	}
+	if err == nil {
+		err = s.CheckReturning()
+	}
+	return err
 }
 
 func describe(s *partiql.Statement) string {
@@ -290,4 +312,54 @@ func contract(t *testing.T, err error) {
 	if _, ok := errors.AsType[*aws.Error](err); err != nil && !ok {
 		t.Fatalf("not an error of the API: %v", err)
 	}
+}
+
+// TestOperators: the limit of 300 operators holds of all that WHERE says, the key
+// included, and of all that SET assigns (as in DynamoDB Local).
+func TestOperators(t *testing.T) {
+	schema := expr.KeySchema{Hash: []expr.KeyAttribute{{Name: "pk", Type: item.TypeS}}}
+	many := func(n int, one, between string) string {
+		return strings.TrimSuffix(strings.Repeat(one+between, n), between)
+	}
+	const want = "The expression contains too many operators; operator count: 301"
+	for _, c := range []struct {
+		name, text string
+		refused    bool
+	}{
+		{"149 conditions and a key", "SELECT * FROM tab WHERE pk = 'a' AND (" + many(149, "n = 1", " OR ") + ")", false},
+		{"150 conditions and a key", "SELECT * FROM tab WHERE pk = 'a' AND (" + many(150, "n = 1", " OR ") + ")", true},
+		{"300 of NOT and IN", "SELECT * FROM tab WHERE " + many(299, "NOT ", "") + "n IN [1, 2]", false},
+		{"301 of NOT and IN", "SELECT * FROM tab WHERE " + many(300, "NOT ", "") + "n IN [1, 2]", true},
+		{"100 functions in 100 comparisons", "SELECT * FROM tab WHERE " + many(100, "size(n) = 1", " OR "), false},
+		{"101 functions in 101 comparisons", "SELECT * FROM tab WHERE " + many(101, "size(n) = 1", " OR "), true},
+		{"a key and 149 conditions of a DELETE", "DELETE FROM tab WHERE pk = 'a' AND " + many(149, "n = 1", " AND "), false},
+		{"a key and 150 conditions of a DELETE", "DELETE FROM tab WHERE pk = 'a' AND " + many(150, "n = 1", " AND "), true},
+		{"301 assignments", "UPDATE tab SET " + assignments(301, "1") + " WHERE pk = 'a'", false},
+		{"300 sums", "UPDATE tab SET " + assignments(300, "n + 1") + " WHERE pk = 'a'", false},
+		{"301 sums", "UPDATE tab SET " + assignments(301, "n + 1") + " WHERE pk = 'a'", true},
+	} {
+		s, err := partiql.Parse(c.text)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		switch s.Kind {
+		case partiql.Select:
+			_, err = s.Plan(schema, nil)
+		case partiql.Update:
+			_, err = s.Update(nil)
+		default:
+			_, err = s.Target(schema, nil)
+		}
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func assignments(n int, value string) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf("a%d = %s", i, value))
+	}
+	return strings.Join(list, ", ")
 }

@@ -15,21 +15,21 @@ type binding struct {
 	parameters []item.Value
 }
 
-// bind checks that there are as many parameters as the statement asks for.
-// Further ones are passed over.
-func (s *Statement) bind(parameters []item.Value) (binding, error) {
-	if len(parameters) < s.Parameters {
-		return binding{}, errParameters
+// parameter returns what a parameter stands for. One that there is not is told when
+// its turn comes; those that no place of the text asks for are passed over.
+func (b *binding) parameter(n *node) (item.Value, error) {
+	if n.parameter >= len(b.parameters) {
+		return nil, errParameters
 	}
-	return binding{s, parameters}, nil
+	return b.parameters[n.parameter], nil
 }
 
 // Item returns what an INSERT puts.
 func (s *Statement) Item(parameters []item.Value) (item.Item, error) {
-	b, err := s.bind(parameters)
-	if err != nil {
-		return nil, err
+	if s.item.form != formTuple {
+		return nil, errAt(s.item.at, "Unsupported format in item expression. Please use struct format {...} to express item values for insert statement.")
 	}
+	b := binding{s, parameters}
 	entries, err := b.entries(s.item, "root")
 	if err != nil {
 		return nil, err
@@ -41,9 +41,9 @@ func (s *Statement) Item(parameters []item.Value) (item.Item, error) {
 func (b *binding) value(n *node, within string) (item.Value, error) {
 	switch n.form {
 	case formLiteral:
-		return n.value, nil
+		return n.value, n.fault
 	case formParameter:
-		return b.parameters[n.parameter], nil
+		return b.parameter(n)
 	case formBag:
 		return b.set(n)
 	case formList:
@@ -61,15 +61,28 @@ func (b *binding) value(n *node, within string) (item.Value, error) {
 			return nil, err
 		}
 		return checkDepth(item.BuildMap(nil, entries))
-	case formMissing:
-		return nil, errUnsupported(n, "MISSING", within)
 	case formIon:
 		return nil, errAt(n.at, "Ion Literals are not supported: under key %s", within)
-	case formPath:
-		return nil, errUnsupported(n, n.path.String(), within)
-	case formOperator, formCall:
+	case formPath, formOperator, formCall, formOther, formMissing:
 	}
-	return nil, errUnsupported(n, n.name(), within)
+	return nil, n.unsupported(n.class(), within)
+}
+
+// attribute works out the value of an attribute of an INSERT's item. What is none is
+// told by its own name there.
+func (b *binding) attribute(n *node) (item.Value, error) {
+	const within = "root"
+	switch {
+	case n.isValue(), n.form == formIon:
+		return b.value(n, within)
+	case n.form == formMissing:
+		return nil, n.unsupported("MISSING", within)
+	case n.form == formPath && len(n.path) > 1:
+		return nil, n.unsupported("PATH", within)
+	case n.form == formPath:
+		return nil, n.unsupported(n.path.String(), within)
+	}
+	return nil, n.unsupported(n.name(), within)
 }
 
 func checkDepth(v item.Value) (item.Value, error) {
@@ -79,8 +92,64 @@ func checkDepth(v item.Value) (item.Value, error) {
 	return v, nil
 }
 
-func errUnsupported(n *node, what, within string) error {
-	return errAt(n.at, "Unsupported data type: %s under key %s", what, within)
+// unsupported refuses n where a value belongs.
+func (n *node) unsupported(what, within string) error {
+	return n.errAt("Unsupported data type: %s under key %s", what, within)
+}
+
+// errAt is an error at the place of n. A path of several steps has none.
+func (n *node) errAt(format string, args ...any) error {
+	if n.form == formPath && len(n.path) > 1 {
+		return aws.Validation(format, args...)
+	}
+	return errAt(n.at, format, args...)
+}
+
+// class is what the reference implementation calls the kind of node that n is.
+func (n *node) class() string {
+	switch n.form {
+	case formLiteral:
+		return literalClass(n.value)
+	case formParameter:
+		return "Parameter"
+	case formPath:
+		if len(n.path) > 1 {
+			return "Path"
+		}
+		return "VariableReference"
+	case formList, formBag:
+		return "Seq"
+	case formTuple:
+		return "Struct"
+	case formMissing:
+		return "LiteralMissing"
+	case formIon:
+		return "Literal"
+	case formCall, formOperator, formOther:
+	}
+	switch n.text {
+	case "cast", "is":
+		return "Typed"
+	case "CASE":
+		return "SearchedCase"
+	case "SELECT":
+		return "Select"
+	}
+	return "NAry"
+}
+
+func literalClass(v item.Value) string {
+	switch v.Type() {
+	case item.TypeN:
+		if strings.Contains(v.Number().String(), ".") {
+			return "DECIMAL"
+		}
+		return "INT"
+	case item.TypeBOOL:
+		return "BOOL"
+	default:
+		return "NULL"
+	}
 }
 
 // name is what errors call an operator or function.
@@ -98,11 +167,7 @@ func (b *binding) entries(n *node, within string) ([]item.Entry, error) {
 	for i := 0; i < len(n.args); i += 2 {
 		key := n.args[i]
 		if key.form != formLiteral || key.value.Type() != item.TypeS {
-			what := "Literal"
-			if key.form == formPath {
-				what = "VariableReference"
-			}
-			return nil, errAt(key.at, "Tuple keys must be of type String. Actual type: %s under %s", what, within)
+			return nil, key.errAt("Tuple keys must be of type String. Actual type: %s under %s", key.class(), within)
 		}
 		name := string(key.value.Bytes())
 		if name == "" {
@@ -112,11 +177,13 @@ func (b *binding) entries(n *node, within string) ([]item.Entry, error) {
 			return nil, errAt(key.at, "Duplicate keys in tuple. Key: %s under %s", name, within)
 		}
 		names[name] = true
-		inner := within
-		if n != b.s.item {
-			inner += "." + name
+		var v item.Value
+		var err error
+		if n == b.s.item {
+			v, err = b.attribute(n.args[i+1])
+		} else {
+			v, err = b.value(n.args[i+1], within+"."+name)
 		}
-		v, err := b.value(n.args[i+1], inner)
 		if err != nil {
 			return nil, err
 		}
@@ -133,16 +200,19 @@ func (b *binding) set(n *node) (item.Value, error) {
 	}
 	elements := make([]item.Value, len(n.args))
 	for i, a := range n.args {
-		bad := errAt(a.at, "Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags")
-		switch a.form {
-		case formLiteral:
-			elements[i] = a.value
-		case formParameter:
-			elements[i] = b.parameters[a.parameter]
-		default:
+		const unsupported = "Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags"
+		bad := errAt(a.at, unsupported)
+		if a.form != formLiteral && a.form != formParameter && (i == 0 || a.isValue()) {
 			return nil, bad
 		}
-		if t := elements[i].Type(); t > item.TypeB || t != elements[0].Type() {
+		var err error
+		if elements[i], err = b.value(a, "root"); err != nil {
+			return nil, err
+		}
+		switch t := elements[i].Type(); {
+		case t != elements[0].Type():
+			return nil, aws.Validation(unsupported)
+		case t > item.TypeB:
 			return nil, bad
 		}
 	}
