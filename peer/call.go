@@ -56,7 +56,7 @@ func checkRequest(r *replication.Request) error {
 		if r.Group == nil || r.Definition == nil {
 			return ErrMalformed
 		}
-	case replication.Inspect:
+	case replication.Inspect, replication.Permit:
 	case replication.Digest, replication.ReadRows, replication.MergeRows:
 		if r.Group == nil || !r.Compared.Valid() {
 			return ErrMalformed

@@ -143,6 +143,19 @@ func (r remote) Deliver(from aws.Cell, m *replication.Message) {
 	r.link.box.put(letter{from: from, to: r.cell, m: m})
 }
 
+// Down implements replication.Downer. It does not say where the node is: that is a
+// matter of whoever runs this one.
+func (r remote) Down() string {
+	s := r.link.status()
+	switch {
+	case s.Connected:
+		return ""
+	case s.Since.IsZero():
+		return "there was no connection yet to the node of " + r.cell.String()
+	}
+	return "there is no connection to the node of " + r.cell.String() + " since " + s.Since.UTC().Format(time.RFC3339)
+}
+
 // Serve implements replication.Peer.
 func (r remote) Serve(ctx context.Context, from aws.Cell, q *replication.Request) (*replication.Response, error) {
 	return r.link.call(ctx, from, r.cell, q)

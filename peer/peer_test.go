@@ -283,8 +283,15 @@ func TestComesBack(t *testing.T) {
 	nodeA := serveNode(t, a, lnA, one(staging), one(staging), Node{lnB.Addr().String(), one(prod)})
 	nodeB := serveNode(t, a, lnB, one(prod), one(prod), Node{lnA.Addr().String(), one(staging)})
 	sendUntil(t, nodeA.remote(t, prod), staging, nodeB)
+	down := func() string { return nodeA.remote(t, prod).(replication.Downer).Down() }
+	if got := down(); got != "" {
+		t.Errorf("connected, it says %q", got)
+	}
 	nodeB.stop()
 	until(t, "it is gone", func() bool { return !nodeA.Status()[0].Connected })
+	if got := down(); !strings.HasPrefix(got, "there is no connection to the node of "+prod.String()+" since ") {
+		t.Errorf("gone, it says %q", got)
+	}
 	if _, err := nodeA.remote(t, prod).Serve(context.Background(), staging, &replication.Request{Kind: replication.Inspect}); !errors.Is(err, replication.ErrUnreachable) {
 		t.Errorf("a call to a node that is gone: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -300,5 +301,46 @@ func TestForeignChangesAreNotShipped(t *testing.T) {
 		if r.Cause.String() != "replica" || r.Version.Cell != cellA {
 			t.Errorf("B's log has %v by %v", r.Cause, r.Version.Cell)
 		}
+	}
+}
+
+// TestDown: what is known to be cut off shows at once, and no longer than that.
+func TestDown(t *testing.T) {
+	w := newPair(t)
+	shows := func(state replication.LinkState, reason string) {
+		t.Helper()
+		for _, way := range [][2]aws.Cell{{cellA, cellB}, {cellB, cellA}} {
+			if s := w.link(cellA, way[0], way[1]); s.State != state || s.Reason != reason {
+				t.Errorf("%v: %s: %s", way, s.State, s.Reason)
+			}
+		}
+	}
+	w.run(time.Second)
+	shows("FLOWING", "")
+	w.network.Isolate(cellB.Region, true)
+	shows("NO_CONTACT", "Region eu-west-1 is isolated")
+	w.network.Isolate(cellB.Region, false)
+	shows("FLOWING", "")
+	if err := w.network.SetConditions(replication.Way{From: cellB.Region, To: cellA.Region}, replication.Conditions{Cut: true}); err != nil {
+		t.Fatal(err)
+	}
+	shows("NO_CONTACT", "the way from eu-west-1 to us-east-1 is cut")
+}
+
+// TestWiped: a member that lost its data is named to whoever changes settings, until
+// the others have taken it out.
+func TestWiped(t *testing.T) {
+	w := newTriple(t)
+	w.network.Detach(cellC)
+	w.start(cellC, newStore(w))
+	settle := func() error {
+		return w.members[cellA].repl.Settle(t.Context(), w.members[cellA].table(), table.Overwritten{})
+	}
+	wantCode(t, settle(), "ResourceInUseException", "Region ap-south-1 of account 333333333333 is a member of the global table T, and says that it has no such replica")
+	w.until(30*time.Second, "it is taken out", func() bool {
+		return w.members[cellA].table().Def.Group.Member(cellC) == nil && w.members[cellB].table().Def.Group.Member(cellC) == nil
+	})
+	if err := settle(); err != nil {
+		t.Error(err)
 	}
 }

@@ -112,7 +112,14 @@ type Transport interface {
 	// Call asks another cell and waits for its answer. The answer's error is the
 	// cell's own when it is an *aws.Error.
 	Call(ctx context.Context, from, to aws.Cell, r *Request) (*Response, error)
+
+	// Down says why nothing passes between two cells at this moment, as far as that
+	// is known; "" where it may pass.
+	Down(from, to aws.Cell) string
 }
+
+// A Downer is a Peer that may know that nothing passes to it.
+type Downer interface{ Down() string }
 
 // Peer is a cell as a Transport sees it.
 type Peer interface {

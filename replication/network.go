@@ -287,6 +287,29 @@ func (n *Network) carry(t *transit) {
 	}
 }
 
+// Down implements Transport.
+func (n *Network) Down(from, to aws.Cell) string {
+	n.mu.Lock()
+	there, back := n.passes(Way{from.Region, to.Region}), n.passes(Way{to.Region, from.Region})
+	near, far := n.isolated[from.Region], n.isolated[to.Region]
+	peer := n.peers[to]
+	n.mu.Unlock()
+	switch {
+	case from.Region != to.Region && near:
+		return "Region " + string(from.Region) + " is isolated"
+	case from.Region != to.Region && far:
+		return "Region " + string(to.Region) + " is isolated"
+	case there.Cut:
+		return "the way from " + string(from.Region) + " to " + string(to.Region) + " is cut"
+	case back.Cut:
+		return "the way from " + string(to.Region) + " to " + string(from.Region) + " is cut"
+	}
+	if d, ok := peer.(Downer); ok {
+		return d.Down()
+	}
+	return ""
+}
+
 // ErrUnreachable reports a cell that does not answer.
 var ErrUnreachable = fmt.Errorf("replication: the cell cannot be reached")
 

@@ -132,7 +132,18 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 			Message: fmt.Sprintf("Region %s of account %s cannot be reached; %s.", to.Region, to.Account, so),
 		}
 	}
+	if isNotFound(err) && q.Kind != Inspect && q.Kind != Rejoin {
+		return nil, errNoReplica(to, q.Table)
+	}
 	return a, err
+}
+
+// errNoReplica is the answer where a member turns out to have no replica. That it has
+// none is no matter of the table that the caller named, which is there.
+func errNoReplica(c aws.Cell, name string) error {
+	return aws.Errorf("ResourceInUseException",
+		"Region %s of account %s is a member of the global table %s, and says that it has no such replica: it has just left, or it lost its data. Within half a minute it is taken out of the global table; try again then. To have a replica there again, make it again.",
+		c.Region, c.Account, name)
 }
 
 // unavailable is the code of an answer for a cell that cannot be asked.

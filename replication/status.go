@@ -179,12 +179,26 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 			st.State = NotAuthorized
 			st.blame(s.peer, s.told)
 		}
+	case s.r.silence(&st, s.peer, "destination", now, later(s.heardAt, later(made, s.deniedAt))):
 	case s.held != "":
 		st.State, st.Reason = Waiting, s.held
-	case now.Sub(later(s.heardAt, later(made, s.deniedAt))) > noContactAfter:
-		st.State, st.Reason = NoContact, "nothing has come from the destination for "+noContactAfter.String()
 	}
 	return st
+}
+
+// silence says of a link over which nothing can come, or nothing came for too long,
+// that it has no contact.
+func (r *Replicator) silence(st *LinkStatus, peer aws.Cell, end string, now, since time.Time) bool {
+	down := r.transport.Down(r.cell, peer)
+	silent := now.Sub(since)
+	if down == "" && silent <= noContactAfter {
+		return false
+	}
+	st.State, st.Reason = NoContact, down
+	if down == "" {
+		st.Reason = "nothing has come from the " + end + " for " + silent.Truncate(time.Second).String()
+	}
+	return true
 }
 
 // explain says of a link that this cell keeps from flowing why, and what would
@@ -243,8 +257,7 @@ func (v *receiver) status(now, made time.Time) LinkStatus {
 		st.blame(v.peer, v.told)
 	case v.ahead:
 		st.State, st.Reason = Refused, "the source's clock is too far ahead of this cell's"
-	case now.Sub(later(v.heardAt, made)) > noContactAfter:
-		st.State, st.Reason = NoContact, "nothing has come from the source for "+noContactAfter.String()
+	case v.r.silence(&st, v.peer, "source", now, later(v.heardAt, made)):
 	case v.waits != "":
 		st.State, st.Reason = Waiting, v.waits
 	}

@@ -52,6 +52,8 @@ func (t transport) Call(ctx context.Context, from, to aws.Cell, r *replication.R
 	return t.w.transport.Call(ctx, from, to, r)
 }
 
+func (t transport) Down(from, to aws.Cell) string { return t.w.transport.Down(from, to) }
+
 // world is a set of cells without goroutines: time passes in run alone.
 type world struct {
 	t         *testing.T

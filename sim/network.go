@@ -138,6 +138,9 @@ func (n *network) deliver() {
 	}
 }
 
+// Down implements replication.Transport. Nobody knows more here than what comes.
+func (n *network) Down(aws.Cell, aws.Cell) string { return "" }
+
 // Call implements replication.Transport. An answer that is lost leaves the
 // caller without knowing what became of its request.
 func (n *network) Call(ctx context.Context, from, to aws.Cell, q *replication.Request) (*replication.Response, error) {

@@ -46,6 +46,9 @@ func printReason(l *hortusapi.Replication) {
 		reason, _, _ = strings.Cut(reason, policy.Suggestion)
 	}
 	printIndented(reason)
+	if l.State == replication.NoContact {
+		fmt.Println("  What is written meanwhile waits, for up to 24 hours. See that the other node runs and that this one reaches it; hortus link list shows what is cut by hand.")
+	}
 	if l.Allow != "" {
 		fmt.Printf("  Add this statement to the policy of %s's table:\n    %s\n", l.By, l.Allow)
 	}
