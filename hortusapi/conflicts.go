@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -78,6 +81,9 @@ func listConflicts(ctx context.Context, own []*replication.Replicator, in *Confl
 	if err != nil {
 		return nil, err
 	}
+	if err := checkKey(own, in.Table, q.Key); err != nil {
+		return nil, err
+	}
 	from, err := in.from()
 	if err != nil {
 		return nil, err
@@ -145,6 +151,40 @@ func (in *ConflictsInput) query() (table.ConflictQuery, error) {
 	}
 	q.Key = key
 	return q, nil
+}
+
+// checkKey refuses a key that no table of that name can have.
+func checkKey(own []*replication.Replicator, name string, key item.Item) error {
+	if key == nil {
+		return nil
+	}
+	var wrong error
+	for _, r := range own {
+		t := r.Engine().Table(name)
+		if t == nil {
+			continue
+		}
+		_, err := t.RequestKey(key)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, table.ErrKeySchema):
+			err = aws.Validation("Key does not match the schema: the key of table %s is %s", name, keySchema(&t.Def))
+		}
+		wrong = err
+	}
+	return wrong
+}
+
+// keySchema names the key attributes of a table, with their types.
+func keySchema(d *table.Definition) string {
+	var names []string
+	for _, name := range []string{d.Hash, d.Range} {
+		if typ, ok := d.Type(name); ok {
+			names = append(names, fmt.Sprintf("%s (%s)", name, typ))
+		}
+	}
+	return strings.Join(names, " and ")
 }
 
 func (in *ConflictsInput) from() (place, error) {

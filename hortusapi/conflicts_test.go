@@ -140,7 +140,14 @@ func TestListConflicts(t *testing.T) {
 			t.Errorf("%s of %s: %d conflicts, want %d", c.filter, c.account, len(seen), c.want)
 		}
 	}
-	for _, bad := range []string{`{"Limit":-1}`, `{"Limit":1001}`, `{"Region":"mars"}`, `{"Table":"Nope"}`, `{"NextToken":"?"}`, `{"Key":{"pk":{"S":"a"}}}`, `{"Table":"A","Key":{"pk":{"X":"a"}}}`} {
+	err := ask(t, w, "111111111111", "ListConflicts", `{"Table":"A","Key":{"id":{"S":"k2"}}}`, &ConflictsOutput{})
+	if err == nil || !strings.Contains(err.Error(), "the key of table A is pk (S)") {
+		t.Errorf("a key of another attribute: %v", err)
+	}
+	for _, bad := range []string{
+		`{"Limit":-1}`, `{"Limit":1001}`, `{"Region":"mars"}`, `{"Table":"Nope"}`, `{"NextToken":"?"}`, `{"Key":{"pk":{"S":"a"}}}`, `{"Table":"A","Key":{"pk":{"X":"a"}}}`,
+		`{"Table":"A","Key":{"id":{"S":"k2"}}}`, `{"Table":"A","Key":{"pk":{"N":"2"}}}`, `{"Table":"A","Key":{"pk":{"S":"k2"},"sk":{"S":"a"}}}`, `{"Table":"A","Key":{"pk":{"S":""}}}`, `{"Table":"A","Key":{}}`,
+	} {
 		var contract *aws.Error
 		if err := ask(t, w, "111111111111", "ListConflicts", bad, &ConflictsOutput{}); !errors.As(err, &contract) {
 			t.Errorf("%s: %v", bad, err)
