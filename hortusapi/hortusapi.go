@@ -52,6 +52,7 @@ func Operations() []*Operation {
 		operation("DisableRegion", disableRegion),
 		operation("EnableRegion", enableRegion),
 		accountOperation("ListConflicts", listConflicts),
+		accountOperation("DescribeTableSettings", describeTableSettings),
 		accountOperation("UpdateTableSettings", updateTableSettings),
 		accountOperation("CheckDivergence", checkDivergence),
 		accountOperation("ReattachReplica", reattachReplica),

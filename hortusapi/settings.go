@@ -21,12 +21,45 @@ type SettingsInput struct {
 	Transactions table.Visibility `json:",omitempty"` // See the tag hortus:transactions.
 }
 
-// SettingsOutput says what they are now.
+// SettingsOutput says what they are now, and of which cells the global table is.
 type SettingsOutput struct {
 	Table        string
 	Conflict     conflict.Rule
 	Topology     table.Topology
 	Transactions table.Visibility
+	Members      []string `json:",omitempty"` // As in "111111111111/us-east-1"; none of a regional table.
+}
+
+// DescribeSettingsInput names a table whose settings are asked for.
+type DescribeSettingsInput struct {
+	Table  string
+	Region aws.Region `json:",omitempty"` // Needed where the account has several tables of that name.
+}
+
+func describeTableSettings(_ context.Context, own []*replication.Replicator, in *DescribeSettingsInput) (*SettingsOutput, error) {
+	r, err := replicaOf(own, in.Table, in.Region)
+	if err != nil {
+		return nil, err
+	}
+	return settingsOf(r, in.Table)
+}
+
+// settingsOf tells the settings of a replica.
+func settingsOf(r *replication.Replicator, name string) (*SettingsOutput, error) {
+	t := r.Engine().Table(name)
+	if t == nil {
+		return nil, errNoTable(name)
+	}
+	rules := t.Def.Rules()
+	out := &SettingsOutput{
+		Table: name, Conflict: rules.Conflict, Topology: cmp.Or(t.Def.Topology, table.AWSTopology), Transactions: rules.Transactions,
+	}
+	if t.Def.Group != nil {
+		for _, m := range t.Def.Group.Members {
+			out.Members = append(out.Members, m.Cell.String())
+		}
+	}
+	return out, nil
 }
 
 func updateTableSettings(ctx context.Context, own []*replication.Replicator, in *SettingsInput) (*SettingsOutput, error) {
@@ -48,14 +81,7 @@ func updateTableSettings(ctx context.Context, own []*replication.Replicator, in 
 			return nil, err
 		}
 	}
-	t := r.Engine().Table(in.Table)
-	if t == nil {
-		return nil, errNoTable(in.Table)
-	}
-	rules = t.Def.Rules()
-	return &SettingsOutput{
-		Table: in.Table, Conflict: rules.Conflict, Topology: cmp.Or(t.Def.Topology, table.AWSTopology), Transactions: rules.Transactions,
-	}, nil
+	return settingsOf(r, in.Table)
 }
 
 // replicaOf finds a table in the caller's cells.

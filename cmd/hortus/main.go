@@ -39,7 +39,8 @@ type commands struct {
 		List linkListCommand `cmd:"" help:"List isolated Regions and the conditions of links."`
 	} `cmd:"" help:"Delay, lose, repeat or cut what goes between two Regions."`
 	Table struct {
-		Set tableSetCommand `cmd:"" help:"Change a setting that all replicas of a table have in common."`
+		Get tableGetCommand `cmd:"" help:"Show the settings that all replicas of a table have in common."`
+		Set tableSetCommand `cmd:"" help:"Change one."`
 	} `cmd:"" help:"Settings of tables that AWS does not have."`
 	Replication struct {
 		Status   statusCommand   `cmd:"" help:"Show every link of every global table."`

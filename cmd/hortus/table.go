@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/conflict"
@@ -21,6 +24,9 @@ type tableSetCommand struct {
 }
 
 func (s *tableSetCommand) Run(ctx context.Context) error {
+	if s.Conflict == "" && s.Topology == "" && s.Transactions == "" {
+		return fmt.Errorf("say what to set: --conflict, --topology or --transactions (hortus table get %s shows what they are)", s.Table)
+	}
 	var out hortusapi.SettingsOutput
 	in := hortusapi.SettingsInput{
 		Table: s.Table, Region: aws.Region(s.Region),
@@ -29,7 +35,38 @@ func (s *tableSetCommand) Run(ctx context.Context) error {
 	if err := s.call(ctx, "UpdateTableSettings", in, &out); err != nil {
 		return err
 	}
-	fmt.Printf("%s, in all its replicas: concurrent writes are decided by %s; the topology is %s; transactions become visible as %s\n",
-		out.Table, out.Conflict, out.Topology, out.Transactions)
+	printSettings(&out)
 	return nil
+}
+
+type tableGetCommand struct {
+	client `embed:""`
+	Table  string `arg:"" help:"The table, of the account whose access key calls."`
+	Region string `help:"The Region, where the account has several tables of that name."`
+	JSON   bool   `name:"json" help:"Print them as JSON."`
+}
+
+func (g *tableGetCommand) Run(ctx context.Context) error {
+	var out hortusapi.SettingsOutput
+	in := hortusapi.DescribeSettingsInput{Table: g.Table, Region: aws.Region(g.Region)}
+	if err := g.call(ctx, "DescribeTableSettings", in, &out); err != nil {
+		return err
+	}
+	if g.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(&out)
+	}
+	printSettings(&out)
+	if len(out.Members) == 0 {
+		fmt.Println("It is a regional table: no other replica has it.")
+	} else {
+		fmt.Printf("Its replicas: %s\n", strings.Join(out.Members, ", "))
+	}
+	return nil
+}
+
+func printSettings(s *hortusapi.SettingsOutput) {
+	fmt.Printf("%s, in all its replicas: concurrent writes are decided by %s; the topology is %s; transactions become visible as %s\n",
+		s.Table, s.Conflict, s.Topology, s.Transactions)
 }
