@@ -78,6 +78,26 @@ func (n *Node) Meet(others *peers.Peers) {
 	n.others.Store(others)
 }
 
+// MoveClocks implements hortusapi.World.
+func (n *Node) MoveClocks(ctx context.Context, ahead time.Duration) []hortusapi.NodeClock {
+	p := n.others.Load()
+	if p == nil {
+		return nil
+	}
+	var out []hortusapi.NodeClock
+	for _, s := range p.MoveClocks(ctx, ahead) {
+		x := hortusapi.NodeClock{AheadSeconds: s.Ahead.Seconds()}
+		if s.Err != nil {
+			x.Failure = s.Err.Error()
+		}
+		for _, c := range s.Cells {
+			x.Cells = append(x.Cells, c.String())
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
 // Nodes implements hortusapi.World.
 func (n *Node) Nodes() (others []hortusapi.Node, refused int64) {
 	p := n.others.Load()

@@ -113,6 +113,22 @@ func (n *Node) Dates() *clock.Offset { return n.dates }
 func (n *Node) AdvanceClock(by time.Duration) error {
 	n.noting.Lock()
 	defer n.noting.Unlock()
+	return n.advance(by)
+}
+
+// MoveClock is AdvanceClock up to a distance from the machine's clock, as another node
+// has it. A clock that is that far ahead, or farther, stays.
+func (n *Node) MoveClock(ahead time.Duration) error {
+	n.noting.Lock()
+	defer n.noting.Unlock()
+	if by := ahead - n.dates.Ahead(); by > 0 {
+		return n.advance(by)
+	}
+	return nil
+}
+
+// advance moves the clock on, with n.noting held.
+func (n *Node) advance(by time.Duration) error {
 	if by < 0 || n.dates.Ahead()+by > MaxAhead {
 		return aws.Validation("The clock moves forward, by %v in all at most; it is %v ahead", MaxAhead, n.dates.Ahead())
 	}

@@ -1,12 +1,14 @@
 package hortusapi
 
 import (
+	"context"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
 )
 
-// AdvanceClockInput says by how much the clock of deadlines is moved on.
+// AdvanceClockInput says by how much the clock of deadlines is moved on, here and at
+// the other nodes. By nothing, it still moves on those that are behind this one.
 type AdvanceClockInput struct {
 	Seconds float64
 }
@@ -17,26 +19,41 @@ type ClockOutput struct {
 	Wall         string
 	Deadlines    string
 	AheadSeconds float64
+	Nodes        []NodeClock `json:",omitempty"` // The other nodes.
 }
 
-func advanceClock(w World, in *AdvanceClockInput) (*ClockOutput, error) {
+// NodeClock is the clock of deadlines of another node.
+type NodeClock struct {
+	Cells        []string // Of the node.
+	AheadSeconds float64
+	Failure      string `json:",omitempty"` // Why it was not moved, or is not known.
+}
+
+func advanceClock(ctx context.Context, w World, in *AdvanceClockInput) (*ClockOutput, error) {
 	if in.Seconds < 0 || in.Seconds > maxAdvance.Seconds() {
 		return nil, aws.Validation("Seconds is between 0 and %.0f", maxAdvance.Seconds())
 	}
 	if err := w.AdvanceClock(time.Duration(in.Seconds * float64(time.Second))); err != nil {
 		return nil, err
 	}
-	return describeClock(w, &Empty{})
+	return clockOf(ctx, w, w.Dates().Ahead()), nil
 }
 
 // maxAdvance bounds one move: a year.
 const maxAdvance = 365 * 24 * time.Hour
 
-func describeClock(w World, _ *Empty) (*ClockOutput, error) {
+func describeClock(ctx context.Context, w World, _ *Empty) (*ClockOutput, error) {
+	return clockOf(ctx, w, 0), nil
+}
+
+// clockOf tells the clock here, and at the other nodes once they were told to move
+// theirs.
+func clockOf(ctx context.Context, w World, move time.Duration) *ClockOutput {
 	now, ahead := w.Dates().Now().UTC(), w.Dates().Ahead()
 	return &ClockOutput{
 		Wall: now.Add(-ahead).Format(time.RFC3339), Deadlines: now.Format(time.RFC3339), AheadSeconds: ahead.Seconds(),
-	}, nil
+		Nodes: w.MoveClocks(ctx, move),
+	}
 }
 
 // AccountRegionInput names a Region as one account has it.

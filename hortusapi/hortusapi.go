@@ -30,6 +30,10 @@ type World interface {
 	Dates() *clock.Offset
 	AdvanceClock(by time.Duration) error
 
+	// MoveClocks has the other nodes move theirs on to be as far ahead; zero only
+	// looks how far they are.
+	MoveClocks(ctx context.Context, ahead time.Duration) []NodeClock
+
 	// DisableRegion disables a Region in an account, or enables it again.
 	DisableRegion(c aws.Cell, on bool) error
 	DisabledRegions() []aws.Cell
@@ -47,8 +51,8 @@ func Operations() []*Operation {
 		operation("DescribeLinks", describeLinks),
 		operation("DescribeReplication", describeReplication),
 		operation("ExplainJoin", explainJoin),
-		operation("AdvanceClock", advanceClock),
-		operation("DescribeClock", describeClock),
+		waitingOperation("AdvanceClock", advanceClock),
+		waitingOperation("DescribeClock", describeClock),
 		operation("DisableRegion", disableRegion),
 		operation("EnableRegion", enableRegion),
 		accountOperation("ListConflicts", listConflicts),
@@ -62,6 +66,11 @@ func Operations() []*Operation {
 
 // operation makes an operation of a function from an input to an output.
 func operation[I, O any](name string, run func(World, *I) (*O, error)) *Operation {
+	return waitingOperation(name, func(_ context.Context, w World, in *I) (*O, error) { return run(w, in) })
+}
+
+// waitingOperation is operation for a function that waits for other nodes.
+func waitingOperation[I, O any](name string, run func(context.Context, World, *I) (*O, error)) *Operation {
 	return &Operation{
 		Name: name, Action: "hortus:" + name,
 		Decode: func(c *api.Call) error {
@@ -72,8 +81,8 @@ func operation[I, O any](name string, run func(World, *I) (*O, error)) *Operatio
 			c.Input = in
 			return nil
 		},
-		Run: func(_ context.Context, w World, c *api.Call) error {
-			out, err := run(w, c.Input.(*I))
+		Run: func(ctx context.Context, w World, c *api.Call) error {
+			out, err := run(ctx, w, c.Input.(*I))
 			if err != nil {
 				return err
 			}

@@ -61,6 +61,11 @@ type Forwarded struct {
 // Calls takes the calls that other nodes pass on.
 type Calls interface {
 	Forwarded(ctx context.Context, f *Forward) *Forwarded
+
+	// MoveClock moves the clock of deadlines on until it is as far ahead of the
+	// machine's as it is to be, where another node may do that, and tells how far it
+	// is then. Zero only looks.
+	MoveClock(ahead time.Duration) (time.Duration, error)
 }
 
 // Take has calls that other nodes pass on answered. It is called before Run;

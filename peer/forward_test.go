@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/policy"
@@ -15,6 +16,8 @@ import (
 type echo struct{}
 
 func (echo) Forwarded(context.Context, *Forward) *Forwarded { return &Forwarded{Status: 200} }
+
+func (echo) MoveClock(ahead time.Duration) (time.Duration, error) { return ahead, nil }
 
 // TestTakes: a node passes calls on for the cells that its certificate names, on
 // behalf of principals of their accounts, and to cells that are here.

@@ -72,6 +72,12 @@ type node struct {
 // serveNode runs a node whose certificate names some cells.
 func serveNode(t *testing.T, a *Authority, ln net.Listener, own, named []aws.Cell, others ...Node) *node {
 	t.Helper()
+	return serveCalls(t, a, nil, ln, own, named, others...)
+}
+
+// serveCalls is serveNode for a node that takes calls.
+func serveCalls(t *testing.T, a *Authority, calls Calls, ln net.Listener, own, named []aws.Cell, others ...Node) *node {
+	t.Helper()
 	certPEM, keyPEM, err := a.Issue(time.Now(), time.Hour, "test", named)
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +94,9 @@ func serveNode(t *testing.T, a *Authority, ln net.Listener, own, named []aws.Cel
 		Certificate: func() (*tls.Certificate, error) { return &cert, nil },
 		Clock:       clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: slog.New(slog.NewTextHandler(&n.log, nil)),
 	})
+	if calls != nil {
+		n.Take(calls)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- n.Run(ctx, ln) }()

@@ -41,6 +41,7 @@ func (p *Peers) serve(ctx context.Context, ln net.Listener) error {
 	handle(messagesPath, p.messages)
 	handle(callPath, p.answer)
 	handle(forwardPath, p.forwarded)
+	handle(clockPath, p.clock)
 	server := &http.Server{
 		Handler: mux, TLSConfig: serverTLS(&p.options), Protocols: only2,
 		ReadHeaderTimeout: connectWithin, MaxHeaderBytes: maxHeaderBytes,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/peer"
@@ -83,6 +84,20 @@ func (r *Router) Forwarded(ctx context.Context, f *peer.Forward) *peer.Forwarded
 	out.Status, out.Body = w.Status, w.Out
 	w.Extra(func(name, value string) { out.Headers = append(out.Headers, peer.Field{Name: name, Value: value}) })
 	return out
+}
+
+// MoveClock implements peer.Calls. It moves the clock of a node for rehearsals alone.
+func (r *Router) MoveClock(ahead time.Duration) (time.Duration, error) {
+	if ahead > r.node.Dates().Ahead() && !r.moves {
+		return r.node.Dates().Ahead(), errNoRehearsal("Moving the clock of deadlines")
+	}
+	err := r.node.MoveClock(ahead)
+	return r.node.Dates().Ahead(), err
+}
+
+// errNoRehearsal refuses what acts on all accounts of a node.
+func errNoRehearsal(what string) error {
+	return aws.Errorf("AccessDeniedException", "%s acts on all accounts of this node. It is allowed where the configuration says \"rehearsal\": true", what)
 }
 
 // believeNode makes a call that of whom another node has verified.

@@ -30,6 +30,7 @@ import (
 // Router answers the calls of a node.
 type Router struct {
 	node     *cell.Node
+	moves    bool // Other nodes may move its clock.
 	peers    *peer.Peers
 	dynamodb *dynamodb.API
 	routes   map[string]*route
@@ -76,7 +77,7 @@ type call struct {
 // New returns a router for the services that are built.
 func New(o Options) *Router {
 	r := &Router{
-		node: o.Node, peers: o.Peers, dynamodb: dynamodb.New(), logger: o.Logger,
+		node: o.Node, moves: o.Rehearsal, peers: o.Peers, dynamodb: dynamodb.New(), logger: o.Logger,
 		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock, o.Strict),
 	}
 	r.calls.New = func() any { return new(call) }

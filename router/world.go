@@ -20,7 +20,7 @@ func (o *Options) world(operation string, call *api.Call) (hortusapi.World, erro
 	}
 	looks := strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Explain")
 	if !o.Rehearsal && !looks && !hortusapi.OfAccount(operation) {
-		return nil, aws.Errorf("AccessDeniedException", "%s acts on all accounts of this node. It is allowed where the configuration says \"rehearsal\": true", operation)
+		return nil, errNoRehearsal(operation)
 	}
 	return scoped{o.Node, call.Caller.Account}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -19,8 +20,7 @@ func (c *clockAdvanceCommand) Run(ctx context.Context) error {
 	if err := c.call(ctx, "AdvanceClock", hortusapi.AdvanceClockInput{Seconds: c.By.Seconds()}, &out); err != nil {
 		return err
 	}
-	printClock(&out)
-	return nil
+	return printClock(&out)
 }
 
 type clockShowCommand struct {
@@ -32,14 +32,34 @@ func (c *clockShowCommand) Run(ctx context.Context) error {
 	if err := c.call(ctx, "DescribeClock", hortusapi.Empty{}, &out); err != nil {
 		return err
 	}
-	printClock(&out)
+	return printClock(&out)
+}
+
+// printClock shows the clock, and that of other nodes. It is an error that one of them
+// has another one: deadlines of one table would pass at different times.
+func printClock(c *hortusapi.ClockOutput) error {
+	fmt.Printf("%s by the clock of deadlines, %v ahead of the machine's, %s\n", c.Deadlines, seconds(c.AheadSeconds), c.Wall)
+	apart := 0
+	for _, n := range c.Nodes {
+		where := strings.Join(n.Cells, " ")
+		switch {
+		case n.AheadSeconds == c.AheadSeconds && n.Failure == "":
+			fmt.Printf("the same at the node of %s\n", where)
+			continue
+		case n.Failure != "":
+			fmt.Printf("at the node of %s: %s\n", where, n.Failure)
+		default:
+			fmt.Printf("at the node of %s it is %v ahead\n", where, seconds(n.AheadSeconds))
+		}
+		apart++
+	}
+	if apart > 0 {
+		return fmt.Errorf("%d of %d other nodes do not go by this clock; hortus clock advance 0s at the one that is farthest ahead brings along those that can be reached and that are there for rehearsals", apart, len(c.Nodes))
+	}
 	return nil
 }
 
-func printClock(c *hortusapi.ClockOutput) {
-	fmt.Printf("%s by the clock of deadlines, %v ahead of the machine's, %s\n",
-		c.Deadlines, time.Duration(c.AheadSeconds*float64(time.Second)), c.Wall)
-}
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 type disableCommand struct {
 	client  `embed:""`
