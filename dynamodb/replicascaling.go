@@ -246,7 +246,8 @@ func checkScalingSettings(name string, u *types.AutoScalingSettingsUpdate) error
 }
 
 // updateTableReplicaAutoScaling answers with what was before (recorded). It is
-// not atomic: when a replica fails, those before it have changed (recorded).
+// not atomic: when a replica fails, those before it have changed (recorded). Members
+// of other accounts follow, but for the policies of reads (documented).
 func updateTableReplicaAutoScaling(ctx context.Context, s *Service, c *api.Call) error {
 	in := c.Input.(*sdk.UpdateTableReplicaAutoScalingInput)
 	changes, err := scalingChanges(in)
@@ -265,6 +266,15 @@ func updateTableReplicaAutoScaling(ctx context.Context, s *Service, c *api.Call)
 	if err := checkScalingChanges(t, replicas, changes); err != nil {
 		return err
 	}
+	shared := !t.Def.Group.Kind.Overrides()
+	check := s.Replication.CheckConsent
+	if shared {
+		check = s.Replication.CheckShareScaling
+	}
+	if err := check(ctx, t); err != nil {
+		return err
+	}
+	var own []scaling.Target
 	for i := range replicas {
 		r := &replicas[i]
 		next := slices.Clone(r.targets)
@@ -274,6 +284,14 @@ func updateTableReplicaAutoScaling(ctx context.Context, s *Service, c *api.Call)
 			}
 		}
 		if err := s.Replication.SetScaling(ctx, t, r.member, next); err != nil {
+			return err
+		}
+		if r.member.Cell == s.Cell {
+			own = next
+		}
+	}
+	if shared {
+		if err := s.Replication.ShareScaling(ctx, t, own); err != nil {
 			return err
 		}
 	}

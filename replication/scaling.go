@@ -149,6 +149,6 @@ func (r *Replicator) rescale(ctx context.Context, from aws.Cell, q *Request) (*R
 	if err := r.CheckSettle(t); err != nil || q.DryRun {
 		return &Response{}, err
 	}
-	ownReads := !t.Def.Group.Kind.Overrides()
+	ownReads := from != r.cell && !t.Def.Group.Kind.Overrides()
 	return &Response{}, r.scaling.Replace(ctx, r.maker(), q.Table, q.Scaling, ownReads)
 }

@@ -68,11 +68,24 @@ func TestScalingAcrossAccounts(t *testing.T) {
 	if got := w.must(source, describe, `{"ServiceNamespace":"dynamodb"}`); !strings.Contains(got, `"MaxCapacity":99`) || !strings.Contains(got, `"MinCapacity":6`) {
 		t.Errorf("the source scales by %s", got)
 	}
+	const update = "DynamoDB_20120810.UpdateTableReplicaAutoScaling"
+	most := func(n string) string {
+		return `{"TableName":"Orders","ProvisionedWriteCapacityAutoScalingUpdate":{"MinimumUnits":6,"MaximumUnits":` + n + `,"ScalingPolicyUpdate":{"TargetTrackingScalingPolicyConfiguration":{"TargetValue":60}}}}`
+	}
+	w.must(other, update, most("88"))
+	for _, at := range []string{source, other} {
+		if got := w.must(at, describe, `{"ServiceNamespace":"dynamodb"}`); !strings.Contains(got, `"MaxCapacity":88`) {
+			t.Errorf("after UpdateTableReplicaAutoScaling: %s", got)
+		}
+	}
 	w.must(source, "DynamoDB_20120810.DeleteResourcePolicy", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:222222222222:table/Orders"}`)
 	if status, body := w.scale(other, "AnyScaleFrontendService.RegisterScalableTarget", writes(`,"MaxCapacity":7`)); status != 400 || !strings.Contains(body, "AccessDenied") {
 		t.Errorf("without leave: %d %s", status, body)
 	}
-	if got := w.must(other, describe, `{"ServiceNamespace":"dynamodb"}`); !strings.Contains(got, `"MaxCapacity":99`) {
+	if status, body := w.scale(other, update, most("7")); status != 400 || !strings.Contains(body, "AccessDenied") || !strings.Contains(body, "ReplicateSettings") {
+		t.Errorf("without leave: %d %s", status, body)
+	}
+	if got := w.must(other, describe, `{"ServiceNamespace":"dynamodb"}`); !strings.Contains(got, `"MaxCapacity":88`) {
 		t.Errorf("a change that was refused is there: %s", got)
 	}
 }
