@@ -525,7 +525,7 @@ var statementsExplained = []known{
 	{
 		"a statement with two faults", "UNCONFIRMED: either may come first",
 		func(d *difference) bool {
-			return says(d.local, statementTexts) && says(d.ours, statementTexts)
+			return says(d.local, statementTexts) && says(d.ours, statementTexts) && explanation(d) == nil
 		},
 	},
 	{
