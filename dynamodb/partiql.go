@@ -261,12 +261,18 @@ func (s *Service) lower(r *request, st *statement) error {
 		if err := checkScalars(t, w.Update.Paths()); err != nil {
 			return err
 		}
-		if err := t.CheckIndexUpdate(w.Update); err != nil {
-			return err
-		}
 		if st.fault == nil {
 			st.fault = w.Update.CheckNoKeys(t.KeySchema(nil))
 		}
+	}
+	return nil
+}
+
+// checkIndexes refuses an UPDATE that no index of the table can have. A transaction
+// looks there when all its statements are lowered.
+func (st *statement) checkIndexes() error {
+	if w := &st.write; w.Kind == table.Update {
+		return w.Table.CheckIndexUpdate(w.Update)
 	}
 	return nil
 }
@@ -298,6 +304,9 @@ func (s *Service) prepare(r *request, st *statement) error {
 		return err
 	}
 	if err := s.lower(r, st); err != nil {
+		return err
+	}
+	if err := st.checkIndexes(); err != nil {
 		return err
 	}
 	return st.fault

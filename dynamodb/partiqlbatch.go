@@ -398,6 +398,11 @@ func (a *API) executeTransaction(ctx context.Context, s *Service, c *api.Call) e
 		}
 		tx.Writes, tx.Errors = append(tx.Writes, &st.write), append(tx.Errors, st.fault)
 	}
+	for i := range r.statements {
+		if err := r.statements[i].checkIndexes(); err != nil {
+			return errStatement(i, err)
+		}
+	}
 	if r.token.ok {
 		tx.Token = &table.Token{Account: c.Home.Account, Name: r.token.s, Payload: r.statementPayload()}
 	}

@@ -410,13 +410,10 @@ func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Tar
 			continue
 		}
 		v, err := b.value(operand, "root")
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case t.Fault != nil:
-		case v.Type() != keys[i].Type:
-			t.Fault = errKeyType(name)
-		case entries[i].Value != nil && !bytes.Equal(entries[i].Value, v):
+		}
+		if t.Fault == nil && entries[i].Value != nil && !bytes.Equal(entries[i].Value, v) {
 			t.Fault = aws.Validation("Multiple conditions on same key %s. Only single item Update/Insert/Delete are supported", name)
 		}
 		entries[i] = item.Entry{Name: name, Value: v}
@@ -431,12 +428,48 @@ func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Tar
 		return nil, err
 	}
 	if slices.ContainsFunc(entries, func(e item.Entry) bool { return e.Value == nil }) {
-		return nil, ErrNoKey
+		if t.Fault != nil {
+			return nil, t.Fault
+		}
+		return nil, s.noKey(schema, parameters)
+	}
+	if t.Fault == nil {
+		if t.Fault, err = s.checkKey(keys, entries); err != nil {
+			return nil, err
+		}
 	}
 	if t.Fault == nil {
 		t.Key = item.BuildItem(nil, entries)
 	}
 	return t, nil
+}
+
+// checkKey returns what is wrong with the types of a key: as the statement's error
+// where no key has such a type, and as the fault of the item where this one has not.
+func (s *Statement) checkKey(keys []expr.KeyAttribute, entries []item.Entry) (fault, err error) {
+	for i, e := range entries {
+		switch typ := e.Value.Type(); {
+		case typ > item.TypeB && s.Kind == Select:
+			return nil, ErrNoKey
+		case typ > item.TypeB:
+			return nil, aws.Validation("Key value must be of type S, N, or B. Key name: %s, Key type: %s", e.Name, typ)
+		case typ != keys[i].Type && fault == nil:
+			fault = errKeyType(e.Name)
+		}
+	}
+	return fault, nil
+}
+
+// noKey is what is told of a statement that does not name one whole key: of a SELECT
+// that asks for an order, what the order lacks.
+func (s *Statement) noKey(schema expr.KeySchema, parameters []item.Value) error {
+	if s.order == nil {
+		return ErrNoKey
+	}
+	if _, err := s.Plan(schema, parameters); err != nil {
+		return err
+	}
+	return ErrNoKey
 }
 
 // Absent is the condition of an INSERT: there is no item. hash is an attribute
