@@ -32,9 +32,14 @@ func (m *nodes) fill(t *testing.T, c *dynamodb.Client) {
 // as has commands of the CLI call with a node's key.
 func (m *nodes) as(n *node, args ...string) string {
 	m.t.Helper()
+	m.become(n)
+	return m.run(append(args, "--endpoint", "http://"+n.listen)...)
+}
+
+// become has what the binary is run for next call with the key of a node.
+func (m *nodes) become(n *node) {
 	m.t.Setenv("AWS_ACCESS_KEY_ID", "KEY"+n.account)
 	m.t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	return m.run(append(args, "--endpoint", "http://"+n.listen)...)
 }
 
 // describe returns the table as a node describes it, nil when there is none.

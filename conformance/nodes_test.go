@@ -179,6 +179,7 @@ func (m *nodes) status(table string) {
 	m.t.Helper()
 	m.flows(table)
 	for _, n := range m.all {
+		m.become(n)
 		if out, code := hortus(m.t, "region", "isolate", n.region, "--endpoint", "http://"+n.listen); code == 0 || !strings.Contains(out, "AccessDeniedException") {
 			m.t.Errorf("a node that is not there for rehearsals isolates a Region: %d %s", code, out)
 		}
