@@ -38,12 +38,13 @@ type Replication struct {
 	Table               string
 	Source, Destination string // Cells, as in "111111111111/us-east-1".
 	State               replication.LinkState
-	Reason              string `json:",omitempty"`
-	By                  string `json:",omitempty"` // The cell whose policy or Region is the reason.
-	Allow               string `json:",omitempty"` // A statement, as JSON, that would let it flow, where the policy of By lacks one.
-	Since               string `json:",omitempty"` // Since when By's replica is kept from replication, by the clock of deadlines.
-	Detaches            string `json:",omitempty"` // When it becomes a regional table if that lasts.
-	LastContact         string `json:",omitempty"`
+	Reason              string  `json:",omitempty"`
+	By                  string  `json:",omitempty"` // The cell whose policy or Region is the reason.
+	Allow               string  `json:",omitempty"` // A statement, as JSON, that would let it flow, where the policy of By lacks one.
+	Since               string  `json:",omitempty"` // Since when By's replica is kept from replication, by the clock of deadlines.
+	Detaches            string  `json:",omitempty"` // When it becomes a regional table if that lasts.
+	LastContact         string  `json:",omitempty"`
+	SilentSeconds       float64 // Since LastContact. Also an idle link is heard of every five seconds.
 
 	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
 	ShippedBytes   int64
@@ -126,6 +127,6 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 		r.LagP50, r.LagP99, r.LagCount = float64(s.Lag.P50)/1000, float64(s.Lag.P99)/1000, s.Lag.Count
 	}
 	if contact := s.LastContact.UTC().Format(time.RFC3339Nano); !s.LastContact.IsZero() && contact > r.LastContact {
-		r.LastContact = contact
+		r.LastContact, r.SilentSeconds = contact, s.Silent.Seconds()
 	}
 }

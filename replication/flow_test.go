@@ -315,8 +315,11 @@ func TestDown(t *testing.T) {
 			}
 		}
 	}
-	w.run(time.Second)
+	w.run(20 * time.Second)
 	shows("FLOWING", "")
+	if s := w.link(cellA, cellA, cellB); s.Silent > 6*time.Second || !s.LastContact.Add(s.Silent).Equal(w.clock.now) {
+		t.Errorf("an idle link is silent for %v, since %v", s.Silent, s.LastContact)
+	}
 	w.network.Isolate(cellB.Region, true)
 	shows("NO_CONTACT", "Region eu-west-1 is isolated")
 	w.network.Isolate(cellB.Region, false)

@@ -42,6 +42,7 @@ type LinkStatus struct {
 	Allow       string    // Where By is this cell: a statement, as JSON, that would let it flow; "" where a Deny stands against it.
 	Since       time.Time // Since when By's replica is kept from replication, by the clock of deadlines, as far as known.
 	LastContact time.Time
+	Silent      time.Duration // Since LastContact.
 
 	Pending   int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
 	Shipped   int64            // As its source sees it: bytes of records sent.
@@ -90,6 +91,9 @@ func (r *Replicator) Status() []LinkStatus {
 		l.mu.Unlock()
 		if l.key.side == keeping {
 			continue
+		}
+		if !s.LastContact.IsZero() {
+			s.Silent = now.Sub(s.LastContact)
 		}
 		if l.key.side == receiving {
 			r.seedStatus(&s, seeds[l.key.table])

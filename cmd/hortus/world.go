@@ -124,7 +124,7 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	for _, l := range out.Links {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.2fms\t%.2fms\t%s\n",
 			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Conflicts, l.RefusedBatches,
-			l.Pending, l.ShippedBytes, l.LagP50, l.LagP99, cmp.Or(l.LastContact, "never"))
+			l.Pending, l.ShippedBytes, l.LagP50, l.LagP99, lastContact(&l))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -147,6 +147,14 @@ func (s *statusCommand) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lastContact says when a link was last heard of.
+func lastContact(l *hortusapi.Replication) string {
+	if l.LastContact == "" {
+		return "never"
+	}
+	return fmt.Sprintf("%v ago", seconds(l.SilentSeconds).Round(100*time.Millisecond))
 }
 
 // printNodes shows the other nodes, and what of them was refused.
