@@ -2,6 +2,7 @@ package pebblekv
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -14,11 +15,14 @@ const (
 	// openTables bounds the tables that a SharedCache keeps open.
 	openTables = 4096
 
+	// rowShare is the part of a cache that is for rows: one in so many.
+	rowShare = 2
+
 	fileCacheShards = 4
 )
 
-// SharedCache is a cache of blocks and open files for several stores. It holds
-// nothing while no store is open.
+// SharedCache is a cache of rows, blocks and open files for several stores. It
+// holds nothing while no store is open.
 type SharedCache struct {
 	bytes int64
 
@@ -26,21 +30,29 @@ type SharedCache struct {
 	refs  int
 	cache *pebble.Cache
 	files *pebble.FileCache
+	rows  *rowCache
+
+	stores atomic.Uint32 // The last number of a store in rows.
 }
 
 // NewSharedCache returns a cache of at most this many bytes.
 func NewSharedCache(bytes int64) *SharedCache { return &SharedCache{bytes: bytes} }
 
-func (c *SharedCache) acquire() (*pebble.Cache, *pebble.FileCache) {
+func (c *SharedCache) acquire() (*pebble.Cache, *pebble.FileCache, *rowCache) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refs == 0 {
-		c.cache = pebble.NewCache(c.bytes)
+		c.rows = newRowCache(c.bytes / rowShare)
+		c.cache = pebble.NewCache(c.bytes - c.bytes/rowShare)
 		c.files = pebble.NewFileCache(fileCacheShards, openTables)
 	}
 	c.refs++
-	return c.cache, c.files
+	return c.cache, c.files, c.rows
 }
+
+// number gives a store a number of its own in rows. It takes another to be rid of
+// all rows that it had there.
+func (c *SharedCache) number() uint32 { return c.stores.Add(1) }
 
 func (c *SharedCache) release() {
 	c.mu.Lock()
@@ -49,6 +61,6 @@ func (c *SharedCache) release() {
 	if c.refs == 0 {
 		c.files.Unref()
 		c.cache.Unref()
-		c.cache, c.files = nil, nil
+		c.cache, c.files, c.rows = nil, nil, nil
 	}
 }

@@ -12,7 +12,8 @@ type latches []latch
 
 type latch struct {
 	sync.RWMutex
-	last atomic.Uint64 // The last position of a commit to a key of this latch.
+	last  atomic.Uint64 // The last position of a commit to a key of this latch, set before it is visible.
+	shown atomic.Uint64 // The same, set once it is visible.
 }
 
 func newLatches(n int) latches { return make(latches, n) }

@@ -22,17 +22,15 @@ func (s *Store) Get(_ context.Context, key, dst []byte) ([]byte, kv.Position, er
 		return dst, 0, err
 	}
 	defer s.life.exit()
-	k := s.keys.Get().(*[]byte)
-	*k = appendKey((*k)[:0], key)
-	v, closer, err := s.db.Get(*k)
-	s.keys.Put(k)
-	if err == nil {
-		invariant.Assert(len(v) > 0, "pebblekv: a stored value is empty")
-		dst = append(dst, v...)
-		err = closer.Close()
+	id := s.rowID(key)
+	latch := s.latchOf(id.hash)
+	dst, ok := s.rows.get(id, key, dst)
+	var err error
+	if !ok {
+		dst, err = s.getRow(id, latch, key, dst)
 	}
 	// Loaded after the value was read: not below the commit that wrote it.
-	pos := kv.Position(max(s.data[s.shard(key, dataLatches)].last.Load(), s.dropped.Load()))
+	pos := kv.Position(max(latch.last.Load(), s.dropped.Load()))
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
 		return dst, pos, kv.ErrNotFound
@@ -40,6 +38,22 @@ func (s *Store) Get(_ context.Context, key, dst []byte) ([]byte, kv.Position, er
 		return dst, pos, fmt.Errorf("pebblekv: get: %w", err)
 	}
 	return dst, pos, nil
+}
+
+// getRow appends the value of key, which is not cached, to dst.
+func (s *Store) getRow(id rowID, latch *latch, key, dst []byte) ([]byte, error) {
+	shown := latch.shown.Load()
+	k := s.keys.Get().(*[]byte)
+	defer s.keys.Put(k)
+	*k = appendKey((*k)[:0], key)
+	v, closer, err := s.db.Get(*k)
+	if err != nil {
+		return dst, err
+	}
+	invariant.Assert(len(v) > 0, "pebblekv: a stored value is empty")
+	s.rows.putRead(id, key, v, &latch.last, shown)
+	dst = append(dst, v...)
+	return dst, closer.Close()
 }
 
 // GetMany implements kv.Store. The position is that of the last commit.

@@ -111,6 +111,8 @@ type Store struct {
 	now       func() int64
 	log       *slog.Logger
 	cache     *SharedCache
+	rows      *rowCache
+	rowStore  atomic.Uint32 // This store's number in rows.
 	seed      maphash.Seed
 	data      latches
 	guards    latches
@@ -187,7 +189,9 @@ func (s *Store) open() (err error) {
 		s.space.init(s, fs, dir)
 		fs = vfs.OnDiskFull(fs, s.space.full)
 	}
-	cache, files := s.cache.acquire()
+	cache, files, rows := s.cache.acquire()
+	s.rows = rows
+	s.rowStore.Store(s.cache.number())
 	s.db, err = pebble.Open(dir, s.pebbleOptions(fs, cache, files))
 	if err == nil {
 		err = s.resume()

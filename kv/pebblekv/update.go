@@ -24,11 +24,14 @@ type update struct {
 	writes   kv.Writes
 	key      []byte
 	values   [][]byte
+	copied   []byte // Values that came from the cache of rows.
 	closers  []io.Closer
 	guards   latchSet
 	latches  latchSet
 	batch    *pebble.Batch
-	touched  []uint32 // The data latches of the keys written.
+	named    []uint64 // Hashes of the plan's keys to write.
+	next     int      // Where among them to look first.
+	rows     []writtenRow
 	entries  []entry
 	meta     int  // Offset of metaCommit's value in the batch.
 	drop     bool // The batch drops a range.
@@ -36,6 +39,13 @@ type update struct {
 	del      func(key []byte)
 	appendFn func(log kv.LogID, record []byte)
 	err      error // Of building the batch.
+}
+
+// writtenRow is a row in the batch.
+type writtenRow struct {
+	hash       uint64
+	key, value []byte // Of update.writes; no value when it is deleted.
+	named      bool   // By the plan: it may be read by its key.
 }
 
 // entry is a log entry in the batch, whose position and time are filled in once
@@ -58,9 +68,13 @@ func (u *update) reset() {
 		u.writes = kv.Writes{}
 	}
 	u.writes.Reset()
+	if cap(u.copied) > keptWrites {
+		u.copied = nil
+	}
 	clear(u.values)
-	u.values, u.guards, u.latches = u.values[:0], u.guards[:0], u.latches[:0]
-	u.touched, u.entries = u.touched[:0], u.entries[:0]
+	clear(u.rows)
+	u.values, u.copied, u.guards, u.latches = u.values[:0], u.copied[:0], u.guards[:0], u.latches[:0]
+	u.named, u.next, u.rows, u.entries = u.named[:0], 0, u.rows[:0], u.entries[:0]
 	u.batch, u.err = nil, nil
 }
 
@@ -117,38 +131,43 @@ func (u *update) run(ctx context.Context, p kv.Plan, fn func([][]byte, *kv.Write
 		return 0, err
 	}
 	u.batch = batch
+	u.keepRows()
 	return pos, nil
 }
 
 // plan works out the latches of p.
 func (u *update) plan(p kv.Plan) {
 	for _, k := range p.Guard {
-		u.guards = u.guards.add(u.s.shard(k, guardLatches), true)
+		u.guards = u.guards.add(uint32(u.s.hash(k)%guardLatches), true)
 	}
 	for _, k := range p.Read {
-		u.latches = u.latches.add(u.s.shard(k, dataLatches), true)
+		u.latches = u.latches.add(uint32(u.s.hash(k)%dataLatches), true)
 	}
 	for _, k := range p.Write {
-		u.latches = u.latches.add(u.s.shard(k, dataLatches), false)
+		h := u.s.hash(k)
+		u.latches = u.latches.add(uint32(h%dataLatches), false)
+		u.named = append(u.named, h)
 	}
 	u.guards, u.latches = u.guards.order(), u.latches.order()
 }
 
-func (s *Store) shard(key []byte, n uint32) uint32 {
-	return uint32(maphash.Bytes(s.seed, key)) % n
-}
+func (s *Store) hash(key []byte) uint64 { return maphash.Bytes(s.seed, key) }
+
+func (s *Store) latchOf(hash uint64) *latch { return &s.data[hash%dataLatches] }
+
+func (s *Store) rowID(key []byte) rowID { return rowID{s.rowStore.Load(), s.hash(key)} }
 
 // observe reads the keys of p, calls fn, and returns the position that the
 // values depend on.
 func (u *update) observe(p kv.Plan, fn func([][]byte, *kv.Writes) error) (kv.Position, error) {
 	defer u.closeValues()
 	for _, k := range p.Read {
-		if err := u.read(k); err != nil {
+		if err := u.read(u.s.rowID(k), k, true); err != nil {
 			return 0, err
 		}
 	}
-	for _, k := range p.Write {
-		if err := u.read(k); err != nil {
+	for i, k := range p.Write {
+		if err := u.read(rowID{u.s.rowStore.Load(), u.named[i]}, k, false); err != nil {
 			return 0, err
 		}
 	}
@@ -162,8 +181,15 @@ func (u *update) observe(p kv.Plan, fn func([][]byte, *kv.Writes) error) (kv.Pos
 	return kv.Position(observed), u.writes.Check()
 }
 
-// read appends the value of key to u.values. It is valid until closeValues.
-func (u *update) read(key []byte) error {
+// read appends the value of key to u.values. It is valid until closeValues. With
+// keep it is cached, as it will not be written.
+func (u *update) read(id rowID, key []byte, keep bool) error {
+	n := len(u.copied)
+	var ok bool
+	if u.copied, ok = u.s.rows.get(id, key, u.copied); ok {
+		u.values = append(u.values, u.copied[n:])
+		return nil
+	}
 	u.key = appendKey(u.key[:0], key)
 	v, closer, err := u.s.db.Get(u.key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -175,6 +201,9 @@ func (u *update) read(key []byte) error {
 	}
 	invariant.Assert(len(v) > 0, "pebblekv: a stored value is empty")
 	u.values, u.closers = append(u.values, v), append(u.closers, closer)
+	if keep {
+		u.s.rows.put(id, key, v)
+	}
 	return nil
 }
 
@@ -209,7 +238,31 @@ func (u *update) batchSet(key, value []byte) {
 	copy(d.Key[1:], key)
 	copy(d.Value, value)
 	u.finish(d)
-	u.touched = append(u.touched, u.s.shard(key, dataLatches))
+	h := u.s.hash(key)
+	u.rows = append(u.rows, writtenRow{h, key, value, u.names(h)})
+}
+
+// names reports whether the plan names the key with a hash as one to write. Rows
+// are mostly written in the plan's order, so it looks behind the last one first.
+func (u *update) names(hash uint64) bool {
+	for i := range u.named {
+		j := (u.next + i) % len(u.named)
+		if u.named[j] == hash {
+			u.next = j + 1
+			return true
+		}
+	}
+	return false
+}
+
+// keepRows puts what was written, and is visible now, into the cache of rows.
+func (u *update) keepRows() {
+	store := u.s.rowStore.Load()
+	for i := range u.rows {
+		if r := &u.rows[i]; r.named && r.value != nil {
+			u.s.rows.put(rowID{store, r.hash}, r.key, r.value)
+		}
+	}
 }
 
 func (u *update) batchDelete(key []byte) {
@@ -217,7 +270,7 @@ func (u *update) batchDelete(key []byte) {
 	d.Key[0] = prefixKey
 	copy(d.Key[1:], key)
 	u.finish(d)
-	u.touched = append(u.touched, u.s.shard(key, dataLatches))
+	u.rows = append(u.rows, writtenRow{hash: u.s.hash(key), key: key})
 }
 
 func (u *update) batchAppend(log kv.LogID, record []byte) {
@@ -259,9 +312,12 @@ func (s *Store) order(u *update, b *pebble.Batch) (kv.Position, error) {
 	at := max(now, s.lastTime)
 	u.stamp(b.Repr(), pos, at)
 	// Who reads a value loads the position of its latch afterwards: so these
-	// come before the value is visible.
-	for _, i := range u.touched {
-		s.data[i].last.Store(pos)
+	// come before the value is visible. And no earlier value is cached when it is.
+	store := s.rowStore.Load()
+	for i := range u.rows {
+		r := &u.rows[i]
+		s.latchOf(r.hash).last.Store(pos)
+		s.rows.remove(rowID{store, r.hash}, r.key)
 	}
 	if u.drop {
 		s.dropped.Store(pos)
@@ -270,6 +326,12 @@ func (s *Store) order(u *update, b *pebble.Batch) (kv.Position, error) {
 	s.lastTime = at
 	if err := s.apply(b, !s.acknowledgesEarly()); err != nil {
 		return 0, err
+	}
+	for i := range u.rows {
+		s.latchOf(u.rows[i].hash).shown.Store(pos)
+	}
+	if u.drop {
+		s.rowStore.Store(s.cache.number()) // No row of the range is cached under that.
 	}
 	s.interval.note()
 	return kv.Position(pos), nil
@@ -364,7 +426,7 @@ func (s *Store) Exclusive(ctx context.Context, key []byte, fn func() error) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l := &s.guards[s.shard(key, guardLatches)]
+	l := &s.guards[s.hash(key)%guardLatches]
 	l.Lock()
 	defer l.Unlock()
 	return fn()
