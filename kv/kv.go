@@ -49,8 +49,9 @@ type Plan struct {
 
 	// Early has Update return once its commit is visible, which is before it is
 	// durable: for a caller that has more to write meanwhile, and asks Durable
-	// or WaitDurable before it tells anybody. Commits become durable in their
-	// order, or the store fails.
+	// or WaitDurable before it tells anybody. It becomes durable soon, at once
+	// where somebody waits for it. Commits become durable in their order, or the
+	// store fails.
 	Early bool
 }
 

@@ -342,7 +342,8 @@ func (r *Replicator) run(ctx context.Context, l *link) {
 	}
 }
 
-// follow wakes a table's senders whenever its log has grown.
+// follow wakes a table's senders when its log has grown, and then not for as long
+// as they gather what comes next.
 func (r *Replicator) follow(ctx context.Context, name, group string) {
 	store := r.engine.Store()
 	at := store.Durable()
@@ -359,5 +360,8 @@ func (r *Replicator) follow(ctx context.Context, name, group string) {
 			}
 		}
 		r.mu.Unlock()
+		if !clock.Wait(ctx, nil, gatherFor) {
+			return
+		}
 	}
 }

@@ -24,6 +24,10 @@ const (
 	// change that comes alone goes at once, and so does a backlog.
 	gatherFor = 5 * time.Millisecond
 
+	// gatherSlack is how much sooner it goes when something wakes the sender: the
+	// two are timed apart, and would wait for one another in turn.
+	gatherSlack = time.Millisecond
+
 	resendAfter    = time.Second // Before a way and back has been measured.
 	resendAtLeast  = 250 * time.Millisecond
 	resendAtMost   = 8 * time.Second
@@ -131,7 +135,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 
 // gathering reports whether the next batch waits to grow.
 func (s *sender) gathering(now time.Time) bool {
-	return !s.full && now.Before(s.batchAt.Add(gatherFor))
+	return !s.full && now.Before(s.batchAt.Add(gatherFor-gatherSlack))
 }
 
 // notice tells the peer that this side has no leave to send, and why.

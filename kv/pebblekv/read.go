@@ -147,6 +147,7 @@ func (s *Store) waitDurable(ctx context.Context, pos kv.Position) error {
 	if reached == nil {
 		return nil
 	}
+	s.late.hurry(pos)
 	select {
 	case <-reached:
 		return nil

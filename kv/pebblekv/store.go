@@ -131,7 +131,7 @@ type Store struct {
 	dropped  atomic.Uint64 // Position of the last DropRange. Written under seq.
 
 	life     lifecycle
-	interval intervalSync
+	late     lateSync
 }
 
 var _ kv.Store = (*Store)(nil)
@@ -164,8 +164,11 @@ func Open(o Options) (_ *Store, err error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	if s.options.Interval > 0 {
-		s.interval.start(s)
+	switch {
+	case s.options.Interval > 0:
+		s.late.start(s, s.options.Interval)
+	case !s.options.Memory:
+		s.late.start(s, earlyInterval)
 	}
 	return s, nil
 }
@@ -277,7 +280,7 @@ func (s *Store) Close() error {
 	if err := s.life.failure(); err != nil {
 		return err
 	}
-	s.interval.stop()
+	s.late.stop()
 	if err := s.life.failure(); err != nil {
 		return err
 	}

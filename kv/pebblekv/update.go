@@ -35,6 +35,7 @@ type update struct {
 	entries  []entry
 	meta     int  // Offset of metaCommit's value in the batch.
 	drop     bool // The batch drops a range.
+	early    bool // Nobody waits for its sync.
 	set      func(key, value []byte)
 	del      func(key []byte)
 	appendFn func(log kv.LogID, record []byte)
@@ -90,9 +91,6 @@ func (s *Store) Update(ctx context.Context, p kv.Plan, fn func([][]byte, *kv.Wri
 	u := s.updates.Get().(*update)
 	pos, err := u.run(ctx, p, fn)
 	if u.batch != nil {
-		if p.Early && s.commitLater(u, pos) {
-			return pos, nil
-		}
 		err = s.commitDurable(u, pos)
 	} else if wait := s.waitDurable(ctx, pos); wait != nil {
 		err = wait
@@ -108,6 +106,7 @@ func (s *Store) Update(ctx context.Context, p kv.Plan, fn func([][]byte, *kv.Wri
 func (u *update) run(ctx context.Context, p kv.Plan, fn func([][]byte, *kv.Writes) error) (kv.Position, error) {
 	s := u.s
 	u.plan(p)
+	u.early = p.Early
 	s.guards.lock(u.guards)
 	defer s.guards.unlock(u.guards)
 	s.data.lock(u.latches)
@@ -324,7 +323,10 @@ func (s *Store) order(u *update, b *pebble.Batch) (kv.Position, error) {
 	}
 	s.last.Store(pos)
 	s.lastTime = at
-	if err := s.apply(b, !s.acknowledgesEarly()); err != nil {
+	if s.syncs(u) {
+		s.late.asked.Store(pos)
+	}
+	if err := s.apply(b, s.syncs(u)); err != nil {
 		return 0, err
 	}
 	for i := range u.rows {
@@ -333,9 +335,14 @@ func (s *Store) order(u *update, b *pebble.Batch) (kv.Position, error) {
 	if u.drop {
 		s.rowStore.Store(s.cache.number()) // No row of the range is cached under that.
 	}
-	s.interval.note()
+	if !s.syncs(u) {
+		s.late.note()
+	}
 	return kv.Position(pos), nil
 }
+
+// syncs reports whether the commit of u asks for its sync.
+func (s *Store) syncs(u *update) bool { return !u.early && !s.acknowledgesEarly() }
 
 // stamp fills in position and time.
 func (u *update) stamp(repr []byte, pos uint64, at int64) {
@@ -385,29 +392,13 @@ func (s *Store) finish(b *pebble.Batch, sync bool) error {
 	return nil
 }
 
-// commitLater does what commitDurable does and does not wait for it. A failure is
-// the store's. It returns false when the store is being closed.
-func (s *Store) commitLater(u *update, pos kv.Position) bool {
-	if s.acknowledgesEarly() || s.life.enter() != nil {
-		return false
-	}
-	go func() {
-		defer s.life.exit()
-		if s.commitDurable(u, pos) == nil { // Else the store has failed, and says so to each caller.
-			u.reset()
-			s.updates.Put(u)
-		}
-	}()
-	return true
-}
-
 // commitDurable waits until the ordered batch of u is durable, or as durable as
-// the options ask, and tells those who wait for it.
+// the options and the plan ask, and tells those who wait for it.
 func (s *Store) commitDurable(u *update, pos kv.Position) error {
-	if err := s.finish(u.batch, !s.acknowledgesEarly()); err != nil {
+	if err := s.finish(u.batch, s.syncs(u)); err != nil {
 		return err
 	}
-	if s.options.Interval > 0 {
+	if !s.options.Memory && !s.syncs(u) {
 		return nil // The next sync tells them.
 	}
 	s.watermark.raise(pos)
