@@ -47,6 +47,23 @@ func appendLogKey(dst []byte, log kv.LogID, pos kv.Position, index uint32) []byt
 	return binary.BigEndian.AppendUint32(dst, index)
 }
 
+// separateFrom is the size of a log's entry from which it is in a file of values,
+// which compactions leave alone: entries are written in order and given up in
+// order, and mixed with rows they were written again and again.
+const separateFrom = 256
+
+// spanPolicy keeps entries of logs in tables, and large ones in files, of their
+// own. Rows are read by key, and stay with their keys.
+func spanPolicy(start []byte) (pebble.SpanPolicy, []byte, error) {
+	switch {
+	case start[0] < prefixLog:
+		return pebble.SpanPolicy{ValueStoragePolicy: pebble.ValueStorageLowReadLatency}, []byte{prefixLog}, nil
+	case start[0] == prefixLog:
+		return pebble.SpanPolicy{DisableValueSeparationBySuffix: true}, []byte{prefixLog + 1}, nil
+	}
+	return pebble.SpanPolicy{ValueStoragePolicy: pebble.ValueStorageLowReadLatency}, nil, nil
+}
+
 // bounds returns the keys in Pebble that r covers.
 func bounds(r kv.Range) (lower, upper []byte) {
 	if r.High == nil {

@@ -11,8 +11,11 @@ import (
 // memoryChunk is how much of a file in memory is gathered before it is added.
 const memoryChunk = 1 << 20
 
-// tableSuffix ends the names of tables. Other files are small.
-const tableSuffix = ".sst"
+// Ends of the names of tables and of files of values. Other files are small.
+const (
+	tableSuffix = ".sst"
+	valueSuffix = ".blob"
+)
 
 // newMemory returns an empty file system in memory, for tables that are written
 // once, from the beginning to the end. The engine's own adds each block by
@@ -25,7 +28,7 @@ type chunkedFS struct{ vfs.FS }
 
 func (c chunkedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := c.FS.Create(name, category)
-	if err != nil || !strings.HasSuffix(name, tableSuffix) {
+	if err != nil || (!strings.HasSuffix(name, tableSuffix) && !strings.HasSuffix(name, valueSuffix)) {
 		return f, err
 	}
 	return &chunkedFile{File: f, chunk: bufio.NewWriterSize(f, memoryChunk)}, nil

@@ -32,13 +32,14 @@ import (
 // Sizes of a store's parts.
 const (
 	// memTableSize is how far a memtable grows. It starts at 256 KiB, so that an
-	// idle store is small.
-	memTableSize = 16 << 20
+	// idle store is small. A flush leaves out what was overwritten meanwhile, the
+	// more of it the larger the table is. Still larger ones make reads slow, and
+	// long the log that Open replays.
+	memTableSize = 32 << 20
 
-	// memoryTableSize is the same in memory, where there is no log to replay:
-	// twice as large, a flush finds more old versions to leave out. Still larger
-	// ones make reads slow.
-	memoryTableSize = 32 << 20
+	// tablesInL0 is how many flushes make a compaction. Each writes what it meets
+	// in the level below anew.
+	tablesInL0 = 4
 
 	// baseLevelBytes is how large the first level below L0 may become, and with
 	// it how many levels a point read has to ask: two up to 2.5 GB, where the
@@ -217,14 +218,18 @@ func (s *Store) pebbleOptions(fs vfs.FS, cache *pebble.Cache, files *pebble.File
 		FormatMajorVersion:          pebbleFormat,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       tablesInL0,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               baseLevelBytes,
 		FlushDelayDeleteRange:       deleteRangeInterval,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
-	if s.options.Memory {
-		p.MemTableSize = memoryTableSize
+	p.Experimental.SpanPolicyFunc = spanPolicy
+	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge: time.Hour, TargetGarbageRatio: 0.5,
+		}
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize, p.Levels[i].IndexBlockSize = blockSize, indexBlockSize
