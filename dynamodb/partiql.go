@@ -34,6 +34,7 @@ type statement struct {
 
 	parsed *partiql.Statement
 	err    error  // What is wrong with it.
+	turn   bool   // A transaction tells err in the statement's turn, and not before all else.
 	table  string // Its name.
 
 	projection *expr.Projection // Of a SELECT; nil for all attributes.
@@ -94,6 +95,7 @@ func (a *API) parse(c *api.Call, st *statement) {
 		return
 	}
 	if st.err = st.parsed.Refusal(st.parameters); st.err != nil {
+		st.turn = true
 		return
 	}
 	if st.table, st.err = c.Table(st.parsed.Table); st.err != nil {

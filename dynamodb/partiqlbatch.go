@@ -30,8 +30,12 @@ func (a *API) decodeBatchExecuteStatement(c *api.Call) error {
 	}
 	for i := range r.statements {
 		owner := c.Owner
-		if a.parse(c, &r.statements[i]); len(c.Needs) > 1 && c.Owner != owner {
+		st := &r.statements[i]
+		if a.parse(c, st); len(c.Needs) > 1 && c.Owner != owner {
 			return errOwners
+		}
+		if e, ok := errors.AsType[*aws.Error](st.err); ok && strings.HasPrefix(e.Message, partiql.UnsupportedOperation) {
+			st.err = errBatchOperation
 		}
 	}
 	return nil
@@ -42,6 +46,7 @@ func (a *API) decodeBatchExecuteStatement(c *api.Call) error {
 var (
 	errMixedBatch      = aws.Validation("Read and write requests together in the same batch is not supported.")
 	errSingleSelect    = aws.Validation("Select statements within BatchExecuteStatement must specify the primary key in the where clause.")
+	errBatchOperation  = aws.Validation("Invalid operation. Only select, insert, update and delete operations are valid")
 	errBatchDuplicates = aws.Validation("Provided list of item keys contains duplicates")
 	errMixedStatements = aws.Validation("ExecuteTransaction API does not support both read and write operations in the same request.")
 )
@@ -312,7 +317,11 @@ func (a *API) decodeExecuteTransaction(c *api.Call) error {
 	for i := range r.statements {
 		st := &r.statements[i]
 		owner := c.Owner
-		if a.parse(c, st); st.err != nil {
+		a.parse(c, st)
+		switch {
+		case errors.Is(st.err, partiql.ErrExistsAlone):
+			return errTransactionOperation
+		case st.err != nil && !st.turn:
 			return st.err
 		}
 		if i > 0 && c.Owner != owner {
@@ -328,6 +337,9 @@ var (
 	errReturning = aws.Validation("RETURNING clause is not supported in ExecuteTransaction.")
 	errSelectKey = aws.Validation("Select statements within ExecuteTransaction must specify the primary key in the where clause.")
 	errOfIndex   = aws.Validation("Reads on indices are not supported within transactions.")
+	errOnIndex   = aws.Validation("Operations on indices are not supported in transactions")
+
+	errTransactionOperation = aws.Validation("Unsupported operation in transaction.")
 )
 
 // errStatement says which statement of a transaction is not as it must be. A
@@ -343,11 +355,30 @@ func errStatement(i int, err error) error {
 // bindInTransaction binds a statement of a transaction, which must not be on an
 // index.
 func (st *statement) bindInTransaction() error {
-	err := st.bind()
-	if err == nil && st.parsed.Index != "" {
-		err = st.checked(errOfIndex)
+	if st.err != nil {
+		return st.err
 	}
-	return err
+	err := st.bind()
+	switch {
+	case err != nil || st.parsed.Index == "":
+		return err
+	case st.parsed.Kind == partiql.Exists:
+		return st.checked(errOnIndex)
+	}
+	return st.checked(errOfIndex)
+}
+
+// checkReturning refuses RETURNING in a transaction.
+func (st *statement) checkReturning() error {
+	switch {
+	case st.parsed.Returning == partiql.ReturnNothing:
+		return nil
+	case st.parsed.Kind != partiql.Insert:
+		return errReturning
+	case errors.Is(st.fault, st.parsed.CheckReturning()):
+		return st.fault
+	}
+	return nil // The item is at fault.
 }
 
 // checkTransaction checks the statements of a transaction without their tables.
@@ -390,8 +421,8 @@ func (a *API) executeTransaction(ctx context.Context, s *Service, c *api.Call) e
 		if errors.Is(err, partiql.ErrNoKey) && st.parsed.Kind == partiql.Exists {
 			err = errExists
 		}
-		if err == nil && st.parsed.Returning != partiql.ReturnNothing {
-			err = errReturning
+		if err == nil {
+			err = st.checkReturning()
 		}
 		if err != nil {
 			return errStatement(i, err)

@@ -50,10 +50,10 @@ func (s *Service) selection(r *request, st *statement) (*selection, error) {
 	}
 	p.projection = st.projection
 	p.Filter, p.Reverse = sel.plan.Filter, sel.plan.Reverse
-	if err := p.checkPaths(); err != nil {
+	if err := p.checkConsistent(); err != nil {
 		return nil, err
 	}
-	if err := p.checkConsistent(); err != nil {
+	if err := p.checkPaths(); err != nil {
 		return nil, err
 	}
 	for i := range sel.plan.Ranges {

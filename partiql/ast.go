@@ -43,7 +43,8 @@ type Statement struct {
 	order     []order
 	item      *node
 	actions   []action
-	fault     error  // What DynamoDB does not take of the target of an INSERT, UPDATE or DELETE.
+	refused   error  // What DynamoDB does not take of a SELECT's clauses, source and list.
+	fault     error  // What it does not take of the target of an INSERT, UPDATE or DELETE.
 	returning error  // What it does not take of RETURNING.
 	text      string // In one spelling.
 }

@@ -90,6 +90,11 @@ var (
 	errInsertThere      = aws.Validation("RETURNING is not supported in INSERT")
 )
 
+// UnsupportedOperation begins what is told of a statement that DynamoDB does not have.
+const UnsupportedOperation = "Unsupported operation: "
+
+func errOperation(name string) error { return aws.Validation("%s%s", UnsupportedOperation, name) }
+
 // errAt is an error at a place of the text.
 func errAt(at position, format string, args ...any) error {
 	return aws.Validation("%s at %d:%d:%d", fmt.Sprintf(format, args...), at.line, at.column, at.length)

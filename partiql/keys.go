@@ -427,11 +427,15 @@ func (s *Statement) Target(schema expr.KeySchema, parameters []item.Value) (*Tar
 	if t.Condition, err = b.condition(expr.ConditionKind, expr.KeySchema{}, exists, rest); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(entries, func(e item.Entry) bool { return e.Value == nil }) {
-		if t.Fault != nil {
-			return nil, t.Fault
-		}
+	whole := !slices.ContainsFunc(entries, func(e item.Entry) bool { return e.Value == nil })
+	switch {
+	case s.Kind == Select && (t.Fault != nil || !whole):
 		return nil, s.noKey(schema, parameters)
+	case whole:
+	case t.Fault != nil:
+		return nil, t.Fault
+	default:
+		return nil, ErrNoKey
 	}
 	if t.Fault == nil {
 		if t.Fault, err = s.checkKey(keys, entries); err != nil {

@@ -23,11 +23,12 @@ func (s *Statement) Check(parameters []item.Value) error {
 	return err
 }
 
-// Refusal returns why an INSERT, UPDATE or DELETE is not taken whose table or index
-// DynamoDB does not take: what is wrong with the rest of the text goes before.
+// Refusal returns what DynamoDB does not take of a statement whatever its table is:
+// of a SELECT the clauses, the source and the list, and of all else the target, where
+// what is wrong with the rest of the text goes before.
 func (s *Statement) Refusal(parameters []item.Value) error {
 	if s.fault == nil {
-		return nil
+		return s.refused
 	}
 	err := s.Check(parameters)
 	if err == nil && s.Kind == Insert {

@@ -9,9 +9,8 @@ import (
 )
 
 // Parse parses a statement. The error is AWS's. A text that the grammar does not
-// know is malformed, whatever else is wrong with it; of what DynamoDB does not
-// take of the grammar, Parse tells what is in a SELECT's clauses, source and list,
-// and the rest is told by what lowers it.
+// know is malformed, whatever else is wrong with it; what DynamoDB does not take of
+// the grammar is told by Refusal, and by what lowers the statement.
 func Parse(text string) (*Statement, error) {
 	list, ok := tokens(text)
 	if !ok {
@@ -27,7 +26,8 @@ func Parse(text string) (*Statement, error) {
 	}
 	s.Parameters = p.parameters
 	s.text = spell(list)
-	return s, p.refusal()
+	s.refused = p.refusal()
+	return s, nil
 }
 
 // spell writes tokens in one spelling.
@@ -186,7 +186,8 @@ func (p *parser) statement() (*Statement, error) {
 		return p.update()
 	case p.take("DELETE"):
 		return p.delete()
-	case p.take("EXISTS"):
+	case t.is("EXISTS") && p.peek(1).is("(") && p.peek(2).is("SELECT"):
+		p.at += 3
 		return p.exists()
 	case p.take("PIVOT"):
 		return p.pivot()
@@ -197,7 +198,6 @@ func (p *parser) statement() (*Statement, error) {
 // other says what is wrong with a text that begins like no statement: it is read
 // as an expression, or as a statement that DynamoDB does not have.
 func (p *parser) other() error {
-	const unsupported = "Unsupported operation: %s"
 	t := p.now()
 	if t.is("SET") || t.is("REMOVE") {
 		p.at++
@@ -213,11 +213,11 @@ func (p *parser) other() error {
 		{"CREATE", "INDEX", "CreateIndex"},
 	} {
 		if t.is(o.first) && p.peek(1).is(o.second) && p.peek(2).kind != kindEnd {
-			return aws.Validation(unsupported, o.name)
+			return errOperation(o.name)
 		}
 	}
 	if t.is("EXEC") && p.peek(1).kind != kindEnd {
-		return aws.Validation(unsupported, "Exec")
+		return errOperation("Exec")
 	}
 	n, err := p.expression()
 	if err == nil {
@@ -227,11 +227,11 @@ func (p *parser) other() error {
 	case err != nil:
 		return err
 	case n.form == formPath && len(n.path) == 1:
-		return aws.Validation(unsupported, "VariableReference")
+		return errOperation("VariableReference")
 	case n.form == formLiteral:
-		return aws.Validation(unsupported, "Literal")
+		return errOperation("Literal")
 	case n.form == formList || n.form == formBag:
-		return aws.Validation(unsupported, "Seq")
+		return errOperation("Seq")
 	}
 	return ErrExistsAlone
 }
@@ -240,18 +240,14 @@ func (p *parser) other() error {
 // transaction, and to an expression in a statement's place, which it takes for one.
 var ErrExistsAlone = aws.Validation("EXISTS can only be used in ExecuteTransaction write requests.")
 
+// exists reads what follows the SELECT of an EXISTS, whose list does not matter.
 func (p *parser) exists() (*Statement, error) {
-	if err := p.need("("); err != nil {
-		return nil, err
-	}
-	if err := p.need("SELECT"); err != nil {
-		return nil, err
-	}
 	s, err := p.selectStatement()
 	if err != nil {
 		return nil, err
 	}
-	s.Kind = Exists
+	s.Kind, s.Columns = Exists, nil
+	p.refused[partDistinct], p.refused[partList] = nil, nil
 	return s, p.need(")")
 }
 
@@ -640,7 +636,7 @@ func (p *parser) insertOther() error {
 		err = p.end()
 	}
 	if err == nil {
-		err = aws.Validation("Unsupported operation: InsertOp")
+		err = errOperation("InsertOp")
 	}
 	return err
 }
