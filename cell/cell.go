@@ -74,6 +74,9 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 		Logger:  c.Logger, NewID: c.NewID, OnPanic: out.Break, SeedRate: c.SeedRate,
 		CompareEvery: c.Compare, ComparePause: replication.SettlePause,
 	})
+	if err := out.Replication.Begin(ctx); err != nil {
+		return nil, fmt.Errorf("cell: open %v: %w", c.ID, err)
+	}
 	out.Replication.SetDisabled(c.Disabled)
 	out.DynamoDB = &dynamodb.Service{
 		Cell: c.ID, Engine: engine, Replication: out.Replication, Clock: cmp.Or(c.Dates, c.Clock), NewID: c.NewID,

@@ -114,6 +114,11 @@ type Store interface {
 	// Durable is the watermark: every commit up to it is durable.
 	Durable() Position
 
+	// Found is the last commit that was there when the store was opened, 0 in a
+	// new one. All positions that were given out since are after it; a crash may
+	// have left a gap between.
+	Found() Position
+
 	// WaitDurable returns when the commit at pos is durable (at once, where
 	// the store acknowledges writes before they are synced).
 	WaitDurable(ctx context.Context, pos Position) error

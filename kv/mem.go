@@ -35,6 +35,7 @@ type Mem struct {
 	synced  memState // What a crash leaves, with ManualSync.
 	last    Position
 	durable Position
+	found   Position      // The last commit of before a crash.
 	time    int64         // Of the last commit.
 	down    error         // Why no further call is taken, or nil.
 	refuse  error         // What updates that write are refused with, or nil.
@@ -107,7 +108,7 @@ func (m *Mem) Crash() *Mem {
 	if m.options.ManualSync {
 		left = m.synced
 	}
-	n := &Mem{options: m.options, now: left.clone(), last: m.last, time: m.time, wake: make(chan struct{})}
+	n := &Mem{options: m.options, now: left.clone(), last: m.last, found: m.durable, time: m.time, wake: make(chan struct{})}
 	n.sync()
 	m.end(ErrClosed)
 	return n
@@ -390,6 +391,9 @@ func (m *Mem) Durable() Position {
 	defer m.mu.Unlock()
 	return m.durable
 }
+
+// Found implements Store.
+func (m *Mem) Found() Position { return m.found }
 
 // WaitDurable implements Store. It never waits.
 func (m *Mem) WaitDurable(ctx context.Context, _ Position) error {

@@ -143,6 +143,11 @@ func (r *Replicator) mergeRows(ctx context.Context, t *table.Table, rows []table
 		}
 		states = append(states, s)
 	}
+	return r.merge(ctx, t, states)
+}
+
+// merge puts in states for good.
+func (r *Replicator) merge(ctx context.Context, t *table.Table, states []conflict.State) error {
 	if len(states) == 0 {
 		return nil
 	}

@@ -45,6 +45,7 @@ type CheckOptions struct {
 	After  []byte        // Where the page before ended; nil for the first.
 	Repair bool          // Bring what differs in step.
 	Merge  bool          // With Repair: at once, and also what changes from look to look.
+	Forget bool          // With Repair: delete here what the other has deleted and forgotten. See renew.
 	Pause  time.Duration // Between two looks at what differs.
 }
 

@@ -207,9 +207,14 @@ func (r *Replicator) forgetSeed(ctx context.Context, name string) error {
 
 // setCursor puts the cursor on a member's log.
 func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, at kv.Position) error {
-	key := cursorKey(t, c)
-	_, err := r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
-		w.Set(key, cursorValue(at))
+	runs, err := r.begun(ctx)
+	if err != nil {
+		return err
+	}
+	cursor, met := cursorKey(t, c), metKey(t, c)
+	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{cursor, met}}, func(_ [][]byte, w *kv.Writes) error {
+		w.Set(cursor, cursorValue(at))
+		w.Set(met, runValue(runs.last()))
 		return nil
 	})
 	return err
@@ -217,7 +222,7 @@ func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, 
 
 // forgetCursor removes the cursor on a former member's log.
 func (r *Replicator) forgetCursor(ctx context.Context, t *table.Table, c aws.Cell) error {
-	return r.forget(ctx, cursorKey(t, c))
+	return errors.Join(r.forget(ctx, cursorKey(t, c)), r.forget(ctx, metKey(t, c)))
 }
 
 func (r *Replicator) forget(ctx context.Context, key []byte) error {

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -43,6 +44,9 @@ type keeper struct {
 
 	recovery *recovery
 
+	met    map[aws.Cell]bool // In this run: see runs.
+	meetAt time.Time         // When those that were not are asked again.
+
 	progressAt  time.Time
 	trimAt      time.Time
 	trimMore    bool                     // The last trim did not come to the end.
@@ -69,6 +73,12 @@ type keeper struct {
 func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 	k.pagesDue = time.Time{}
 	next, err := k.turn(ctx, now)
+	if t := k.r.engine.Table(k.table); belongs(t, k.group, k.r.cell) {
+		at, bad := k.meet(ctx, t, now)
+		if err = errors.Join(err, bad); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
 	if due := k.pagesDue; !due.IsZero() && (next.IsZero() || due.Before(next)) {
 		next = due
 	}

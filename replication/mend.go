@@ -11,18 +11,19 @@ import (
 	"github.com/hortusdb/hortus/table"
 )
 
-// mender brings a replica that came back, and every member, in step with what both
-// had before: see Reattach. It begins anew after a restart: doing it twice does no
-// harm.
+// mender brings a replica that came back, or was counted anew, and every member in
+// step with what both had before: see Reattach and renew. It begins anew after a
+// restart: doing it twice does no harm.
 type mender struct {
 	mailbox
 	r     *Replicator
 	table string
 	group string
 
-	done  map[aws.Cell]bool // The members that it was compared with to the end.
-	after []byte            // Where the last page ended.
-	rows  int               // That differed.
+	begun bool
+	left  []aws.Cell // The members that it has still to be compared with.
+	after []byte     // Where the last page ended.
+	rows  int        // That differed.
 }
 
 func (m *mender) step(ctx context.Context, now time.Time) (time.Time, error) {
@@ -31,30 +32,48 @@ func (m *mender) step(ctx context.Context, now time.Time) (time.Time, error) {
 	if !belongs(t, m.group, m.r.cell) || !t.Def.Returning() {
 		return time.Time{}, nil
 	}
-	for _, x := range t.Def.Group.Members {
-		if x.Cell == m.r.cell || m.done[x.Cell] {
-			continue
-		}
-		d, err := m.r.CheckDivergence(ctx, m.table, x.Cell, CheckOptions{After: m.after, Repair: true, Merge: true})
-		if err != nil {
-			return now.Add(time.Second), err
-		}
-		m.rows += d.First
-		if m.after = d.Next; m.after == nil {
-			m.done[x.Cell] = true
-		}
+	if astray(t, m.r.cell) {
+		return now.Add(stillAstray), m.r.renew(ctx, t)
+	}
+	if !m.begun {
+		m.begun, m.left = true, m.partners(t)
+	}
+	if len(m.left) == 0 {
+		return now.Add(time.Second), m.finish(ctx)
+	}
+	if t.Def.Group.Member(m.left[0]) == nil {
+		m.left, m.after = m.left[1:], nil
 		return now, nil
 	}
-	return now.Add(time.Second), m.finish(ctx)
+	d, err := m.r.CheckDivergence(ctx, m.table, m.left[0], CheckOptions{After: m.after, Repair: true, Merge: true, Forget: t.Def.Resync != 0})
+	if err != nil {
+		return now.Add(time.Second), err
+	}
+	m.rows += d.First
+	if m.after = d.Next; m.after == nil {
+		m.left = m.left[1:]
+	}
+	return now, nil
+}
+
+// partners are the members to be compared with. What a replica wrote that was put
+// back may be with one of them alone: so it is fetched from all, and then brought
+// to all.
+func (m *mender) partners(t *table.Table) []aws.Cell {
+	all := slices.DeleteFunc(cells(t.Def.Group), func(c aws.Cell) bool { return c == m.r.cell })
+	if t.Def.Resync == 0 || len(all) == 0 {
+		return all
+	}
+	return append(all, all[:len(all)-1]...)
 }
 
 // finish makes the replica one like all others and tells them.
 func (m *mender) finish(ctx context.Context) error {
 	t, err := m.r.engine.Alter(ctx, m.table, func(d *table.Definition) error {
-		if d.Group == nil || d.Group.ID != m.group || d.Detached == nil {
+		if d.Group == nil || d.Group.ID != m.group || !d.Returning() {
 			return notFound(m.table)
 		}
-		d.Detached = nil
+		d.Detached, d.Resync = nil, 0
 		d.Group.Forget(m.r.cell)
 		d.Group.Member(m.r.cell).Status = table.Active
 		return nil
@@ -62,7 +81,7 @@ func (m *mender) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.r.logger.Info("a replica that was detached is a member again", "cell", m.r.cell.String(), "table", m.table, "differed", m.rows)
+	m.r.logger.Info("a replica has come back", "cell", m.r.cell.String(), "table", m.table, "differed", m.rows)
 	m.r.announce(t)
 	m.r.Refresh()
 	return nil

@@ -65,8 +65,8 @@ func (r *Replicator) persistAcks(ctx context.Context, t *table.Table, last map[a
 // progress tells every member how far this cell has applied every member's
 // versions, and drops the tombstones that all members are past.
 func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error {
-	if len(t.Def.Group.Recover) > 0 || t.Def.Returning() {
-		return nil // What it has applied says nothing of the rows of one that left, or of what it missed.
+	if len(t.Def.Group.Recover) > 0 || t.Def.Returning() || k.r.unmet(t) {
+		return nil // What it has applied says nothing of the rows of one that left, or of what it missed or forgot.
 	}
 	reached := k.r.reached(k.table, k.group)
 	low, at, turned, err := k.r.engine.LowWater(ctx, t)

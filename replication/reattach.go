@@ -56,7 +56,7 @@ func (r *Replicator) checkDetached(t *table.Table, name string) error {
 	switch {
 	case t == nil:
 		return notFound(name)
-	case t.Def.Returning():
+	case t.Def.Returning() && t.Def.Resync == 0:
 		return aws.InvalidParameter("The replica in %v is being reattached already", r.cell)
 	case t.Def.Group != nil:
 		return aws.InvalidParameter("The table %s in %v is a replica of a global table", name, r.cell)

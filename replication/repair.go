@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hortusdb/hortus/clock"
+	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -72,10 +73,25 @@ func (c *check) repair(ctx context.Context) error {
 	// What is here now has all that is part of either.
 	if err := c.each(ctx, keys, func(keys [][]byte, here, there []table.Row) error {
 		var given []table.KeyedRow
+		var gone []conflict.State
 		for i, row := range here {
-			if row != nil && string(row) != string(there[i]) {
-				given = append(given, table.KeyedRow{Key: keys[i], Row: row})
+			if row == nil || string(row) == string(there[i]) {
+				continue
 			}
+			if c.options.Forget && there[i] == nil {
+				s, yes, err := c.forgotten(row, c.floors[1])
+				if err != nil {
+					return err
+				}
+				if yes {
+					gone = append(gone, s)
+					continue
+				}
+			}
+			given = append(given, table.KeyedRow{Key: keys[i], Row: row})
+		}
+		if err := c.r.merge(ctx, c.t, gone); err != nil {
+			return err
 		}
 		if len(given) == 0 {
 			return nil

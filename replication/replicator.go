@@ -35,6 +35,9 @@ type Replicator struct {
 
 	pace pace
 
+	beginning sync.Mutex // Guards runs.
+	runs      *runs      // Nil until the present one is noted.
+
 	compareEvery, comparePause time.Duration
 
 	mu    sync.Mutex
@@ -42,8 +45,9 @@ type Replicator struct {
 
 	assemblies map[aws.Cell]*assembly // By who makes what is put together.
 
-	joining map[string]int // Tables that are about to be replicas here.
-	spawn   func(*link)    // Set while Run runs: starts a link's goroutine.
+	joining map[string]int   // Tables that are about to be replicas here.
+	barred  map[linkKey]bool // Links that are not made: see unlink.
+	spawn   func(*link)      // Set while Run runs: starts a link's goroutine.
 	running sync.WaitGroup
 }
 
@@ -80,7 +84,7 @@ func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
-		links: map[linkKey]*link{}, joining: map[string]int{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
+		links: map[linkKey]*link{}, joining: map[string]int{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
 		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
 	}
 	r.Refresh()
@@ -104,7 +108,7 @@ const (
 	receiving
 	keeping   // The table's own work: seeding, low waters, tombstones, retention.
 	comparing // Scheduled checks for divergence.
-	mending   // The coming back of a replica that was detached.
+	mending   // The coming back of a replica that was detached, or went astray.
 )
 
 type linkKey struct {
@@ -123,8 +127,9 @@ type link struct {
 	made time.Time
 	stop context.CancelFunc
 
-	mu  sync.Mutex // Held while it steps, and by whoever looks at its numbers.
-	err error      // Of the last step.
+	mu    sync.Mutex // Held while it steps, and by whoever looks at its numbers.
+	err   error      // Of the last step.
+	ended bool       // It takes no further step.
 }
 
 // Refresh makes the links match the catalog. It is called after each change of
@@ -171,7 +176,7 @@ func (r *Replicator) relink() (gone []linkKey) {
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(want), linkKey.compare) {
-		if r.links[k] == nil {
+		if r.links[k] == nil && !r.barred[k] {
 			l := r.newLink(k)
 			r.links[k] = l
 			if r.spawn != nil {
@@ -193,10 +198,10 @@ func (r *Replicator) newLink(k linkKey) *link {
 		v := &receiver{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer, life: r.newID(), lag: metrics.NewHistogram()}
 		l.work, l.box = v, &v.mailbox
 	case keeping:
-		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group}
+		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group, met: map[aws.Cell]bool{}}
 		l.work, l.box = p, &p.mailbox
 	case mending:
-		m := &mender{mailbox: newMailbox(), r: r, table: k.table, group: k.group, done: map[aws.Cell]bool{}}
+		m := &mender{mailbox: newMailbox(), r: r, table: k.table, group: k.group}
 		l.work, l.box = m, &m.mailbox
 	case comparing:
 		c := &comparer{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer}
@@ -274,6 +279,9 @@ func (r *Replicator) put(k linkKey, m *Message) {
 func (r *Replicator) step(ctx context.Context, l *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
 	if r.onPanic != nil {
 		defer func() {
 			if v := recover(); v != nil {

@@ -38,6 +38,8 @@ const (
 	Rejoin                             // Take back Member, which was detached and kept its data.
 	Consent                            // May settings be changed, also those that are not kept in step?
 	Permit                             // May Caller, of the asking cell's account, do Actions with the table?
+	Reached                            // How far is the log of Member applied at the cell that is asked? Position is how far that cell's log is at Member.
+	Renew                              // Count Member anew: its store was put back, or it fell behind.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -49,7 +51,7 @@ type Request struct {
 	Member     table.Member     // Who joins or leaves.
 	Group      *table.Group     // As it will be.
 	Definition *table.Definition
-	Position   kv.Position      // Of a Drain; zero for now. Of a Rejoin: from where on the log of Member is read.
+	Position   kv.Position      // Of a Drain; zero for now. Of a Rejoin and a Renew: from where on the log of Member is read. Of a Reached: see there.
 	DryRun     bool             // Check alone.
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
@@ -66,10 +68,11 @@ type Request struct {
 
 // Response is the answer.
 type Response struct {
-	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, and of a dry Convert.
-	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin: from where on this cell's log is kept.
+	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, and of a dry Convert. Of a dry Renew: the group alone.
+	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin and a Renew: from where on this cell's log is kept. Of a Reached: the cursor.
 	Away       bool             `json:",omitempty"` // Of a Confirm: it was one until it was detached, and may come back.
-	Done       bool             // Of a Drain.
+	Done       bool             // Of a Drain. Of a Reached: there is a cursor.
+	Behind     bool             `json:",omitempty"` // Of a Reached: this cell's log begins after what the asking one has.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest and a ReadRows.
 }
@@ -114,6 +117,10 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.resow(ctx, from, q)
 	case Permit:
 		return r.permit(q)
+	case Reached:
+		return r.reachedBy(ctx, from, q)
+	case Renew:
+		return r.renewed(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }

@@ -114,6 +114,9 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	if err != nil || !ok {
 		return err // It will ask again.
 	}
+	if err := k.r.setMet(ctx, t, m.from); err != nil {
+		return err // How far it is told to be is past what this run found.
+	}
 	out.Cursors, out.Floor = cursors, t.Floor()
 	k.r.send(t.Def.Group, m.from, out)
 	return nil

@@ -74,8 +74,7 @@ type sender struct {
 	batches  int64
 	batchAt  time.Time // When the last new batch was sent.
 	full     bool      // The log had more than it took.
-	lost     bool      // Cut off, by retention or because of putBack: the peer must be seeded again.
-	putBack  bool      // This cell's store was: see goBack.
+	lost     bool      // Cut off by retention: the peer must be seeded again.
 	shipped  int64
 	lastTime int64 // Commit time of the last entry that was read.
 }
@@ -95,7 +94,8 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if !s.started {
-		if err := s.start(ctx, t, now); err != nil {
+		err := s.begin(ctx, t, now)
+		if err != nil || !s.started {
 			return now.Add(time.Second), err
 		}
 	}
@@ -150,12 +150,31 @@ func (s *sender) notice(t *table.Table, now time.Time) {
 	})
 }
 
-// start takes up where the log's reader says. There is none yet in the table of
-// a newcomer: it ships its log from the beginning.
+// begin starts once it can. What comes before tells nothing of how far the peer is,
+// but that it is in use.
+func (s *sender) begin(ctx context.Context, t *table.Table, now time.Time) error {
+	if !astray(t, s.r.cell) {
+		if err := s.start(ctx, t, now); err != nil || s.started {
+			return err
+		}
+	}
+	for _, m := range s.take() {
+		if err := s.activate(ctx, t, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start takes up where the log's reader says, once the peer was met. There is none
+// yet in the table of a newcomer: it ships its log from the beginning.
 func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error {
 	reader, err := s.reader(ctx, t)
 	if err != nil {
 		return err
+	}
+	if met, err := s.r.hasMet(ctx, t, s.peer); !met || err != nil {
+		return err // The keeper asks.
 	}
 	s.lost = reader.Lost
 	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
@@ -173,6 +192,9 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 		if reader.Name == s.peer.String() {
 			return reader, nil
 		}
+	}
+	if err := s.r.setMet(ctx, t, s.peer); err != nil {
+		return changelog.Reader{}, err
 	}
 	return t.Log.Register(ctx, s.peer.String(), 0)
 }
@@ -307,17 +329,8 @@ const belowAtMost = 3
 
 // goBack follows a peer that began a new life with less than it had before: it
 // was restored from an earlier state. What it lacks is sent again, unless the
-// log has it no more. It also finds that this cell itself was restored so: then it
-// gives out positions again that the peer has passed, and the peer would take
-// what stands there for known. All that was shipped is durable, so no crash does
-// that.
+// log has it no more.
 func (s *sender) goBack(ctx context.Context, t *table.Table, m *Message) error {
-	if durable := s.r.engine.Store().Durable(); s.heardAt.IsZero() && m.To > durable && !s.lost {
-		s.lost, s.putBack = true, true
-		s.r.logger.Error("a peer has had more than this cell's log holds: the store was put back to an earlier state, and what is written here does not reach the peer",
-			"cell", s.r.cell.String(), "table", s.table, "peer", s.peer.String(), "had", uint64(m.To), "holds", uint64(durable))
-		return t.Log.Rewind(ctx, s.peer.String(), s.persist, true)
-	}
 	if m.Life == s.life && s.below == 0 {
 		return nil
 	}

@@ -167,12 +167,13 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 		LastContact: s.heardAt, Shipped: s.shipped,
 	}
 	st.Pending = s.pending()
-	if t := s.r.engine.Table(s.table); belongs(t, s.group, s.peer) {
+	t := s.r.engine.Table(s.table)
+	if belongs(t, s.group, s.peer) {
 		s.leave.allows(s.r, t, readData, s.peer)
 	}
 	switch {
-	case s.putBack:
-		st.State, st.Reason = CutOff, "the source's store was put back to an earlier state than the destination knows: nothing that is written there arrives until its replica has left and joined again"
+	case t != nil && t.Def.Group != nil && astray(t, s.r.cell):
+		st.State, st.Reason = CutOff, "the source's store was put back to an earlier state, or it fell behind another member: nothing that is written there arrives until all members are reached and have counted its replica anew"
 	case s.lost:
 		st.State, st.Reason = CutOff, "the destination fell behind the source's log and must be seeded again"
 	case s.leave.reason() != "":

@@ -109,6 +109,9 @@ func (w *world) start(c aws.Cell, store *kv.Mem) {
 		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler),
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
+	if err := m.repl.Begin(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 	w.members[c] = m
 	w.network.Attach(c, m.repl)
 }

@@ -76,6 +76,10 @@ type Definition struct {
 
 	Detached *Detached `json:"detached,omitempty"` // Nil where nobody may come back.
 
+	// Resync is since when a member is to be compared with all others, microseconds;
+	// 0 where it is not. Until its own status is Creating the others do not know.
+	Resync int64 `json:"resync,omitempty"`
+
 	TimeToLive      *TimeToLive `json:"time_to_live,omitempty"` // Nil while it is disabled.
 	TimeToLiveSince int64       `json:"time_to_live_since,omitempty"`
 
@@ -326,7 +330,7 @@ func (d *Definition) Regional() {
 	if d.Group != nil && d.Group.Kind.Overrides() {
 		d.SettingsMode = ""
 	}
-	d.Group, d.Inaccessible, d.Disassociating, d.MayDisassociate = nil, nil, false, false
+	d.Group, d.Inaccessible, d.Disassociating, d.MayDisassociate, d.Resync = nil, nil, false, false, 0
 }
 
 // Detach makes a member a table of its own against its will: until then it may come
@@ -349,9 +353,11 @@ func (d *Definition) Outlive() {
 	d.Regional()
 }
 
-// Returning reports whether the table is a member again and does not have all yet
-// that it missed, nor have the others all that it wrote.
-func (d *Definition) Returning() bool { return d.Group != nil && d.Detached != nil }
+// Returning reports whether the table is a member again, or counted anew, and does
+// not have all yet that it missed, nor have the others all that it wrote.
+func (d *Definition) Returning() bool {
+	return d.Group != nil && (d.Detached != nil || d.Resync != 0)
+}
 
 // Returns reports whether some member is coming back. Others join after that.
 func (g *Group) Returns() bool {

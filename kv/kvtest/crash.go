@@ -89,6 +89,9 @@ func testReopen(t *testing.T, d Disk) {
 		if s.Durable() < pos {
 			t.Errorf("durable up to %d of %d after Close", s.Durable(), pos)
 		}
+		if s.Found() != pos {
+			t.Errorf("it found %d, and the last commit was at %d", s.Found(), pos)
+		}
 	}
 	wantEqual(t, "rows", rows(t, s, kv.Range{}, 0), "0=1", "1=1", "2=1", "3=1", "a=3")
 	e, _ := readLog(t, s, 1, 0)
@@ -399,6 +402,9 @@ func testMidCommit(t *testing.T, d Disk) {
 		e, _ := readLog(t, s, 1, 0)
 		if n := len(e); n == 0 || e[n-1].Position < durable {
 			t.Fatalf("round %d: the log does not reach %d, which was durable", round, durable)
+		}
+		if found := s.Found(); found < durable || found < e[len(e)-1].Position {
+			t.Fatalf("round %d: it found %d; %d was durable, and an entry is at %d", round, found, durable, e[len(e)-1].Position)
 		}
 		if pos := put(t, s, "mark", "1"); pos <= used {
 			t.Fatalf("round %d: position %d, but %d was used", round, pos, used)

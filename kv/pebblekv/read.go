@@ -130,6 +130,9 @@ func scan(ctx context.Context, it *pebble.Iterator, first, next func() bool, fn 
 // Durable implements kv.Store.
 func (s *Store) Durable() kv.Position { return s.watermark.get() }
 
+// Found implements kv.Store.
+func (s *Store) Found() kv.Position { return s.found }
+
 // WaitDurable implements kv.Store.
 func (s *Store) WaitDurable(ctx context.Context, pos kv.Position) error {
 	if err := s.life.enter(); err != nil {

@@ -129,6 +129,7 @@ type Store struct {
 	seq      sync.Mutex
 	lastTime int64         // Guarded by seq.
 	last     atomic.Uint64 // Position of the last commit. Written under seq.
+	found    kv.Position   // That of the last one of before.
 	dropped  atomic.Uint64 // Position of the last DropRange. Written under seq.
 
 	life     lifecycle
@@ -247,6 +248,7 @@ func (s *Store) resume() error {
 	}
 	last := binary.BigEndian.Uint64(commit)
 	s.lastTime = int64(binary.BigEndian.Uint64(commit[8:]))
+	s.found = kv.Position(last)
 	closed, err := s.readMeta(metaClosed, 8)
 	if err != nil {
 		return err

@@ -1,0 +1,279 @@
+package replication
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/table"
+)
+
+// A store can be put back to an earlier state, with the machine's disk or from a
+// copy of its files. It then gives out positions again that other members have
+// passed already, and they would take what stands there for known. So a cell counts
+// the times that its store was opened, its runs, and notes what each found. Once in
+// a run, before anything is sent to a member, that member is asked how far it has
+// come. What a run found holds all that was ever sent before, for only what is
+// durable is sent; whoever has more than was found by the first run in which it was
+// not asked has it of a history that this store has forgotten.
+//
+// Runs are counted in the store itself, so a copy knows its own alone, and a number
+// that a forgotten run had, too, is compared with nothing of that run.
+
+// runs are what each opening of the store found, as far as it is kept.
+type runs struct {
+	First uint64        `json:"first"` // The number of the first one.
+	Found []kv.Position `json:"found"`
+}
+
+// maxRuns bounds what is kept. Of a member that was not asked for longer the first
+// one counts: it may be taken for one that has more, and is compared for nothing.
+const maxRuns = 256
+
+// runsKey is where they are stored, and metPrefix begins the keys that say in which
+// run a member was last asked; see docs/formats/replication.md.
+const (
+	runsKey   = "h"
+	metPrefix = 'm'
+)
+
+func metKey(t *table.Table, peer aws.Cell) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{metPrefix}, t.Def.Number), peer.String()...)
+}
+
+// last is the number of the present run.
+func (s *runs) last() uint64 { return s.First + uint64(len(s.Found)) - 1 }
+
+// after returns what the run after another one found.
+func (s *runs) after(run uint64) kv.Position { return s.Found[max(run+1, s.First)-s.First] }
+
+// Begin notes that the store of a cell with replicas was opened. It is called
+// before clients are served.
+func (r *Replicator) Begin(ctx context.Context) error {
+	for _, t := range r.engine.Tables() {
+		if t.Def.Group == nil {
+			continue
+		}
+		_, err := r.begun(ctx)
+		if errors.Is(err, kv.ErrNoSpace) {
+			return nil // Nothing is sent until it is noted.
+		}
+		return err
+	}
+	return nil
+}
+
+// begun returns the runs, and notes the present one where that is not done.
+func (r *Replicator) begun(ctx context.Context) (*runs, error) {
+	r.beginning.Lock()
+	defer r.beginning.Unlock()
+	if r.runs != nil {
+		return r.runs, nil
+	}
+	store, key := r.engine.Store(), []byte(runsKey)
+	var now runs
+	_, err := store.Update(ctx, kv.Plan{Write: [][]byte{key}}, func(values [][]byte, w *kv.Writes) error {
+		now = runs{First: 1}
+		if values[0] != nil {
+			if err := json.Unmarshal(values[0], &now); err != nil {
+				return fmt.Errorf("replication: runs: %w", err)
+			}
+		}
+		now.Found = append(now.Found, store.Found())
+		if n := len(now.Found) - maxRuns; n > 0 {
+			now.First, now.Found = now.First+uint64(n), now.Found[n:]
+		}
+		b, err := json.Marshal(now)
+		if err == nil {
+			w.Set(key, b)
+		}
+		return err
+	})
+	if err == nil {
+		r.runs = &now
+	}
+	return r.runs, err
+}
+
+// metIn returns the run in which a member was last asked; 0 where it never was.
+func (r *Replicator) metIn(ctx context.Context, t *table.Table, peer aws.Cell) (uint64, error) {
+	b, _, err := r.engine.Store().Get(ctx, metKey(t, peer), nil)
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return 0, nil
+	case err == nil && (len(b) != 9 || b[0] != 1):
+		err = fmt.Errorf("replication: malformed run %x", b)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b[1:]), nil
+}
+
+func runValue(run uint64) []byte { return binary.BigEndian.AppendUint64([]byte{1}, run) }
+
+// setMet notes that a member has no more than this cell's log holds.
+func (r *Replicator) setMet(ctx context.Context, t *table.Table, peer aws.Cell) error {
+	runs, err := r.begun(ctx)
+	if err != nil {
+		return err
+	}
+	key := metKey(t, peer)
+	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
+		w.Set(key, runValue(runs.last()))
+		return nil
+	})
+	return err
+}
+
+// meetAgain is when a member that could not be asked is asked again.
+const meetAgain = time.Second
+
+// meet asks the members how far they have come that were not asked in this run. It
+// returns when to call it again; zero where all were.
+func (k *keeper) meet(ctx context.Context, t *table.Table, now time.Time) (time.Time, error) {
+	if now.Before(k.meetAt) || astray(t, k.r.cell) {
+		return k.meetAt, nil
+	}
+	k.meetAt = time.Time{}
+	var errs error
+	for _, m := range t.Def.Group.Members {
+		if m.Cell == k.r.cell || k.met[m.Cell] {
+			continue
+		}
+		met, err := k.r.meet(ctx, t, m)
+		if errs = errors.Join(errs, err); !met {
+			k.meetAt = now.Add(meetAgain)
+			continue
+		}
+		k.met[m.Cell] = true
+		if l := k.r.linkOf(linkKey{k.table, k.group, m.Cell, sending}); l != nil {
+			l.box.rouse()
+		}
+	}
+	return k.meetAt, errs
+}
+
+// hasMet reports whether a member was asked in this run.
+func (r *Replicator) hasMet(ctx context.Context, t *table.Table, c aws.Cell) (bool, error) {
+	runs, err := r.begun(ctx)
+	if err != nil {
+		return false, err
+	}
+	met, err := r.metIn(ctx, t, c)
+	return err == nil && met == runs.last(), err
+}
+
+// meet asks a member how far it has come, where that was not done in this run. It
+// returns false while it cannot be asked, or when this replica has to be brought
+// back first: see renew.
+func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (bool, error) {
+	runs, err := r.begun(ctx)
+	if err != nil {
+		return false, err
+	}
+	met, err := r.metIn(ctx, t, m.Cell)
+	if err != nil || met == runs.last() {
+		return err == nil, err
+	}
+	q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell)}
+	if q.Position, _, err = r.cursorOn(ctx, t, m.Cell); err != nil {
+		return false, err
+	}
+	a, err := r.transport.Call(ctx, r.cell, m.Cell, q)
+	switch {
+	case errors.Is(err, ErrUnreachable) || isNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case a.Behind:
+		r.logger.Error("a member has given up changes that this cell lacks: the replica is compared with all others",
+			"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "at", uint64(q.Position))
+		return false, r.stray(ctx, t)
+	case !a.Done:
+		return false, nil
+	case a.Position > runs.after(met):
+		if seeded, err := r.seededFrom(ctx, t, m); !seeded || err != nil {
+			r.logger.Error("a member has had more than this cell's log holds: the store was put back to an earlier state, and the replica is compared with all others",
+				"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "had", uint64(a.Position), "found", uint64(runs.after(met)))
+			return false, errors.Join(err, r.stray(ctx, t))
+		}
+	}
+	return true, r.setMet(ctx, t, m.Cell)
+}
+
+// seededFrom reports whether a member is being made, and has its cursor from another
+// one that was met in this run: that may have come further since.
+func (r *Replicator) seededFrom(ctx context.Context, t *table.Table, m table.Member) (bool, error) {
+	if m.Status != table.Creating || m.Source == r.cell || t.Def.Group.Member(m.Source) == nil {
+		return false, nil
+	}
+	return r.hasMet(ctx, t, m.Source)
+}
+
+// cursorOn returns the stored cursor on a member's log; false where there is none.
+func (r *Replicator) cursorOn(ctx context.Context, t *table.Table, peer aws.Cell) (kv.Position, bool, error) {
+	b, _, err := r.engine.Store().Get(ctx, cursorKey(t, peer), nil)
+	if errors.Is(err, kv.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	at, err := decodeCursor(b)
+	return at, err == nil, err
+}
+
+// reachedBy answers meet: up to where the asking member's log is applied here, Done
+// where there is a cursor on it, and whether the log of this cell begins after what
+// that member has, or the membership that it knows of is over.
+func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	t := r.engine.Table(q.Table)
+	if !belongs(t, q.Group.ID, from) || !belongs(t, q.Group.ID, r.cell) {
+		return nil, notFound(q.Table)
+	}
+	var out Response
+	own, asks := t.Def.Group.Member(r.cell), q.Group.Member(r.cell)
+	switch since := t.Def.Group.Member(from).Since; {
+	case since > q.Member.Since, asks != nil && own.Since > asks.Since:
+		return &Response{Behind: true}, nil // One of the two was counted anew since then.
+	case since < q.Member.Since:
+		return nil, notFound(q.Table)
+	}
+	var err error
+	if out.Position, out.Done, err = r.cursorOn(ctx, t, from); err != nil || q.Member.Status != table.Active {
+		return &out, err
+	}
+	start, err := t.Log.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	readers, err := t.Log.Readers(ctx)
+	out.Behind = q.Position < start
+	for _, x := range readers {
+		out.Behind = out.Behind || (x.Lost && x.Name == from.String())
+	}
+	return &out, err
+}
+
+// unmet reports whether there is a member that was not yet asked in this run.
+func (r *Replicator) unmet(t *table.Table) bool {
+	for _, l := range r.sortedOf(t.Def.Name) {
+		s, ok := l.work.(*sender)
+		if !ok || l.key.group != t.Def.Group.ID {
+			continue
+		}
+		l.mu.Lock()
+		started := s.started
+		l.mu.Unlock()
+		if !started {
+			return true
+		}
+	}
+	return false
+}
