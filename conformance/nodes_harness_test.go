@@ -43,6 +43,8 @@ type nodes struct {
 	dir  string
 	all  []*node
 	ways map[[2]int]*way // By who calls and who is called.
+
+	loads int // How often there was a load: each writes keys of its own.
 }
 
 type object map[string]any

@@ -68,8 +68,9 @@ type nodeLoad struct {
 // load has writers write until they are stopped.
 func (m *nodes) load(ctx context.Context, to ...*node) *nodeLoad {
 	l := &nodeLoad{t: m.t, done: make(chan struct{})}
+	m.loads++
 	for _, n := range to {
-		w := &nodeWriter{client: n.client(func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }), name: n.region}
+		w := &nodeWriter{client: n.client(func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }), name: fmt.Sprintf("%s/%d", n.region, m.loads)}
 		l.writers = append(l.writers, w)
 		l.running.Go(func() { w.run(ctx, l.done) })
 	}
