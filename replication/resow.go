@@ -249,7 +249,11 @@ func (k *keeper) prospect() string {
 	if t == nil || t.Def.Group == nil {
 		return ""
 	}
-	if len(k.successors(t, k.r.clock.Now())) > 0 {
+	now := k.r.clock.Now()
+	if now.Sub(k.r.heard(t, k.seed.Source)) <= noContactAfter {
+		return "It goes on when that is back"
+	}
+	if len(k.successors(t, now)) > 0 {
 		return "Another member takes its place after " + (sourceSilence << k.moves).String() + " of that"
 	}
 	return "There is no other member at hand that could seed it: it goes on when one is heard. DeleteTable takes it away"

@@ -122,7 +122,7 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 		return nil, errInUse
 	case q.DryRun:
 		return &Response{Definition: table.Definition{Group: g}}, nil
-	case !sameMembers(g, q.Group, aws.Cell{}):
+	case !sameMembers(g, q.Group, from):
 		return nil, errInUse
 	}
 	at := r.engine.Store().Durable()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +143,10 @@ func TestReplicaElsewhere(t *testing.T) {
 	}
 	often := func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
+		o.Retryable = func(_ context.Context, _ *dynamodb.DescribeTableInput, out *dynamodb.DescribeTableOutput, err error) (bool, error) {
+			added := func(r types.ReplicaDescription) bool { return r.ReplicaStatus != types.ReplicaStatusActive }
+			return err == nil && (out.Table.TableStatus != types.TableStatusActive || slices.ContainsFunc(out.Table.Replicas, added)), err
+		}
 	}
 	for _, c := range []*dynamodb.Client{ca, cb} {
 		if err := dynamodb.NewTableExistsWaiter(c, often).Wait(ctx, &dynamodb.DescribeTableInput{TableName: sdkaws.String("Orders")}, time.Minute); err != nil {
