@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -303,7 +304,11 @@ func TestVersionsOrderAsTheirBytes(t *testing.T) {
 
 func TestVersionRoundTrip(t *testing.T) {
 	d := NewDecoder(cells[1])
-	for _, c := range cells {
+	all := slices.Clone(cells)
+	for _, account := range []aws.Account{"000000000000", "000000000007", "000000011111", "099999999999", "100000000000", "999999999999"} {
+		all = append(all, aws.Cell{Account: account, Region: "eu-west-1"})
+	}
+	for _, c := range all {
 		v := Version{clock.Timestamp{Wall: 1_790_000_000_000_000, Logical: 7}, c}
 		got, rest, err := d.Version(append(AppendVersion(nil, v), "rest"...))
 		if err != nil || got != v || string(rest) != "rest" {
@@ -339,11 +344,15 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkDecodeVersion(b *testing.B) {
 	d := NewDecoder(cells[1])
-	enc := AppendVersion(nil, Version{clock.Timestamp{Wall: 1 << 50}, cells[1]})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := d.Version(enc); err != nil {
-			b.Fatal(err)
-		}
+	for name, c := range map[string]aws.Cell{"own": cells[1], "other": {Account: "000000011111", Region: "eu-west-1"}} {
+		b.Run(name, func(b *testing.B) {
+			enc := AppendVersion(nil, Version{clock.Timestamp{Wall: 1 << 50}, c})
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := d.Version(enc); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -82,11 +82,15 @@ func (d *Decoder) Cell(b []byte) (aws.Cell, []byte, error) {
 	}
 	var a [8]byte
 	copy(a[8-accountBytes:], b)
-	account := strconv.FormatUint(binary.BigEndian.Uint64(a[:]), 10)
-	for len(account) < 12 {
-		account = "0" + account
+	account := binary.BigEndian.Uint64(a[:])
+	text := make([]byte, 0, 64) // Of both, so that there is one allocation.
+	for least := uint64(1e11); least > 1 && account < least; least /= 10 {
+		text = append(text, '0')
 	}
-	return aws.Cell{Account: aws.Account(account), Region: aws.Region(b[accountBytes+1 : n])}, b[n:], nil
+	text = strconv.AppendUint(text, account, 10)
+	digits := len(text)
+	both := string(append(text, b[accountBytes+1:n]...))
+	return aws.Cell{Account: aws.Account(both[:digits]), Region: aws.Region(both[digits:])}, b[n:], nil
 }
 
 // Version reads what AppendVersion wrote and returns the rest of b.
