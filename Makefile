@@ -26,8 +26,8 @@ rewrite: ## Write the goldens and docs/COMPATIBILITY.md anew; then read the diff
 fuzz: ## Each fuzz target in turn, for T=60s each
 	./tools/fuzz.sh $(T)
 
-sim: ## The simulator over SEEDS=1000 seeds
-	go test -count=1 ./sim -runs $(SEEDS)
+sim: ## The simulator over SEEDS=1000 seeds from SEED=1 on, on all processors
+	go test -count=1 -timeout 24h -run '^TestSwarm$$' -v ./sim -seeds $(SEEDS) -first $(SEED)
 
 conformance: ## The built binary under real clients, kills and oracles, as far as they are installed
 	go test -count=1 -tags conformance ./conformance/...

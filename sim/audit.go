@@ -36,7 +36,8 @@ type logAudit struct {
 	cell    *cell
 	read    kv.Position
 	time    int64
-	last    map[string]conflict.Version // Of each item.
+	alone   bool               // Its table was regional when the log was last read.
+	last    map[string]audited // Of each item.
 	entries []audited
 }
 
@@ -45,7 +46,9 @@ type audited struct {
 	at  kv.Position
 	key string
 	written
-	local bool
+	local     bool
+	traceless bool // A deletion in a table that was regional: it left nothing.
+	forgotten bool // Before such a deletion, or it; see forget.
 }
 
 // bury takes a log out of what replicas must come to: its table is gone, and was
@@ -84,11 +87,13 @@ func (a *audit) follow(c *cell) {
 	}
 	l := a.logs[t.Def.ID]
 	if l == nil {
-		l = &logAudit{cell: c, last: map[string]conflict.Version{}}
+		l = &logAudit{cell: c, last: map[string]audited{}}
 		a.logs[t.Def.ID] = l
 	}
+	was := l.alone
+	l.alone = t.Def.Group == nil
 	_, err := c.disk.ReadLog(a.w.ctx, t.Log.ID, l.read, func(e kv.Entry) bool {
-		a.record(l, e)
+		a.record(l, e, was || l.alone)
 		return a.w.failure == nil
 	})
 	if err != nil {
@@ -96,8 +101,8 @@ func (a *audit) follow(c *cell) {
 	}
 }
 
-// record takes in one entry of a log.
-func (a *audit) record(l *logAudit, e kv.Entry) {
+// record takes in one entry of a log, whose table may be regional.
+func (a *audit) record(l *logAudit, e kv.Entry, alone bool) {
 	rec, x, err := a.decode(l.cell, e)
 	if err != nil {
 		a.w.fail("%v: log: %w", l.cell, err)
@@ -107,13 +112,17 @@ func (a *audit) record(l *logAudit, e kv.Entry) {
 		a.w.fail("%v: log goes from %d (%d) back to %d (%d)", l.cell, l.read, l.time, e.Position, e.Time)
 	}
 	l.read, l.time = e.Position, e.Time
-	if last := l.last[x.key]; x.version.Compare(last) <= 0 {
-		a.w.fail("%v: log: %s goes from version %v to %v", l.cell, x.key, last, x.version)
+	if last := l.last[x.key]; x.version.Compare(last.version) <= 0 {
+		if !last.traceless {
+			a.w.fail("%v: log: %s goes from version %v to %v", l.cell, x.key, last.version, x.version)
+		}
+		a.forget(l, x)
 	}
 	if rec.Previous.Compare(rec.Version) >= 0 {
 		a.w.fail("%v: log: %s: version %v follows %v", l.cell, x.key, rec.Version, rec.Previous)
 	}
-	l.last[x.key] = x.version
+	x.traceless = x.deleted && alone
+	l.last[x.key] = x
 	l.entries = append(l.entries, x)
 	known := a.versions[x.key]
 	if known == nil {
@@ -142,6 +151,15 @@ func (a *audit) record(l *logAudit, e kv.Entry) {
 	}
 }
 
+// forget takes in the first record of an item after a deletion that left nothing,
+// made by a clock that had gone back in a crash: nobody knows of what was before.
+func (a *audit) forget(l *logAudit, x audited) {
+	a.greatest[x.key] = x.written
+	for i := range l.entries {
+		l.entries[i].forgotten = l.entries[i].forgotten || l.entries[i].key == x.key
+	}
+}
+
 func (a *audit) decode(c *cell, e kv.Entry) (changelog.Record, audited, error) {
 	rec, err := changelog.Decode(slices.Clone(e.Record), conflict.NewDecoder(c.name))
 	if err != nil {
@@ -159,11 +177,11 @@ func (a *audit) decode(c *cell, e kv.Entry) (changelog.Record, audited, error) {
 }
 
 // acknowledged takes in a write that a client was told of: it is in the log,
-// durably, as the model says.
-func (a *audit) acknowledged(c *cell, before kv.Position, key string, q *write) {
+// durably, as the model says. It returns its version.
+func (a *audit) acknowledged(c *cell, before kv.Position, key string, q *write) (made conflict.Version) {
 	t := c.table()
 	if c == a.w.outsider() {
-		return
+		return made
 	}
 	found := false
 	_, err := c.disk.ReadLog(a.w.ctx, t.Log.ID, before, func(e kv.Entry) bool {
@@ -174,6 +192,7 @@ func (a *audit) acknowledged(c *cell, before kv.Position, key string, q *write) 
 		if !x.local {
 			return true
 		}
+		made = x.version
 		found = x.key == key && x.deleted == q.deleted && (x.deleted || x.p == q.after)
 		return false
 	})
@@ -183,6 +202,7 @@ func (a *audit) acknowledged(c *cell, before kv.Position, key string, q *write) 
 	if !found {
 		a.w.fail("%v: %s %s was acknowledged, and is not in the log", c, q.what, key)
 	}
+	return made
 }
 
 // states returns what a replica holds of each item, tombstones included.

@@ -166,6 +166,8 @@ func (c *cell) permit(allow bool) {
 	doc := noPolicy
 	if allow {
 		doc = fullPolicy
+	} else {
+		c.w.Tally.count(Withheld)
 	}
 	err := c.call(func() error {
 		_, err := c.engine.Alter(c.w.ctx, tableName, func(d *table.Definition) error {
@@ -199,6 +201,12 @@ func (c *cell) caller() policy.Principal {
 	return p
 }
 
+// said is what cells log of the events that they alone know of.
+var said = map[string]Event{
+	"another member seeds this replica: its source does not answer":                 SourceChanged,
+	"a replica was kept from replication for too long and becomes a regional table": Detached,
+}
+
 // watch is the log of a cell. An error that no fault explains fails the run.
 type watch struct{ c *cell }
 
@@ -207,6 +215,9 @@ func (h watch) WithAttrs([]slog.Attr) slog.Handler       { return h }
 func (h watch) WithGroup(string) slog.Handler            { return h }
 
 func (h watch) Handle(_ context.Context, r slog.Record) error {
+	if e, ok := said[r.Message]; ok {
+		h.c.w.Tally.count(e)
+	}
 	if r.Level == slog.LevelWarn {
 		h.c.w.trace("%v: warns: %s", h.c, r.Message)
 	}

@@ -77,6 +77,7 @@ func (w *world) count() {
 	case err != nil:
 		w.fail("%v: %s: %w", c, text, err)
 	default:
+		w.Tally.count(Counted)
 		x.sum += by
 		if taken == "" {
 			x.in[element] = true

@@ -12,6 +12,7 @@ func (w *world) checkDivergence() {
 			if c == d || w.failure != nil {
 				continue
 			}
+			w.Tally.count(Compared)
 			o := replication.CheckOptions{}
 			for more := true; more; more = o.After != nil {
 				found, err := c.repl.CheckDivergence(w.ctx, tableName, d.name, o)

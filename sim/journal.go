@@ -18,6 +18,7 @@ func (w *world) checkJournals() {
 		noted := map[string]map[conflict.Version]bool{}
 		all := w.journal(c)
 		for _, x := range all {
+			w.Tally.count(Conflicted)
 			p, err := parsePlant(x.Key)
 			if err != nil {
 				w.fail("%v: journal: %w", c, err)
@@ -77,7 +78,7 @@ func (w *world) checkConflict(c *cell, key string, x *table.Conflict) {
 // has written over them who had seen them, and they are gone.
 func (w *world) checkNoted(c *cell, noted map[string]map[conflict.Version]bool) {
 	for _, x := range w.audit.logs[c.table().Def.ID].entries {
-		if !x.local || noted[x.key][x.version] || w.audit.greatest[x.key].version == x.version {
+		if !x.local || x.forgotten || noted[x.key][x.version] || w.audit.greatest[x.key].version == x.version {
 			continue
 		}
 		if y := w.audit.coveredBy(x); y == (conflict.Version{}) {

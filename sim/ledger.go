@@ -25,9 +25,10 @@ const (
 
 // bookkeeping is what a run knows of the ledgers.
 type bookkeeping struct {
-	last  map[*cell]int // The last number that a cell gave out.
-	armed map[view]int  // After which number a view is held to them.
-	seen  int           // How often one was.
+	last  map[*cell]int         // The last number that a cell gave out.
+	armed map[view]int          // After which number a view is held to them.
+	seen  int                   // How often one was.
+	at    map[*disk]kv.Position // Where each store stood when its views were last looked at.
 }
 
 // view is the accounts of one cell as another one, or itself, shows them.
@@ -37,7 +38,7 @@ type view struct {
 }
 
 func newBookkeeping() bookkeeping {
-	return bookkeeping{last: map[*cell]int{}, armed: map[view]int{}}
+	return bookkeeping{last: map[*cell]int{}, armed: map[view]int{}, at: map[*disk]kv.Position{}}
 }
 
 // openLedgers makes the ledgers of the first cell.
@@ -148,6 +149,7 @@ func (w *world) transfer() {
 	tx.Errors = make([]error, len(tx.Writes))
 	err := c.call(func() error { return c.engine.Transact(w.ctx, tx) })
 	w.trace("%v: transaction %d of %d writes in %d ledgers: %v", c, number, len(tx.Writes), len(touched), err)
+	w.did(Transacted, err)
 	c.expect(err, "TransactWriteItems")
 }
 
@@ -209,6 +211,11 @@ func balance(it item.Item) (int, error) {
 // that came later.
 func (w *world) checkLedgers() {
 	for _, c := range w.cells {
+		at := c.disk.last()
+		if !c.books() || at == w.books.at[c.disk] {
+			continue // As it was looked at before.
+		}
+		w.books.at[c.disk] = at
 		for _, owner := range w.cells[:w.Members] {
 			if !c.books() || w.failure != nil {
 				break

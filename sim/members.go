@@ -66,7 +66,7 @@ func (w *world) act() {
 	if w.Sessions && w.rng.IntN(4) == 0 {
 		w.session.visit()
 	}
-	switch w.rng.IntN(100) {
+	switch w.rng.IntN(100 / max(1, w.Haste)) {
 	case 0, 1:
 		w.join()
 		w.joinLedgers()
@@ -116,6 +116,7 @@ func (w *world) join() {
 		return err
 	})
 	w.trace("%v: joins by %v: %v", c, source, err)
+	w.did(Joined, err)
 	var contract *aws.Error
 	if err != nil && !c.dead() && !errors.As(err, &contract) {
 		w.fail("%v: joins by %v: %w", c, source, err)
@@ -135,6 +136,7 @@ func (w *world) loseSource() {
 	for _, s := range w.cells {
 		if s.name == source && s.idle() {
 			s.lost = true
+			w.Tally.count(SourceLost)
 			s.crash("is lost, and seeds " + c.String())
 		}
 	}
@@ -154,7 +156,9 @@ func (w *world) leave() {
 		return
 	}
 	w.trace("%v: leaves", c)
-	c.expect(c.call(func() error { return c.repl.Leave(w.ctx, c.table()) }), "DeleteTable")
+	err := c.call(func() error { return c.repl.Leave(w.ctx, c.table()) })
+	w.did(Left, err)
+	c.expect(err, "DeleteTable")
 }
 
 // part has a member leave and keep its data. Where clients count none does: what it
@@ -174,6 +178,7 @@ func (w *world) part() {
 		return err
 	})
 	w.trace("%v: disassociates: %v", c, err)
+	w.did(KeptData, err)
 	if _, contract := errors.AsType[*aws.Error](err); !contract {
 		c.expect(err, "UpdateTable")
 	}
@@ -189,6 +194,7 @@ func (w *world) startAnew() {
 		return
 	}
 	w.trace("%v: starts anew", c)
+	w.Tally.count(BeganAnew)
 	w.audit.follow(c)
 	c.dropping = c.table().Def.ID
 	c.expect(c.call(func() error { return c.engine.Drop(w.ctx, tableName) }), "DeleteTable")
@@ -243,6 +249,8 @@ func (w *world) incomplete() string {
 			return c.String() + " has no table"
 		case t.Def.Status != table.Active:
 			return c.String() + " is " + string(t.Def.Status)
+		case t.Def.Disassociating:
+			return c.String() + " is about to leave"
 		case w.Members > 1 && t.Def.Group == nil:
 			return c.String() + " has no group"
 		}

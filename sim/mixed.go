@@ -24,6 +24,7 @@ func (w *world) grow() {
 		return source.repl.AddReplica(w.ctx, source.caller(), source.table(), c.name.Region, table.Settings{})
 	})
 	w.trace("%v: makes a replica in %v: %v", source, c, err)
+	w.did(Grew, err)
 	w.contract(source, err, "UpdateTable")
 }
 
@@ -46,6 +47,7 @@ func (w *world) convert() {
 	}
 	err := c.call(func() error { return c.repl.SetTopology(w.ctx, tableName, table.MixedTopology) })
 	w.trace("%v: sets the topology: %v", c, err)
+	w.did(Converted, err)
 	w.contract(c, err, "UpdateTableSettings")
 }
 

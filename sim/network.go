@@ -56,6 +56,7 @@ func (n *network) heal() {
 // conditions.
 func (n *network) change() {
 	rng := n.w.rng
+	n.w.Tally.count(NetworkChange)
 	from, to := rng.IntN(len(n.ways)), rng.IntN(len(n.ways))
 	next := n.draw()
 	switch rng.IntN(6) {
@@ -102,6 +103,7 @@ func (n *network) Send(from, to aws.Cell, m *replication.Message) {
 	i, j := n.index(from), n.index(to)
 	w := n.ways[i][j]
 	if n.w.cells[i].dead() || w.cut || n.w.chance(w.loss) {
+		n.w.Tally.count(MessageLost)
 		return
 	}
 	copies := 1
@@ -149,15 +151,27 @@ func (n *network) Call(ctx context.Context, from, to aws.Cell, q *replication.Re
 	peer := n.w.cells[j]
 	n.w.meanwhile()
 	there, back := n.ways[i][j], n.ways[j][i]
+	if n.w.cells[i].dead() {
+		n.w.Tally.count(CallerCrash)
+	}
 	if n.w.cells[i].dead() || !peer.up || peer.dead() || there.cut || back.cut || n.w.chance(there.loss) {
+		n.w.Tally.count(CallLost)
 		return nil, unreachable
 	}
 	peer.busy++
 	a, err := peer.repl.Serve(ctx, from, q)
 	peer.busy--
 	peer.settleCrash()
+	if peer.dead() {
+		n.w.Tally.count(ServedCrash)
+	}
+	alive := !n.w.cells[i].dead()
 	n.w.meanwhile()
+	if alive && n.w.cells[i].dead() {
+		n.w.Tally.count(CallerCrash)
+	}
 	if n.w.cells[i].dead() || peer.dead() || n.w.chance(back.loss) {
+		n.w.Tally.count(CallLost)
 		return nil, unreachable
 	}
 	return a, err

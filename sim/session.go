@@ -17,7 +17,6 @@ type session struct {
 	w        *world
 	at       map[aws.Cell]kv.Position
 	versions map[string]conflict.Version // The greatest that it has seen of each item.
-	reads    int
 }
 
 func newSession(w *world) *session {
@@ -44,6 +43,7 @@ func (s *session) visit() {
 	if c == nil || !c.member() || !s.ready(c) {
 		return
 	}
+	s.w.audit.follow(c) // It may have deleted something just now.
 	states := s.w.states(c)
 	seen, err := c.repl.Seen(s.w.ctx, nil, tableName)
 	c.expect(err, "Seen")
@@ -70,7 +70,7 @@ func (s *session) visit() {
 			s.note(x)
 		}
 	}
-	s.reads++
+	s.w.Tally.count(SessionRead)
 }
 
 func (s *session) note(x replication.Cursor) { s.at[x.Cell] = max(s.at[x.Cell], x.Position) }

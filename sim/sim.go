@@ -35,7 +35,9 @@ type Options struct {
 	Plant     Plant
 	Merging   bool              // The table has the rule merge. What holds of single versions is not looked at then.
 	Counting  bool              // Clients only add. Needs Merging.
+	Haste     int               // How many times as often as once in a hundred steps administrators act; zero is one.
 	Trace     func(line string) // Told what happens; nil for no trace.
+	Tally     *Tally            // Counts what happens; nil for no count.
 	HealBound time.Duration     // Of simulated time, after the storm; zero is defaultHealBound.
 }
 
@@ -171,6 +173,8 @@ func (w *world) newID() string {
 // tick moves time on, delivers what is due, restarts cells and lets cells work.
 func (w *world) tick() {
 	switch n := w.rng.IntN(100); {
+	case w.calm: // What is left to wait for are pauses.
+		w.now += 1 + w.rng.Int64N(500_000)
 	case n < 80:
 		w.now += 1 + w.rng.Int64N(20_000)
 	case n < 98:
@@ -203,6 +207,7 @@ func (w *world) meanwhile() {
 	}
 	if !w.calm {
 		w.act()
+		w.strike()
 	}
 }
 
@@ -211,23 +216,17 @@ func (w *world) disturb() {
 	if w.chance(w.Faults.Network) {
 		w.net.change()
 	}
-	if w.chance(w.Faults.Crash) {
-		if c := w.pick(func(c *cell) bool { return c.up }); c != nil {
-			if w.rng.IntN(3) == 0 {
-				c.crash("stops")
-			} else {
-				c.disk.fuse = 1 + w.rng.IntN(12)
-			}
-		}
-	}
+	w.strike()
 	if w.LoseSeed && w.rng.IntN(12) == 0 {
 		w.loseSource()
 	}
 	if w.chance(w.Faults.Clock) {
 		c := w.pick(func(*cell) bool { return true })
 		c.skew = time.Duration(w.rng.Int64N(int64(8*time.Second))) - 4*time.Second
+		w.Tally.count(ClockJump)
 		if w.rng.IntN(8) == 0 {
 			c.skew = time.Duration(w.rng.Int64N(int64(time.Minute)))
+			w.Tally.count(ClockFar)
 		}
 		w.trace("%v: clock is off by %v", c, c.skew)
 	}
@@ -241,8 +240,24 @@ func (w *world) disturb() {
 	}
 }
 
+// strike has a cell crash, at once or soon.
+func (w *world) strike() {
+	if !w.chance(w.Faults.Crash) {
+		return
+	}
+	if c := w.pick(func(c *cell) bool { return c.up }); c != nil {
+		if w.rng.IntN(3) == 0 {
+			w.Tally.count(CrashAtOnce)
+			c.crash("stops")
+		} else {
+			c.disk.fuse = 1 + w.rng.IntN(12)
+		}
+	}
+}
+
 // jump moves the clock of deadlines.
 func (w *world) jump() {
+	w.Tally.count(DeadlineJump)
 	w.ahead += time.Duration(w.rng.Int64N(int64(12 * time.Hour)))
 	w.trace("the clock of deadlines is ahead by %v", w.ahead)
 	for _, c := range w.cells {

@@ -166,6 +166,7 @@ func play(t *testing.T) {
 
 func playThis(t *testing.T, o Options) {
 	t.Helper()
+	t.Parallel()
 	first, n := uint64(1), *runs
 	if *seed != 0 {
 		first, n = *seed, 1
@@ -207,6 +208,10 @@ func TestSeeds(t *testing.T) {
 		}
 		s, err := strconv.ParseUint(fields[1], 10, 64)
 		o, ok := scenarios[fields[0]]
+		if fields[0] == "TestSwarm" {
+			_, o = swarm(s)
+			ok = true
+		}
 		if err != nil || !ok {
 			t.Fatalf("testdata/seeds: %q: %v", text, err)
 		}
@@ -239,7 +244,7 @@ func TestReplay(t *testing.T) {
 }
 
 // canarySeeds is within how many seeds a planted bug must be found.
-const canarySeeds = 30
+const canarySeeds = 60
 
 // TestCanary plants bugs, each of which some seed must find.
 func TestCanary(t *testing.T) {

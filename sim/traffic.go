@@ -137,8 +137,10 @@ func (w *world) perform(c *cell, p plant, q *write) {
 		return // It may have happened, or not.
 	}
 	w.trace("%v: %s %s: %v, %v", c, q.what, p.key(), q.after, err)
+	w.Tally.count(Wrote)
 	switch {
 	case q.fails:
+		w.Tally.count(Refused)
 		if !errors.Is(err, table.ErrConditionFailed) {
 			w.fail("%v: %s %s: %w, and the condition does not hold", c, q.what, p.key(), err)
 		}
@@ -155,11 +157,11 @@ func (w *world) perform(c *cell, p plant, q *write) {
 	if !q.changes {
 		return
 	}
-	w.audit.acknowledged(c, before, p.key(), q)
+	made := w.audit.acknowledged(c, before, p.key(), q)
 	if w.Sessions && c.member() && w.rng.IntN(3) == 0 { // It was the session's.
 		w.session.note(replication.Cursor{Cell: c.name, Position: q.At})
-		if now := w.states(c)[p.key()].version; now.Compare(w.session.versions[p.key()]) > 0 {
-			w.session.versions[p.key()] = now
+		if made.Compare(w.session.versions[p.key()]) > 0 {
+			w.session.versions[p.key()] = made
 		}
 	}
 }

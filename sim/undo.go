@@ -19,5 +19,6 @@ func (w *world) reattach() {
 	}
 	err := c.call(func() error { return c.repl.Reattach(w.ctx, tableName) })
 	w.trace("%v: comes back: %v", c, err)
+	w.did(CameBack, err)
 	w.contract(c, err, "ReattachReplica")
 }
