@@ -35,9 +35,10 @@ func (w *world) setup() {
 		w.tick()
 		w.join()
 		w.joinLedgers()
+		w.startAnew() // Who left already, while another one joined.
 		w.inspect(0)
 		if w.now > end {
-			w.fail("no global table within %v, and nothing failed: %s", w.HealBound, w.incomplete())
+			w.fail("no global table within %v: %s", w.HealBound, w.incomplete())
 		}
 	}
 }
