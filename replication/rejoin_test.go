@@ -81,6 +81,40 @@ func TestHalfJoin(t *testing.T) {
 	})
 }
 
+// TestHalfAdd: a replica that is made again, after the cell that made it crashed
+// half-way, is one member in its own eyes.
+func TestHalfAdd(t *testing.T) {
+	w := newWorld(t, cellA, sameAccount)
+	w.create(cellA, grant{})
+	w.transport = onCall{w.network, func(q *replication.Request) {
+		if q.Kind == replication.Adopt && !q.DryRun {
+			w.network.Isolate(sameAccount.Region, true)
+			w.restart(cellA)
+		}
+	}}
+	add := func() error {
+		a := w.members[cellA]
+		return a.repl.AddReplica(t.Context(), root(cellA), a.table(), sameAccount.Region, table.Settings{})
+	}
+	if err := add(); err == nil {
+		t.Fatal("the replica was made")
+	}
+	if w.members[cellA].table().Def.Group.Member(sameAccount) == nil {
+		t.Fatal("the replica was not begun")
+	}
+	w.transport = w.network
+	w.network.Isolate(sameAccount.Region, false)
+	w.run(time.Second)
+	if err := add(); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range w.members {
+		if got := m.table().Def.Group.Members; len(got) != 2 {
+			t.Errorf("the members in %v: %+v", m.cell, got)
+		}
+	}
+}
+
 // TestMailOfATimeBefore: what is under way of a member's time before it left is
 // nothing to the member that joined again.
 func TestMailOfATimeBefore(t *testing.T) {

@@ -459,16 +459,15 @@ func (r *Replicator) begin(c aws.Cell, d *table.Definition, kind table.GroupKind
 	return &table.Group{ID: r.newID(), Kind: kind, Members: []table.Member{{Cell: c, Status: table.Active, Since: d.CreatedAt}}}
 }
 
-// insert keeps members ordered by cell.
+// insert keeps members ordered by cell. What a cell was before, in an attempt that
+// was given up half-way, goes.
 func insert(members []table.Member, m table.Member) []table.Member {
-	i := 0
-	for i < len(members) && members[i].Cell.Compare(m.Cell) < 0 {
-		i++
+	at, found := slices.BinarySearchFunc(members, m, func(a, b table.Member) int { return a.Cell.Compare(b.Cell) })
+	if found {
+		members[at] = m
+		return members
 	}
-	members = append(members, table.Member{})
-	copy(members[i+1:], members[i:])
-	members[i] = m
-	return members
+	return slices.Insert(members, at, m)
 }
 
 // streamLabel is the layout of a stream's label (recorded).
