@@ -71,8 +71,9 @@ func vary(rng *rand.Rand, o *Options) {
 	if !o.Sessions {
 		f.Crash = rate(rng, max(f.Crash, 4))
 	}
-	if o.Detach {
-		f.Dates = rate(rng, f.Dates)
+	if o.Detach { // Without these nobody is detached.
+		f.Dates = max(rate(rng, f.Dates), 12)
+		f.Permission = max(f.Permission, 12)
 	}
 }
 
