@@ -88,17 +88,25 @@ func (b *binding) conjunction(kind expr.Kind, schema expr.KeySchema, exists stri
 	}
 	switch nodes = append(nodes, conditions...); len(nodes) {
 	case 0:
-		return nil, nil
+		return nil, b.checkOperators()
 	case 1:
 		l.builder.Where(nodes[0])
 	default:
 		l.builder.Where(l.builder.Apply(expr.OpAnd, nodes...))
 	}
 	c, err := expr.BindCondition(l.builder.Expression(), &expr.Scope{})
-	if err == nil && countOperators(b.s.where) > expr.MaxOperators {
-		err = errOperators
+	if err != nil {
+		return nil, plain(err)
 	}
-	return c, plain(err)
+	return c, b.checkOperators()
+}
+
+// checkOperators holds WHERE as a whole to the limit, whatever of it is a key.
+func (b *binding) checkOperators() error {
+	if countOperators(b.s.where) > expr.MaxOperators {
+		return errOperators
+	}
+	return nil
 }
 
 // conditions lowers what op joins. Each is looked into before any is held to be a

@@ -328,6 +328,8 @@ func TestOperators(t *testing.T) {
 	}{
 		{"149 conditions and a key", "SELECT * FROM tab WHERE pk = 'a' AND (" + many(149, "n = 1", " OR ") + ")", false},
 		{"150 conditions and a key", "SELECT * FROM tab WHERE pk = 'a' AND (" + many(150, "n = 1", " OR ") + ")", true},
+		{"a key 150 times", "SELECT * FROM tab WHERE " + many(150, "pk = 'a'", " AND "), false},
+		{"a key 151 times", "SELECT * FROM tab WHERE " + many(151, "pk = 'a'", " AND "), true},
 		{"300 of NOT and IN", "SELECT * FROM tab WHERE " + many(299, "NOT ", "") + "n IN [1, 2]", false},
 		{"301 of NOT and IN", "SELECT * FROM tab WHERE " + many(300, "NOT ", "") + "n IN [1, 2]", true},
 		{"100 functions in 100 comparisons", "SELECT * FROM tab WHERE " + many(100, "size(n) = 1", " OR "), false},
