@@ -9,6 +9,7 @@ import (
 
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -44,7 +45,12 @@ func (s *Service) join(ctx context.Context, c *api.Call, in *sdk.CreateTableInpu
 	if def.Encryption.Managed() {
 		return nil, errManagedKey
 	}
-	return s.Replication.Join(ctx, c.Caller, *in.GlobalTableSourceArn, def)
+	return s.Replication.Join(ctx, s.caller(c), *in.GlobalTableSourceArn, def)
+}
+
+// caller is who calls, for the policies of tables elsewhere.
+func (s *Service) caller(c *api.Call) replication.Caller {
+	return replication.Caller{Principal: c.Caller, Came: c.Circumstances(s.Clock.Now())}
 }
 
 // needReplicas names what changes of replicas need, on the tables of the Regions
@@ -148,7 +154,7 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	if err := s.Replication.CheckScaled(ctx, &t.Def); err != nil {
 		return nil, err
 	}
-	if err := s.Replication.AddReplica(ctx, c.Caller, t, region, own); err != nil {
+	if err := s.Replication.AddReplica(ctx, s.caller(c), t, region, own); err != nil {
 		return nil, err
 	}
 	d := s.describe(s.Engine.Table(t.Def.Name), types.TableStatusUpdating)

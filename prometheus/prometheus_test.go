@@ -17,6 +17,7 @@ import (
 	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -52,7 +53,7 @@ func newNode(t *testing.T) *cell.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Replication.Join(t.Context(), who, source.ARN, table.Definition{Name: "Orders", Policy: &table.Policy{Document: doc}}); err != nil {
+	if _, err := b.Replication.Join(t.Context(), replication.Caller{Principal: who}, source.ARN, table.Definition{Name: "Orders", Policy: &table.Policy{Document: doc}}); err != nil {
 		t.Fatal(err)
 	}
 	for b.Engine.Table("Orders").Def.Status != table.Active {

@@ -54,7 +54,7 @@ func newTables(t *testing.T, names ...string) (*world, *filter) {
 		}
 		def := table.Definition{Name: name, Policy: &table.Policy{Document: openPolicy}}
 		b := w.members[cellB]
-		if _, err := b.repl.Join(t.Context(), root(cellB), cellA.TableARN(name), def); err != nil {
+		if _, err := b.repl.Join(t.Context(), caller(cellB), cellA.TableARN(name), def); err != nil {
 			t.Fatal(err)
 		}
 		w.until(time.Minute, name+" is seeded", func() bool { return b.engine.Table(name).Def.Status == table.Active })

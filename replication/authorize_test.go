@@ -2,12 +2,15 @@ package replication_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -206,7 +209,7 @@ func TestDeny(t *testing.T) {
 	w := newWorld(t, cellA, sameAccount)
 	w.create(cellA, grant{members: []aws.Cell{cellA}})
 	a := w.members[cellA]
-	if err := a.repl.AddReplica(t.Context(), root(cellA), a.table(), sameAccount.Region, table.Settings{}); err != nil {
+	if err := a.repl.AddReplica(t.Context(), caller(cellA), a.table(), sameAccount.Region, table.Settings{}); err != nil {
 		t.Fatal(err)
 	}
 	a.put(t, "k", "1")
@@ -247,5 +250,40 @@ func TestConsent(t *testing.T) {
 		if err := consent(c); err != nil {
 			t.Errorf("%v: %v", c, err)
 		}
+	}
+}
+
+// TestJoinCircumstances: a member's policy may ask how the newcomer's call came, to
+// whichever cell it did.
+func TestJoinCircumstances(t *testing.T) {
+	both := []aws.Cell{cellA, cellB}
+	g := grant{members: both, admits: []aws.Cell{cellB}, self: cellA}
+	office := strings.Replace(g.String(), `"Sid":"Admit",`, `"Sid":"Admit","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"Bool":{"aws:SecureTransport":"true"},"DateLessThan":{"aws:CurrentTime":"2030-01-01T00:00:00Z"}},`, 1)
+	own := grant{members: both, self: cellB}
+	for name, c := range map[string]struct {
+		came *policy.Circumstances
+		ok   bool
+	}{
+		"from the office":             {&policy.Circumstances{Source: netip.MustParseAddr("10.1.2.3"), Secure: true}, true}, // The time is the member's own.
+		"from elsewhere":              {&policy.Circumstances{Source: netip.MustParseAddr("192.0.2.1"), Secure: true}, false},
+		"without TLS":                 {&policy.Circumstances{Source: netip.MustParseAddr("10.1.2.3")}, false},
+		"from nobody knows where":     {nil, false},
+		"without an address, by TLS":  {&policy.Circumstances{Secure: true}, false},
+		"too late by the own account": {&policy.Circumstances{Source: netip.MustParseAddr("10.1.2.3"), Secure: true, Time: time.Unix(4e9, 0)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, both...)
+			w.create(cellA, g)
+			w.setPolicyText(cellA, office)
+			def := table.Definition{Name: tableName, Policy: &table.Policy{Document: own.String()}}
+			_, err := w.members[cellB].repl.Join(t.Context(), replication.Caller{Principal: root(cellB), Came: c.came}, cellA.TableARN(tableName), def)
+			if c.ok && err != nil {
+				t.Fatal(err)
+			}
+			if !c.ok {
+				wantCode(t, err, "AccessDeniedException", associateText+cellA.TableARN(tableName))
+				w.untouched(cellB, 0)
+			}
+		})
 	}
 }

@@ -35,7 +35,7 @@ func TestTogetherFromActive(t *testing.T) {
 		return m.Kind == replication.Batch && len(m.Entries) > 0 && f.to == cellC
 	}
 	def := table.Definition{Name: "T", Policy: &table.Policy{Document: openPolicy}}
-	if _, err := c.repl.Join(t.Context(), root(cellC), cellB.TableARN("T"), def); err != nil {
+	if _, err := c.repl.Join(t.Context(), caller(cellC), cellB.TableARN("T"), def); err != nil {
 		t.Fatal(err)
 	}
 	pair := func(i int) []string { return []string{fmt.Sprint("T/", i), fmt.Sprint("T/", pages-1-i)} }
@@ -75,7 +75,7 @@ func TestTogetherFromActiveBounded(t *testing.T) {
 	f.lose = func(from aws.Cell, m *replication.Message) bool { return from == cellA && f.to == cellC }
 	def := table.Definition{Name: "T", Policy: &table.Policy{Document: openPolicy}}
 	c := w.members[cellC]
-	if _, err := c.repl.Join(t.Context(), root(cellC), cellB.TableARN("T"), def); err != nil {
+	if _, err := c.repl.Join(t.Context(), caller(cellC), cellB.TableARN("T"), def); err != nil {
 		t.Fatal(err)
 	}
 	w.run(30 * time.Second)

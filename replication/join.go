@@ -37,7 +37,7 @@ func parseTableARN(s string) (aws.Cell, string, error) {
 // replication service leave to read, write and keep settings by the policies of
 // all of them, the newcomer's included. When any of it is missing the answer is
 // AccessDeniedException, and nothing was made.
-func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceARN string, def table.Definition) (*table.Table, error) {
+func (r *Replicator) Join(ctx context.Context, caller Caller, sourceARN string, def table.Definition) (*table.Table, error) {
 	source, name, err := parseTableARN(sourceARN)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceAR
 	}
 	defer r.expectMember(def.Name)()
 	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: source}
-	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller, Member: self})
+	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller.Principal, Came: caller.Came, Member: self})
 	if source.Account == r.cell.Account && (isNotFound(err) || (err == nil && kindOf(&seen.Definition) != table.Mixed)) {
 		return nil, aws.InvalidParameter("GlobalTableSourceArn must be the ARN of a table of another account; add a replica in the same account with UpdateTable")
 	}
@@ -62,7 +62,7 @@ func (r *Replicator) Join(ctx context.Context, caller policy.Principal, sourceAR
 	if err := checkSettings(&def, &seen.Definition); err != nil {
 		return nil, err
 	}
-	if err := r.checkOwnPolicy(&caller, &def, group); err != nil {
+	if err := r.checkOwnPolicy(&caller.Principal, &def, group); err != nil {
 		return nil, err
 	}
 	r.inherit(&def, &seen.Definition, group)
@@ -147,8 +147,8 @@ func common(def, source *table.Definition) {
 
 // associate checks all members, then has them take the newcomer in, then makes
 // the table. What was done is undone when a later part fails.
-func (r *Replicator) associate(ctx context.Context, caller policy.Principal, self table.Member, g *table.Group, def table.Definition) (*table.Table, error) {
-	q := Request{Kind: Admit, Table: def.Name, Caller: caller, Member: self, Group: g}
+func (r *Replicator) associate(ctx context.Context, caller Caller, self table.Member, g *table.Group, def table.Definition) (*table.Table, error) {
+	q := Request{Kind: Admit, Table: def.Name, Caller: caller.Principal, Came: caller.Came, Member: self, Group: g}
 	var targets []scaling.Target
 	for _, dry := range []bool{true, false} {
 		q.DryRun = dry

@@ -115,7 +115,7 @@ func TestSameAccount(t *testing.T) {
 	}
 	a.put(t, "k", "1")
 	add := func(region aws.Region) error {
-		return a.repl.AddReplica(t.Context(), root(cellA), a.table(), region, table.Settings{})
+		return a.repl.AddReplica(t.Context(), caller(cellA), a.table(), region, table.Settings{})
 	}
 	if err := add(sameAccount.Region); err != nil {
 		t.Fatal(err)

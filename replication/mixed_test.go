@@ -27,7 +27,7 @@ func (w *world) setTopology(c aws.Cell, to table.Topology) {
 
 func (w *world) addReplica(from aws.Cell, region aws.Region) error {
 	m := w.members[from]
-	return m.repl.AddReplica(w.t.Context(), root(from), m.table(), region, table.Settings{})
+	return m.repl.AddReplica(w.t.Context(), caller(from), m.table(), region, table.Settings{})
 }
 
 func (w *world) active(cells ...aws.Cell) func() bool {

@@ -25,7 +25,7 @@ func TestOverride(t *testing.T) {
 	}
 	add := func(to aws.Cell) {
 		t.Helper()
-		if err := a.repl.AddReplica(t.Context(), root(cellA), a.table(), to.Region, table.Settings{}); err != nil {
+		if err := a.repl.AddReplica(t.Context(), caller(cellA), a.table(), to.Region, table.Settings{}); err != nil {
 			t.Fatal(err)
 		}
 		w.until(10*time.Second, "seeded", func() bool { return w.members[to].table().Def.Status == table.Active })

@@ -8,21 +8,24 @@ import (
 	"github.com/hortusdb/hortus/table"
 )
 
+// Caller is in whose name a member asks others, and how its call came; nil where that
+// is not known.
+type Caller struct {
+	policy.Principal
+	Came *policy.Circumstances
+}
+
 // AskLeave asks another cell whether the policy of its table, if it has both,
-// leaves a principal of this account, whose call came so, all of some actions on it.
+// leaves a caller of this account all of some actions on it.
 // The first denial is the answer's error.
-func (r *Replicator) AskLeave(ctx context.Context, to aws.Cell, name string, caller policy.Principal, came *policy.Circumstances, actions []string) error {
-	_, err := r.call(ctx, to, &Request{Kind: Permit, Table: name, Caller: caller, Came: came, Actions: actions, DryRun: true})
+func (r *Replicator) AskLeave(ctx context.Context, to aws.Cell, name string, caller Caller, actions []string) error {
+	_, err := r.call(ctx, to, &Request{Kind: Permit, Table: name, Caller: caller.Principal, Came: caller.Came, Actions: actions, DryRun: true})
 	return err
 }
 
 // permit answers AskLeave.
 func (r *Replicator) permit(q *Request) (*Response, error) {
-	came := r.circumstances()
-	if q.Came != nil {
-		*came = *q.Came
-		came.Time = r.dates.Now() // Policies are judged by this cell's clock.
-	}
+	came := r.came(q)
 	for _, action := range q.Actions {
 		req := policy.Request{Principal: q.Caller, Action: action, Resource: r.cell.TableARN(q.Table), Came: came}
 		if d := Leave(r.engine.Table(q.Table), r.cell.Account, &req); !d.Allowed() {
@@ -30,6 +33,18 @@ func (r *Replicator) permit(q *Request) (*Response, error) {
 		}
 	}
 	return &Response{}, nil
+}
+
+// came is how the caller's call came in whose name another cell asks. Its time is
+// this cell's: policies are judged by the clock that is where they are.
+func (r *Replicator) came(q *Request) *policy.Circumstances {
+	out := r.circumstances()
+	if q.Came != nil {
+		now := out.Time
+		*out = *q.Came
+		out.Time = now
+	}
+	return out
 }
 
 // Leave decides whether a principal may do something with a resource of a table,

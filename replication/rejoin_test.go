@@ -94,7 +94,7 @@ func TestHalfAdd(t *testing.T) {
 	}}
 	add := func() error {
 		a := w.members[cellA]
-		return a.repl.AddReplica(t.Context(), root(cellA), a.table(), sameAccount.Region, table.Settings{})
+		return a.repl.AddReplica(t.Context(), caller(cellA), a.table(), sameAccount.Region, table.Settings{})
 	}
 	if err := add(); err == nil {
 		t.Fatal("the replica was made")

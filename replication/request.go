@@ -60,7 +60,7 @@ type Request struct {
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
 	Actions    []string         `json:",omitempty"` // Of a Permit.
 
-	Came *policy.Circumstances `json:",omitempty"` // Of a Permit: how Caller's call came.
+	Came *policy.Circumstances `json:",omitempty"` // How Caller's call came. Nil where that is not known.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
@@ -178,7 +178,7 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 	if q.Kind == Admit {
 		kind = q.Group.Kind
 	}
-	req := policy.Request{Principal: q.Caller, Action: associate, Resource: t.ARN, Came: r.circumstances()}
+	req := policy.Request{Principal: q.Caller, Action: associate, Resource: t.ARN, Came: r.came(q)}
 	var docs []*policy.Document
 	if t.Policy != nil {
 		docs = append(docs, t.Policy)

@@ -45,7 +45,7 @@ func TestRules(t *testing.T) {
 			Name: tableName, Policy: &table.Policy{Document: grant{self: cellC, members: all}.String()},
 			Tags: []table.Tag{{Key: bad.tag, Value: bad.value}},
 		}
-		_, err := w.members[cellC].repl.Join(t.Context(), root(cellC), cellA.TableARN(tableName), def)
+		_, err := w.members[cellC].repl.Join(t.Context(), caller(cellC), cellA.TableARN(tableName), def)
 		wantCode(t, err, "ValidationException", bad.want)
 		if w.members[cellC].table() != nil || len(w.members[cellA].table().Def.Group.Members) != 2 {
 			t.Errorf("%s: something was made of a join that was refused", bad.tag)

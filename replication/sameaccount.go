@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
-	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -21,7 +20,7 @@ import (
 // to let it in as they let in one that joins by itself, and the table's own policy
 // has to let the service replicate for all members. The newcomer is given that
 // statement for its own policy, and none of the others.
-func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t *table.Table, region aws.Region, own table.Settings) error {
+func (r *Replicator) AddReplica(ctx context.Context, caller Caller, t *table.Table, region aws.Region, own table.Settings) error {
 	to := aws.Cell{Account: r.cell.Account, Region: region}
 	kind := table.SameAccount
 	if t.Def.Group != nil || t.Def.Topology == table.MixedTopology {
@@ -38,12 +37,12 @@ func (r *Replicator) AddReplica(ctx context.Context, caller policy.Principal, t 
 	if d := r.decideAll(kind, subjectOf(t), cells(g)); !kind.Overrides() && !d.Allowed() {
 		return withReason(d.AccessDenied(), d.Explain())
 	}
-	q := Request{Kind: Adopt, Table: t.Def.Name, Caller: caller, Member: self, Group: g, Definition: &t.Def, DryRun: true}
+	q := Request{Kind: Adopt, Table: t.Def.Name, Caller: caller.Principal, Member: self, Group: g, Definition: &t.Def, DryRun: true}
 	if _, err := r.call(ctx, to, &q); err != nil {
 		return err
 	}
 	q.DryRun = false
-	in := Request{Kind: Admit, Table: t.Def.Name, Caller: caller, Member: self, Group: g}
+	in := Request{Kind: Admit, Table: t.Def.Name, Caller: caller.Principal, Came: caller.Came, Member: self, Group: g}
 	if !kind.Overrides() {
 		in.Member.Settings = table.Settings{}
 	}

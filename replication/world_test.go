@@ -334,11 +334,14 @@ func root(c aws.Cell) policy.Principal {
 	return p
 }
 
+// caller is the root user of a cell's account, whose call came in a way not known.
+func caller(c aws.Cell) replication.Caller { return replication.Caller{Principal: root(c)} }
+
 // join has a cell join the global table of source.
 func (w *world) join(c, source aws.Cell, g grant) error {
 	g.self = c
 	def := table.Definition{Name: tableName, Policy: &table.Policy{Document: g.String()}}
-	_, err := w.members[c].repl.Join(w.t.Context(), root(c), source.TableARN(tableName), def)
+	_, err := w.members[c].repl.Join(w.t.Context(), caller(c), source.TableARN(tableName), def)
 	return err
 }
 

@@ -263,7 +263,7 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 		need := &c.Needs[i]
 		if need.Cell != owner.ID && !r.node.Hosts(need.Cell) && r.peers.Has(need.Cell) {
 			actions := alike(c.Needs[i:])
-			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, c.Caller, c.Circumstances(r.node.Dates().Now()), actions); err != nil {
+			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, replication.Caller{Principal: c.Caller, Came: c.Circumstances(r.node.Dates().Now())}, actions); err != nil {
 				return err
 			}
 			i += len(actions) - 1

@@ -193,12 +193,12 @@ func (c *cell) expect(err error, what string) {
 }
 
 // caller is who makes the calls of the cell's control plane.
-func (c *cell) caller() policy.Principal {
+func (c *cell) caller() replication.Caller {
 	p, err := policy.ParsePrincipal(c.name.Account.Root())
 	if err != nil {
 		c.w.fail("%v: %w", c, err)
 	}
-	return p
+	return replication.Caller{Principal: p}
 }
 
 // said is what cells log of the events that they alone know of.
