@@ -47,7 +47,7 @@ func printReason(l *hortusapi.Replication) {
 	}
 	printIndented(reason)
 	if l.State == replication.NoContact {
-		fmt.Println("  What is written meanwhile waits, for up to 24 hours. See that the other node runs and that this one reaches it; hortus link list shows what is cut by hand.")
+		fmt.Println("  What is written meanwhile waits, for up to 24 hours. See that the other node runs and that this one reaches it; hortus link list shows what is cut by hand. A member that lost its data is taken out within half a minute of silence, and joins anew.")
 	}
 	if l.Allow != "" {
 		fmt.Printf("  Add this statement to the policy of %s's table:\n    %s\n", l.By, l.Allow)
