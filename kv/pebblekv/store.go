@@ -132,8 +132,8 @@ type Store struct {
 	found    kv.Position   // That of the last one of before.
 	dropped  atomic.Uint64 // Position of the last DropRange. Written under seq.
 
-	life     lifecycle
-	late     lateSync
+	life lifecycle
+	late lateSync
 }
 
 var _ kv.Store = (*Store)(nil)
