@@ -34,7 +34,7 @@ const (
 	reserveBytes = 512 << 20 // Free disk space below which writes are refused.
 )
 
-// DefaultCache is the block cache of a node that names none, in bytes.
+// DefaultCache is the cache of a node that names none, in bytes.
 const DefaultCache = 256 << 20
 
 // Shared is all that the cells of a node have in common.
@@ -48,7 +48,7 @@ type Shared struct {
 // NodeOptions are those of a node.
 type NodeOptions struct {
 	Dir      string        // Where the cells' data is; "" keeps nothing.
-	Cache    int64         // Bytes of the block cache that the cells share, taken as it fills; zero is DefaultCache.
+	Cache    int64         // Bytes of rows and blocks that the cells cache, taken as it fills; zero is DefaultCache.
 	Interval time.Duration // Zero syncs each write before it is acknowledged; see pebblekv.Options.
 	Clock    clock.Clock
 	Rand     *rand.Rand

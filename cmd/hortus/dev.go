@@ -31,7 +31,7 @@ type devCommand struct {
 	Data        string `placeholder:"DIR" xor:"store" help:"Keep data in this directory."`
 	Memory      bool   `xor:"store" help:"Keep no data."`
 	Durability  string `default:"sync" help:"sync: acknowledged means on disk. interval:10ms: acknowledged at once, on disk within the interval."`
-	Cache       string `placeholder:"SIZE" help:"The block cache that the cells share, as in 512MiB; taken as it fills. Without it an eighth of the machine's memory, at most 4GiB."`
+	Cache       string `placeholder:"SIZE" help:"The cache of rows and blocks that the cells share, as in 512MiB; taken as it fills. Without it an eighth of the machine's memory, at most 4GiB."`
 	Credentials string `placeholder:"FILE" help:"JSON list of {id, secret, account}: signatures of these keys are verified."`
 	Auth        string `default:"open" help:"open: the caller is the root user of the account that its key names. strict: not built yet."`
 	Region      string `default:"us-east-1" help:"The Region that the health answer names, as in eu-west-1."`

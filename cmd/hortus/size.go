@@ -8,7 +8,7 @@ import (
 	"github.com/pbnjay/memory"
 )
 
-// Bounds of the block cache, in bytes.
+// Bounds of the cache, in bytes.
 const (
 	minCache     = 16 << 20
 	maxAutoCache = 4 << 30
