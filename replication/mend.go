@@ -133,7 +133,7 @@ func (r *Replicator) settled(ctx context.Context, at kv.Position) bool {
 		if r.engine.Store().Durable() >= at {
 			return true
 		}
-		if !clock.Wait(ctx, nil, settleEvery) {
+		if !clock.Wait(ctx, nil, settlePause) {
 			return false
 		}
 	}

@@ -122,8 +122,11 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 	return nil
 }
 
-// settleTries is how often settled looks.
-const settleTries = 200
+// How often settled looks, and how long it waits in between.
+const (
+	settleTries = 200
+	settlePause = 5 * time.Millisecond
+)
 
 // plant takes in an answer to ask, and asks for what follows.
 func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time.Time) error {

@@ -59,6 +59,7 @@ func (c *SharedCache) release() {
 	defer c.mu.Unlock()
 	c.refs--
 	if c.refs == 0 {
+		c.rows.close()
 		c.files.Unref()
 		c.cache.Unref()
 		c.cache, c.files, c.rows = nil, nil, nil

@@ -19,10 +19,14 @@ import (
 // has the latches, once it is. Whoever reads without a latch keeps what it found
 // only if no commit to the row's latch was under way since before it looked.
 //
-// Its memory has no pointers, grows as it fills, and has a bound. The rows that
-// came first go first; one that is read shortly before its turn is written
+// Its memory grows as it fills, and has a bound. What has the rows is not the
+// garbage collector's, which would let as much garbage gather beside it. The rows
+// that came first go first; one that is read shortly before its turn is written
 // again.
-type rowCache struct{ shards [rowShards]rowShard }
+type rowCache struct {
+	shards [rowShards]rowShard
+	memory rowMemory
+}
 
 const (
 	rowShards    = 64
@@ -44,10 +48,14 @@ func newRowCache(size int64) *rowCache {
 	c := &rowCache{}
 	for i := range c.shards {
 		// What the index takes is at most twice what it needs: it grows by doubling.
+		c.shards[i].memory = &c.memory
 		c.shards[i].limit = int(size / rowShards * rowBytesPerPlace / (rowBytesPerPlace + 16) / rowChunk)
 	}
 	return c
 }
+
+// close gives up all memory. Nobody uses the cache any more.
+func (c *rowCache) close() { c.memory.close() }
 
 // A rowID names a row: the store that has it, and the hash of its key there.
 type rowID struct {
@@ -82,7 +90,7 @@ func (c *rowCache) put(id rowID, key, value []byte) { c.putRead(id, key, value, 
 // under the lock: whoever begins one later finds the row there, and removes it.
 func (c *rowCache) putRead(id rowID, key, value []byte, last *atomic.Uint64, shown uint64) {
 	s := c.shard(id)
-	if s.limit == 0 || rowHeader+len(key)+len(value) > maxCachedRow {
+	if rowHeader+len(key)+len(value) > maxCachedRow {
 		return
 	}
 	s.mu.Lock()
@@ -110,6 +118,7 @@ type rowShard struct {
 	chunks [][]byte               // As far as they are used.
 	head   int                    // The chunk that is being filled.
 	limit  int                    // The most chunks.
+	memory *rowMemory
 }
 
 // rowPlace is where a row is; empty where at is zero.
@@ -165,7 +174,9 @@ func (s *rowShard) old(at uint32) bool {
 // stays behind, without a place.
 func (s *rowShard) put(id rowID, key, value []byte) {
 	size := rowHeader + len(key) + len(value)
-	s.room(size)
+	if !s.room(size) {
+		return
+	}
 	chunk := s.chunks[s.head]
 	at := uint32((s.head*rowChunk+len(chunk))/rowAlign) + 1
 	chunk = binary.LittleEndian.AppendUint32(chunk, uint32(id.hash))
@@ -200,19 +211,26 @@ func (s *rowShard) free(hash uint32) *rowPlace {
 	return best
 }
 
-// room makes room at the head for a row of this size.
-func (s *rowShard) room(size int) {
+// room makes room at the head for a row of this size, if the shard may have any.
+func (s *rowShard) room(size int) bool {
 	if len(s.chunks) > 0 && len(s.chunks[s.head])+size <= rowChunk {
-		return
+		return true
 	}
 	if len(s.chunks) < s.limit {
-		s.chunks = append(s.chunks, make([]byte, 0, rowChunk))
-		s.head = len(s.chunks) - 1
-		s.widen()
-		return
+		if chunk := s.memory.chunk(); chunk != nil {
+			s.chunks = append(s.chunks, chunk)
+			s.head = len(s.chunks) - 1
+			s.widen()
+			return true
+		}
+		s.limit = len(s.chunks) // The machine has no more.
+	}
+	if s.limit == 0 {
+		return false
 	}
 	s.head = (s.head + 1) % s.limit
 	s.empty(s.head)
+	return true
 }
 
 // empty gives up the rows of a chunk.

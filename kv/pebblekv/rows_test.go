@@ -1,6 +1,7 @@
 package pebblekv
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -19,6 +20,7 @@ func TestRows(t *testing.T) {
 		t.Run(fmt.Sprint(hashes), func(t *testing.T) {
 			const bytes = rowShards * 8 * rowChunk
 			c := newRowCache(bytes)
+			defer c.close()
 			rng := rand.New(rand.NewPCG(3, hashes))
 			model := map[string]string{}
 			hits := 0
@@ -71,6 +73,7 @@ func TestRows(t *testing.T) {
 // and a row that is too large is not kept.
 func TestRowsStay(t *testing.T) {
 	c := newRowCache(rowShards * 12 * rowChunk)
+	defer c.close()
 	id := func(i int) rowID { return rowID{1, uint64(i)} } // All in one shard.
 	value := make([]byte, 1000)
 	read := []byte("read")
@@ -99,67 +102,82 @@ func TestRowsNoCache(t *testing.T) {
 	}
 }
 
-// TestRowsNeverGoBack: while one goroutine counts keys up, deletes them and drops
-// ranges, nobody reads, one way or another, less than what was read before.
-func TestRowsNeverGoBack(t *testing.T) {
-	s := open(t, Options{Memory: true, Cache: NewSharedCache(rowShards * 4 * rowChunk)})
-	defer closeStore(t, s)
-	const keys = 4
-	key := func(i int) []byte { return fmt.Append(nil, "key", i) }
-	set := func(i int, n uint64) error {
-		_, err := s.Update(t.Context(), kv.Plan{Write: [][]byte{key(i), []byte("other")}}, func(values [][]byte, w *kv.Writes) error {
-			if was := values[0]; was != nil && binary.BigEndian.Uint64(was) >= n {
-				return fmt.Errorf("%d at %d", was, n)
-			}
-			w.Set(key(i), binary.BigEndian.AppendUint64(nil, n))
-			if n%3 == 0 {
-				w.Delete([]byte("other"))
-			} else {
-				w.Set([]byte("other"), []byte{1})
-			}
+// counters are keys whose values grow, and other, which comes and goes with them.
+type counters struct{ *Store }
+
+const counterKeys = 4
+
+func counterKey(i int) []byte { return fmt.Append(nil, "key", i) }
+
+func (s counters) set(ctx context.Context, i int, n uint64) error {
+	p := kv.Plan{Write: [][]byte{counterKey(i), []byte("other")}}
+	_, err := s.Update(ctx, p, func(values [][]byte, w *kv.Writes) error {
+		if was := values[0]; was != nil && binary.BigEndian.Uint64(was) >= n {
+			return fmt.Errorf("%d at %d", was, n)
+		}
+		w.Set(counterKey(i), binary.BigEndian.AppendUint64(nil, n))
+		if n%3 == 0 {
+			w.Delete([]byte("other"))
+		} else {
+			w.Set([]byte("other"), []byte{1})
+		}
+		return nil
+	})
+	return err
+}
+
+// get reads a key in one of three ways.
+func (s counters) get(ctx context.Context, i, way int) (n uint64, err error) {
+	switch way {
+	case 0:
+		r := kv.Range{Low: counterKey(i), High: append(counterKey(i), 0)}
+		_, err = s.Scan(ctx, r, func(_, v []byte) bool {
+			n = binary.BigEndian.Uint64(v)
+			return true
+		})
+	case 1:
+		_, err = s.Update(ctx, kv.Plan{Read: [][]byte{counterKey(i)}}, func(values [][]byte, _ *kv.Writes) error {
+			n = binary.BigEndian.Uint64(values[0])
 			return nil
 		})
-		return err
+	default:
+		var v []byte
+		if v, _, err = s.Get(ctx, counterKey(i), nil); err == nil {
+			n = binary.BigEndian.Uint64(v)
+		}
 	}
-	for i := range keys {
-		if err := set(i, 1); err != nil {
+	return n, err
+}
+
+// watch reads until over, and fails when a key goes back.
+func (s counters) watch(t *testing.T, over *atomic.Bool) {
+	var seen [counterKeys]uint64
+	rng := rand.New(rand.NewPCG(1, 1))
+	for !over.Load() {
+		i := rng.IntN(counterKeys)
+		n, err := s.get(t.Context(), i, rng.IntN(3))
+		if err != nil || n < seen[i] {
+			t.Errorf("%s goes from %d to %d: %v", counterKey(i), seen[i], n, err)
+			return
+		}
+		seen[i] = n
+	}
+}
+
+// TestRowsNeverGoBack: while one goroutine counts keys up, deletes one and drops
+// ranges, nobody reads, one way or another, less than what was read before.
+func TestRowsNeverGoBack(t *testing.T) {
+	s := counters{open(t, Options{Memory: true, Cache: NewSharedCache(rowShards * 4 * rowChunk)})}
+	defer closeStore(t, s.Store)
+	for i := range counterKeys {
+		if err := s.set(t.Context(), i, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var over atomic.Bool
 	var all sync.WaitGroup
 	for range max(3, runtime.GOMAXPROCS(0)) {
-		all.Go(func() {
-			var seen [keys]uint64
-			rng := rand.New(rand.NewPCG(1, 1))
-			for !over.Load() {
-				i := rng.IntN(keys)
-				n := seen[i]
-				var err error
-				switch rng.IntN(3) {
-				case 0:
-					_, err = s.Scan(t.Context(), kv.Range{Low: key(i), High: append(key(i), 0)}, func(_, v []byte) bool {
-						n = binary.BigEndian.Uint64(v)
-						return true
-					})
-				case 1:
-					_, err = s.Update(t.Context(), kv.Plan{Read: [][]byte{key(i)}}, func(values [][]byte, _ *kv.Writes) error {
-						n = binary.BigEndian.Uint64(values[0])
-						return nil
-					})
-				default:
-					var v []byte
-					if v, _, err = s.Get(t.Context(), key(i), nil); err == nil {
-						n = binary.BigEndian.Uint64(v)
-					}
-				}
-				if err != nil || n < seen[i] {
-					t.Errorf("%s goes from %d to %d: %v", key(i), seen[i], n, err)
-					return
-				}
-				seen[i] = n
-			}
-		})
+		all.Go(func() { s.watch(t, &over) })
 	}
 	for n := uint64(2); n < 20_000; n++ {
 		if n%1000 == 999 {
@@ -167,7 +185,7 @@ func TestRowsNeverGoBack(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if err := set(int(n%keys), n); err != nil {
+		if err := s.set(t.Context(), int(n%counterKeys), n); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := s.Get(t.Context(), []byte("other"), nil); (err == nil) != (n%3 != 0) {
