@@ -24,7 +24,7 @@ func TestRows(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, hashes))
 			model := map[string]string{}
 			hits := 0
-			for range 60_000 {
+			for range 30_000 {
 				key := fmt.Appendf(nil, "%0*d", 1+rng.IntN(30), rng.IntN(20_000))
 				id := rowID{uint32(1 + rng.IntN(2)), (binary.BigEndian.Uint64(append(make([]byte, 8), key...)[len(key):]) * 0x9e3779b97f4a7c15) % hashes}
 				name := fmt.Sprint(id.store, " ", string(key))
@@ -179,7 +179,7 @@ func TestRowsNeverGoBack(t *testing.T) {
 	for range max(3, runtime.GOMAXPROCS(0)) {
 		all.Go(func() { s.watch(t, &over) })
 	}
-	for n := uint64(2); n < 20_000; n++ {
+	for n := uint64(2); n < 10_000; n++ {
 		if n%1000 == 999 {
 			if err := s.DropRange(t.Context(), kv.Range{Low: fmt.Append(nil, "dropped", n), High: fmt.Append(nil, "dropped", n+1)}); err != nil {
 				t.Error(err)
