@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -345,5 +346,67 @@ func TestWiped(t *testing.T) {
 	})
 	if err := settle(); err != nil {
 		t.Error(err)
+	}
+}
+
+// narrow is a transport one way of which takes so many bytes a second, behind a
+// queue of five seconds; what finds no room there is lost.
+type narrow struct {
+	replication.Transport
+	w       *world
+	from    aws.Cell
+	rate    int
+	free    time.Time // When all that was sent has gone out.
+	waiting []func()
+	due     []time.Time
+	bytes   int // That were sent, those that were lost included.
+}
+
+func (n *narrow) Send(from, to aws.Cell, m *replication.Message) {
+	if from != n.from {
+		n.Transport.Send(from, to, m)
+		return
+	}
+	n.bytes += m.Size()
+	now := n.w.clock.now
+	if n.free.Before(now) {
+		n.free = now
+	}
+	if n.free.Sub(now) > 5*time.Second {
+		return
+	}
+	n.free = n.free.Add(time.Duration(m.Size()) * time.Second / time.Duration(n.rate))
+	n.waiting, n.due = append(n.waiting, func() { n.Transport.Send(from, to, m) }), append(n.due, n.free)
+}
+
+// TestNarrow: a backlog that a narrow way takes long for goes over it once, and not
+// again and again: what waits for its turn is not taken for lost, and what is lost
+// for want of room makes the sender keep less under way.
+func TestNarrow(t *testing.T) {
+	for _, rate := range []int{16 << 10, 64 << 10, 1 << 20} {
+		t.Run(fmt.Sprintf("%d KiB", rate>>10), func(t *testing.T) {
+			w := newPair(t)
+			w.network.Isolate(cellA.Region, true)
+			for i := range 200 {
+				w.members[cellA].put(t, key(i), strings.Repeat("x", 4000))
+			}
+			w.run(time.Second)
+			w.network.Isolate(cellA.Region, false)
+			n := &narrow{Transport: w.network, w: w, from: cellA, rate: rate}
+			w.transport = n
+			began, there := w.clock.now, w.settled(200, cellA, cellB)
+			for i := 0; i%50 != 0 || (!there() && w.clock.now.Sub(began) < 3*time.Minute); i++ {
+				w.run(tick)
+				for len(n.due) > 0 && !n.due[0].After(w.clock.now) {
+					n.waiting[0]()
+					n.waiting, n.due = n.waiting[1:], n.due[1:]
+				}
+			}
+			took, least := w.clock.now.Sub(began), time.Duration(200*4000)*time.Second/time.Duration(rate)
+			t.Logf("%v, %v at least; %d bytes", took, least, n.bytes)
+			if !there() || n.bytes > 200*4000*13/10 || took > least*13/10+2*time.Second {
+				t.Errorf("after %v, of %v that it takes at least, %d bytes were sent for %d; all is there: %t", took, least, n.bytes, 200*4000, there())
+			}
+		})
 	}
 }

@@ -41,6 +41,7 @@ func TestBatchesGather(t *testing.T) {
 	if count.n != 1 {
 		t.Fatalf("a change that comes alone went in %d batches at once", count.n)
 	}
+	w.run(time.Second)   // Until the way is measured, one batch alone is under way.
 	for i := range 100 { // One a millisecond.
 		w.clock.now = w.clock.now.Add(time.Millisecond)
 		a.put(t, fmt.Sprint("dense-", i), "1")

@@ -15,7 +15,9 @@ import (
 const (
 	maxBatchBytes   = 256 << 10
 	maxBatchEntries = table.MaxApply
-	windowBytes     = 2 << 20     // Sent and not acknowledged.
+	windowBytes     = 2 << 20 // Sent and not acknowledged, where the way takes it: see room.
+	minRoom         = 32 << 10
+	queueAtMost     = time.Second // What is sent may wait on the way; more would be taken for lost, or be.
 	maxFlights      = maxMail / 2 // Batches under way. More would be lost at a peer that is slow; so they grow instead.
 	maxScan         = 20_000      // Entries of the log looked at for one batch.
 
@@ -55,6 +57,8 @@ type sender struct {
 	bytes    int
 	resend   time.Duration
 	rtt      time.Duration // From a batch to its acknowledgement, smoothed; zero before the first.
+	near     time.Duration // The shortest of these.
+	room     int           // Bytes that may be in flight: more where acknowledgements come soon, less where they are late.
 	sought   bool          // The peer waits to hear how far this side has come.
 	silent   bool          // The peer let a batch go unanswered: one batch at a time tries it.
 	sentAt   time.Time     // When anything was last sent.
@@ -178,7 +182,7 @@ func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error
 	}
 	s.lost = reader.Lost
 	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
-	s.started, s.resend, s.keptAt = true, resendAfter, now
+	s.started, s.resend, s.keptAt, s.room = true, resendAfter, now, minRoom
 	return nil
 }
 
@@ -202,7 +206,7 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 // acknowledge takes in what the peer says that it has.
 func (s *sender) acknowledge(m *Message, now time.Time) {
 	s.measure(m, now)
-	s.heardAt, s.resend, s.refused, s.denied = now, s.patience(), m.Refused, m.Denied
+	s.heardAt, s.refused, s.denied = now, m.Refused, m.Denied
 	s.told, s.sought = m.Inaccessible, s.sought || m.Wants
 	if m.To < s.acked {
 		return // An old one, that was overtaken.
@@ -217,7 +221,7 @@ func (s *sender) acknowledge(m *Message, now time.Time) {
 	switch {
 	case m.To > s.sent: // It was told by another way: by its seed.
 		s.sent, s.read = m.To, max(s.read, m.To)
-	case !progress && m.Refused == "" && s.silentFor(now) > gapWait:
+	case !progress && m.Refused == "" && s.silentFor(now) > s.gapWait():
 		s.rewind() // It misses what is in flight.
 	}
 }
@@ -266,8 +270,13 @@ func (s *sender) activate(ctx context.Context, t *table.Table, m *Message) error
 }
 
 // gapWait is how long an acknowledgement without progress is put down to
-// messages that crossed.
-const gapWait = 200 * time.Millisecond
+// messages that crossed, and batches that are still on their way.
+func (s *sender) gapWait() time.Duration {
+	if s.rtt == 0 {
+		return resendAfter
+	}
+	return max(200*time.Millisecond, 2*s.rtt)
+}
 
 // measure takes an acknowledgement for a measure of the way and back, unless the
 // batch was sent more than once.
@@ -278,8 +287,34 @@ func (s *sender) measure(m *Message, now time.Time) {
 			s.rtt = sample
 		}
 		s.rtt += (sample - s.rtt) / 8
+		s.resend = s.patience() // Not sooner: what was resent may be on its way twice.
+		s.adapt(sample, m.To)
 	}
 	s.silent = false
+}
+
+// adapt makes room for more in flight while acknowledgements come soon, and for less
+// when they are late: what is in flight then waits for what went before, on a way
+// that takes no more. Where there is little in flight already the way has become
+// longer.
+func (s *sender) adapt(sample time.Duration, to kv.Position) {
+	if s.near == 0 || sample < s.near {
+		s.near = sample
+	}
+	late := s.near + queueAtMost
+	switch {
+	case sample <= late:
+		for i := range s.flight {
+			if s.flight[i].to <= to {
+				s.room += s.flight[i].bytes
+			}
+		}
+		s.room = min(s.room, windowBytes)
+	case s.room <= minRoom:
+		s.near = sample
+	default:
+		s.room = max(minRoom, int(float64(s.room)*late.Seconds()/sample.Seconds()))
+	}
 }
 
 // patience is how long a batch may go unanswered.
@@ -292,11 +327,11 @@ func (s *sender) patience() time.Duration {
 
 // window is how many bytes may be in flight.
 func (s *sender) window() int {
-	if s.silent {
+	if s.silent || s.rtt == 0 {
 		_, held := s.heldFlights()
 		return held + 1
 	}
-	return windowBytes
+	return s.room
 }
 
 // overdue goes back to what is acknowledged when nothing came back for long.
@@ -308,7 +343,7 @@ func (s *sender) overdue(now time.Time) {
 	if s.rtt > 0 {
 		limit = max(probeEvery, s.patience())
 	}
-	s.resend, s.silent = min(2*s.resend, limit), true
+	s.resend, s.silent, s.room = min(2*s.resend, limit), true, max(minRoom, s.room/2)
 	s.rewind()
 }
 
@@ -368,7 +403,7 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 	var bad error
 	to, err := s.r.engine.Store().ReadLog(ctx, t.Log.ID, s.read, func(e kv.Entry) bool {
 		// A batch ends between commits: a cursor cannot stand within one.
-		full := scanned >= maxScan || len(entries) >= maxBatchEntries || size >= maxBatchBytes
+		full := scanned >= maxScan || len(entries) >= maxBatchEntries || size >= min(maxBatchBytes, s.room/2)
 		if stopped = full && e.Position != last; stopped {
 			return false
 		}
