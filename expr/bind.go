@@ -112,6 +112,8 @@ func (b *binder) node(n *Node) error {
 		return b.distinct(n)
 	case n.Op == OpPlus, n.Op == OpMinus:
 		return b.operandTypes(n, typeSet(item.TypeN))
+	case n.Op == OpAnd, n.Op == OpOr, n.Op == OpNot:
+		return b.operandTypes(n, 0) // Only a Builder can give them a value.
 	}
 	return nil
 }

@@ -86,10 +86,10 @@ func (b *binding) conjunction(kind expr.Kind, schema expr.KeySchema, exists stri
 	if err != nil {
 		return nil, err
 	}
-	switch nodes = append(nodes, conditions...); len(nodes) {
-	case 0:
+	switch nodes = append(nodes, conditions...); {
+	case len(nodes) == 0:
 		return nil, b.checkOperators()
-	case 1:
+	case len(nodes) == 1 && nodes[0].Op != expr.OpSize:
 		l.builder.Where(nodes[0])
 	default:
 		l.builder.Where(l.builder.Apply(expr.OpAnd, nodes...))
@@ -127,8 +127,7 @@ func (l *lowering) conditions(op expr.Op, list []*node) ([]expr.Node, error) {
 		case n.isCondition():
 		case n == l.s.where:
 			return nil, errBoolean
-		case n.form == formCall:
-			return nil, aws.Validation("Incorrect operand type for operator or function; operator or function: %s, operand type: N", op)
+		case n.form == formCall: // It has a type, which binding finds.
 		case op == expr.OpNot:
 			return nil, errArgument
 		default:
@@ -369,14 +368,7 @@ func (l *lowering) assigned(n *node) (expr.Node, error) {
 	case formMissing:
 		return expr.Node{}, errMissing
 	case formCall:
-		f, known := functions[n.text]
-		if !known {
-			return l.unknown(n)
-		}
-		if f.op != expr.OpIfNotExists && f.op != expr.OpListAppend {
-			return expr.Node{}, errFunction(n)
-		}
-		return l.assignedArgs(f.op, n.args)
+		return l.assignedCall(n)
 	case formOperator:
 		if n.text == "is" {
 			return expr.Node{}, aws.Validation("IS operator is not supported in update expressions")
@@ -384,10 +376,11 @@ func (l *lowering) assigned(n *node) (expr.Node, error) {
 		if n.op != expr.OpPlus && n.op != expr.OpMinus {
 			return expr.Node{}, aws.Validation("Unsupported operator in Update Expression. Operator: %s", n.name())
 		}
-		if len(n.args) != 2 {
-			return expr.Node{}, aws.Validation("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
+		sum, err := l.assignedArgs(n.op, n.args)
+		if err == nil && len(n.args) != 2 {
+			err = aws.Validation("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
 		}
-		return l.assignedArgs(n.op, n.args)
+		return sum, err
 	default:
 		v, err := l.value(n, "root")
 		if err != nil {
@@ -397,15 +390,20 @@ func (l *lowering) assigned(n *node) (expr.Node, error) {
 	}
 }
 
-// unknown refuses a function that DynamoDB does not have, after what is wrong with
-// its operands.
-func (l *lowering) unknown(n *node) (expr.Node, error) {
-	for _, a := range n.args {
-		if _, err := l.assigned(a); err != nil {
-			return expr.Node{}, err
-		}
+// assignedCall lowers the call of a function. One that cannot stand here is refused
+// after what is wrong with its operands.
+func (l *lowering) assignedCall(n *node) (expr.Node, error) {
+	f, known := functions[n.text]
+	call, err := l.assignedArgs(f.op, n.args)
+	switch {
+	case err != nil:
+	case f.op == expr.OpIfNotExists, f.op == expr.OpListAppend:
+	case known && !f.update:
+		err = errFunction(n)
+	default:
+		err = errUnknown(n)
 	}
-	return expr.Node{}, errUnknown(n)
+	return call, err
 }
 
 func (l *lowering) assignedArgs(op expr.Op, list []*node) (expr.Node, error) {

@@ -290,12 +290,13 @@ func (p *parser) pivot() (*Statement, error) {
 	return s, p.selectTail(s)
 }
 
-// selectTail reads what follows the list of a SELECT.
+// selectTail reads what follows the list of a SELECT. ORDER BY comes before GROUP BY,
+// as in DynamoDB Local.
 func (p *parser) selectTail(s *Statement) error {
 	if !p.take("FROM") {
 		return errMalformed(noFrom)
 	}
-	for _, clause := range [...]func(*Statement) error{p.sources, p.where, p.groupBy, p.having, p.orderBy, p.limit} {
+	for _, clause := range [...]func(*Statement) error{p.sources, p.where, p.orderBy, p.groupBy, p.having, p.limit} {
 		if err := clause(s); err != nil {
 			return err
 		}
@@ -311,7 +312,7 @@ func (p *parser) sources(s *Statement) error {
 		return err
 	}
 	for {
-		more, err := p.join()
+		more, on, err := p.join()
 		if err != nil {
 			return err
 		}
@@ -322,10 +323,14 @@ func (p *parser) sources(s *Statement) error {
 		if _, err := p.from(&Statement{Kind: Select}); err != nil {
 			return err
 		}
-		if p.take("ON") {
-			if _, err := p.expression(); err != nil {
-				return err
-			}
+		if !on {
+			continue
+		}
+		if err := p.need("ON"); err != nil {
+			return err
+		}
+		if _, err := p.expression(); err != nil {
+			return err
 		}
 	}
 	if aliased {
@@ -335,18 +340,21 @@ func (p *parser) sources(s *Statement) error {
 	return nil
 }
 
-// join goes past what joins another source, if there is one.
-func (p *parser) join() (bool, error) {
+// join goes past what joins another source, if there is one, and whether ON comes
+// after that.
+func (p *parser) join() (more, on bool, err error) {
 	switch {
-	case p.take(","), p.take("JOIN"):
-		return true, nil
-	case p.take("CROSS"), p.take("INNER"):
+	case p.take(","):
+		return true, false, nil
+	case p.take("INNER"):
 	case p.take("LEFT"), p.take("RIGHT"), p.take("FULL"):
 		p.take("OUTER")
+	case p.now().is("CROSS"), p.now().is("JOIN"):
 	default:
-		return false, nil
+		return false, false, nil
 	}
-	return true, p.need("JOIN")
+	cross := p.take("CROSS")
+	return true, !cross, p.need("JOIN")
 }
 
 // groupBy reads a clause that DynamoDB does not have.
@@ -466,7 +474,7 @@ func (p *parser) from(s *Statement) (aliased bool, err error) {
 			err = p.need(")")
 		}
 		return aliased, err
-	case t.kind == kindName, t.kind == kindQuoted, t.is("@"):
+	case t.kind == kindName, t.kind == kindQuoted, p.take("@"):
 		if err := p.source(s); err != nil {
 			return false, err
 		}
@@ -512,7 +520,6 @@ func (p *parser) aliases() (bool, error) {
 
 // source reads the table, and the index, of a statement.
 func (p *parser) source(s *Statement) error {
-	p.take("@")
 	name, err := p.sourceName(s, noSimplePath)
 	if err != nil {
 		return err
