@@ -98,11 +98,78 @@ func (g *statements) next() *call {
 func (*statements) done(*call) {}
 
 func (g *statements) request(text string) object {
+	if g.often(6) {
+		text = g.strange(text)
+	}
 	r := object{"Statement": text}
 	if g.parameters != nil {
 		r["Parameters"] = g.parameters
 	}
 	return r
+}
+
+// strange puts a thing or two into a statement that PartiQL knows and DynamoDB does
+// not take, or that neither knows.
+func (g *statements) strange(text string) string {
+	for range 1 + g.IntN(2) {
+		switch edit := pick(g.generator, strangeEdits...); {
+		case edit[0] == "":
+			text += edit[1]
+		default:
+			text = strings.Replace(text, edit[0], edit[1], 1)
+		}
+	}
+	return text
+}
+
+// strangeEdits are what is replaced, nothing for the end of the text, and by what.
+var strangeEdits = [][2]string{
+	{"", " LIMIT 3"},
+	{"", " x"},
+	{"", " HAVING a = 1"},
+	{"", " RETURNING ALL NEW x"},
+	{"", " ORDER BY a.b"},
+	{"", " AND foo(a)"},
+	{"", ")"},
+	{"SELECT ", "SELECT DISTINCT "},
+	{"SELECT ", "SELECT VALUE "},
+	{"SELECT ", "SELECT foo(a), "},
+	{"SELECT ", "SELECT m.*, "},
+	{"SELECT ", "SELECT (a), "},
+	{" FROM ", " AS x FROM "},
+	{" FROM ", " FROM users JOIN "},
+	{" FROM ", " FROM @"},
+	{" FROM ", " "},
+	{" WHERE ", " v WHERE "},
+	{" WHERE ", ", users WHERE "},
+	{" WHERE ", " GROUP BY a WHERE "},
+	{" WHERE ", " WHERE foo(a) AND "},
+	{" WHERE ", " WHERE NOT a AND "},
+	{" WHERE ", " WHERE NOT size(a) AND "},
+	{" WHERE ", " WHERE a AND "},
+	{" WHERE ", " WHERE a IN (SELECT a FROM users) AND "},
+	{" WHERE ", " WHERE a IN b AND "},
+	{" WHERE ", " WHERE a IS INT AND "},
+	{" WHERE ", " WHERE a = CASE WHEN a = 1 THEN 2 END AND "},
+	{" WHERE ", " WHERE a = [foo(1), b] AND "},
+	{" WHERE ", " WHERE m.* = 1 AND "},
+	{" WHERE ", " WHERE l[-1] = 1 AND "},
+	{" WHERE ", " WHERE a = ? AND "},
+	{" WHERE ", " WHERE a.\"\" = 1 AND "},
+	{" SET ", " SET zz = foo(1) SET "},
+	{" SET ", " SET zz = CAST(1 AS INT) SET "},
+	{" SET ", " SET zz = MISSING SET "},
+	{" SET ", " SET zz = [a.b] SET "},
+	{" SET ", " t SET "},
+	{" VALUE {", " VALUE {'zz': foo(1), "},
+	{" VALUE {", " VALUE {'zz': a.b, "},
+	{" VALUE {", " VALUE {zz: 1, "},
+	{" VALUE {", " VALUES {"},
+	{" VALUE {", " VALUE {'zz': <<1, 'a'>>, "},
+	{" = ", " == "},
+	{" = ", " = -"},
+	{" AND ", " and not "},
+	{"'", ""},
 }
 
 // list makes statements that read or such that write, each of another table: of
@@ -427,7 +494,7 @@ var statementsExplained = []known{
 	{
 		"what a statement meets in its table, in a transaction", "documented: ValidationError is a reason",
 		func(d *difference) bool {
-			return d.call.operation == "ExecuteTransaction" && d.ours.kind == "TransactionCanceledException" && says(d.local, itemTexts, `cannot contain an empty (string|binary) value`)
+			return d.call.operation == "ExecuteTransaction" && d.ours.kind == "TransactionCanceledException" && says(d.local, itemTexts, `^DynamoDB only supports precision`, `cannot contain an empty (string|binary) value`)
 		},
 	},
 	{
