@@ -15,8 +15,9 @@ const (
 	// openTables bounds the tables that a SharedCache keeps open.
 	openTables = 4096
 
-	// rowShare is the part of a cache that is for rows: one in so many.
-	rowShare = 2
+	// rowEighths is the part of a cache that is for rows, which serve all that
+	// names a key; blocks serve queries, scans, and what is not among the rows.
+	rowEighths = 5
 
 	fileCacheShards = 4
 )
@@ -42,8 +43,9 @@ func (c *SharedCache) acquire() (*pebble.Cache, *pebble.FileCache, *rowCache) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refs == 0 {
-		c.rows = newRowCache(c.bytes / rowShare)
-		c.cache = pebble.NewCache(c.bytes - c.bytes/rowShare)
+		rows := c.bytes / 8 * rowEighths
+		c.rows = newRowCache(rows)
+		c.cache = pebble.NewCache(c.bytes - rows)
 		c.files = pebble.NewFileCache(fileCacheShards, openTables)
 	}
 	c.refs++
