@@ -22,7 +22,28 @@ const (
 	maxForwardHead = 128 << 10 // Bytes of all but the body.
 	maxForwardBody = 16 << 20  // What DynamoDB takes; answers are far smaller.
 	forwardWithin  = time.Minute
+
+	// Calls that are larger than largeForward are in memory twice while they are
+	// passed on: so many of them are, at once, to each node and from all. Others wait.
+	largeForward     = 256 << 10
+	maxLargeForwards = 8
 )
+
+// slots are for the large calls that are passed on at once.
+type slots chan struct{}
+
+// take waits for a slot, where a call of that size needs one. free gives it back.
+func (s slots) take(ctx context.Context, size int64) (free func(), err error) {
+	if size <= largeForward {
+		return func() {}, nil
+	}
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // forwardPath is where a node takes clients' calls that came to another node.
 const forwardPath = "/1/forward"
@@ -75,11 +96,10 @@ func (p *Peers) Take(c Calls) { p.calls = c }
 // Has reports whether a cell is on another node.
 func (p *Peers) Has(c aws.Cell) bool { return p != nil && p.linkTo(c) != nil }
 
-// Only returns a cell of the node that alone has cells in a Region; false where
-// there is none such, or several.
-func (p *Peers) Only(r aws.Region) (aws.Cell, bool) {
+// In returns a cell of each node that has cells in a Region.
+func (p *Peers) In(r aws.Region) []aws.Cell {
 	if p == nil {
-		return aws.Cell{}, false
+		return nil
 	}
 	var found []aws.Cell
 	for _, l := range p.links {
@@ -87,10 +107,7 @@ func (p *Peers) Only(r aws.Region) (aws.Cell, bool) {
 			found = append(found, l.node.Cells[i])
 		}
 	}
-	if len(found) != 1 {
-		return aws.Cell{}, false
-	}
-	return found[0], true
+	return found
 }
 
 func (p *Peers) linkTo(c aws.Cell) *link {
@@ -110,6 +127,16 @@ func (p *Peers) Forward(ctx context.Context, f *Forward) (*Forwarded, error) {
 	if l == nil {
 		return nil, fmt.Errorf("peer: no node is known that has %v", f.To)
 	}
+	ctx, stop := context.WithTimeout(ctx, forwardWithin)
+	defer stop()
+	free, err := l.passing.take(ctx, int64(len(f.Body)))
+	if err != nil {
+		return nil, &aws.Error{
+			Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
+			Message: fmt.Sprintf("This node passes on %d large calls to the node at %s, as many as it does at once. Nothing was done. Try again, or call that node.", maxLargeForwards, l.node.Address),
+		}
+	}
+	defer free()
 	out, err := l.forward(ctx, f)
 	if err != nil {
 		p.options.Logger.Warn("a call could not be passed on", "address", l.node.Address, "cell", f.To.String(), "error", err)
@@ -122,8 +149,6 @@ func (p *Peers) Forward(ctx context.Context, f *Forward) (*Forwarded, error) {
 }
 
 func (l *link) forward(ctx context.Context, f *Forward) (*Forwarded, error) {
-	ctx, stop := context.WithTimeout(ctx, forwardWithin)
-	defer stop()
 	b, err := packCall(f, f.Body)
 	if err != nil {
 		return nil, err
@@ -184,8 +209,19 @@ func unpackCall(r io.Reader, head any) (body []byte, err error) {
 
 // forwarded serves a call that another node passes on.
 func (p *Peers) forwarded(w http.ResponseWriter, r *http.Request, by *caller) {
+	ctx, stop := context.WithTimeout(r.Context(), forwardWithin)
+	defer stop()
+	size := r.ContentLength
+	if size < 0 {
+		size = maxForwardBody // It may be.
+	}
+	free, err := p.received.take(ctx, size)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer free()
 	var f Forward
-	var err error
 	if f.Body, err = unpackCall(r.Body, &f); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -198,8 +234,6 @@ func (p *Peers) forwarded(w http.ResponseWriter, r *http.Request, by *caller) {
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
-	ctx, stop := context.WithTimeout(r.Context(), forwardWithin)
-	defer stop()
 	out := p.calls.Forwarded(ctx, &f)
 	b, err := packCall(out, out.Body)
 	if err != nil {

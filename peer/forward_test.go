@@ -53,6 +53,28 @@ func TestTakes(t *testing.T) {
 	}
 }
 
+// TestSlots: large calls wait for those that are passed on already, small ones do not.
+func TestSlots(t *testing.T) {
+	s := make(slots, 1)
+	free, err := s.take(t.Context(), largeForward+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := s.take(ended, largeForward+1); !errors.Is(err, context.Canceled) {
+		t.Errorf("a second large one: %v", err)
+	}
+	if _, err := s.take(ended, largeForward); err != nil {
+		t.Errorf("a small one: %v", err)
+	}
+	free()
+	if free, err = s.take(t.Context(), largeForward+1); err != nil {
+		t.Errorf("once there is room: %v", err)
+	}
+	free()
+}
+
 // FuzzUnpackCall states that what is read is what packCall writes, and that nothing
 // else is taken for more than it brings.
 func FuzzUnpackCall(f *testing.F) {

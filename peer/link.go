@@ -41,6 +41,7 @@ type link struct {
 	rng     *rand.Rand // Used by run alone.
 	http    *http.Transport
 	calls   *http.Transport // Of clients' calls that are passed on: they hold up no replication.
+	passing slots           // For those of them that are large.
 	box     *outbox
 
 	mu      sync.Mutex
@@ -53,7 +54,7 @@ type link struct {
 
 func newLink(o *Options, n Node, rng *rand.Rand) *link {
 	return &link{
-		options: o, node: n, rng: rng, box: newOutbox(),
+		options: o, node: n, rng: rng, box: newOutbox(), passing: make(slots, maxLargeForwards),
 		http: transport(o, &n, callWithin), calls: transport(o, &n, forwardWithin),
 	}
 }

@@ -59,6 +59,9 @@ type Options struct {
 type Peers struct {
 	options Options
 	own     map[aws.Cell]bool
+
+	received slots // For calls that other nodes pass on.
+
 	links   []*link
 	dropped counter // Messages that were refused on arrival.
 	warned  warned
@@ -68,7 +71,7 @@ type Peers struct {
 // New returns the peers of a node. Nothing is sent and nobody is let in before
 // Run.
 func New(o Options) *Peers {
-	p := &Peers{options: o, own: map[aws.Cell]bool{}}
+	p := &Peers{options: o, own: map[aws.Cell]bool{}, received: make(slots, maxLargeForwards)}
 	if o.Dial == nil {
 		p.options.Dial = (&net.Dialer{Timeout: connectWithin}).DialContext
 	}

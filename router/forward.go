@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -18,26 +19,60 @@ import (
 // the signature was verified here, and the other node takes this one's word for who
 // calls: its certificate speaks for the caller's cell.
 
-// elsewhere returns the cell, of another node, that an authenticated call is for,
-// or one that could not be, by what authentication came to. Of a key that is not
-// known here only the Region is known: it has to lead to one node.
-func (r *Router) elsewhere(w *wire.Call, home aws.Cell, err error) (aws.Cell, bool) {
+// elsewhere returns where a call could be for, by what authentication came to: a
+// cell of another node, or, of a key that is not known here and so tells its Region
+// alone, one of each node that has cells in that.
+func (r *Router) elsewhere(w *wire.Call, home aws.Cell, err error) []aws.Cell {
 	switch {
-	case err == nil:
-		return home, r.node.Cell(home) == nil && !r.node.Hosts(home) && r.peers.Has(home)
+	case err == nil && r.node.Cell(home) == nil && !r.node.Hosts(home) && r.peers.Has(home):
+		return []aws.Cell{home}
 	case !errors.Is(err, errUnknownKey):
-		return aws.Cell{}, false
+		return nil
 	}
 	_, text, ok := claim(w)
 	region, known := aws.Region(text).Intern()
 	if !ok || !known {
-		return aws.Cell{}, false
+		return nil
 	}
-	return r.peers.Only(region)
+	return r.peers.In(region)
 }
 
-// pass passes a call on. Without a caller the other node verifies the signature.
+// passAlong passes a call on that is still to be authenticated. Where the key is not
+// known, the next node is asked: nothing was done. One that cannot be reached may be
+// the one that knows it, so its error is the answer when no other one does.
+func (r *Router) passAlong(ctx context.Context, w *wire.Call, where []aws.Cell) error {
+	var unknown *peer.Forwarded
+	var gone error
+	for _, to := range where {
+		out, err := r.forward(ctx, w, to, nil)
+		switch {
+		case err != nil:
+			gone = err
+		case out.Status == errUnknownKey.Status && bytes.Contains(out.Body, []byte(errUnknownKey.Code)):
+			unknown = out
+		default:
+			answerWith(w, out)
+			return nil
+		}
+	}
+	if gone == nil {
+		answerWith(w, unknown)
+	}
+	return gone
+}
+
+// pass passes on a call whose caller is known.
 func (r *Router) pass(ctx context.Context, w *wire.Call, to aws.Cell, c *call) error {
+	out, err := r.forward(ctx, w, to, c)
+	if err == nil {
+		answerWith(w, out)
+	}
+	return err
+}
+
+// forward asks another node for its answer to a call. Without a caller that node
+// verifies the signature.
+func (r *Router) forward(ctx context.Context, w *wire.Call, to aws.Cell, c *call) (*peer.Forwarded, error) {
 	f := &peer.Forward{
 		To: to, Source: w.RemoteAddr.Addr(), Secure: w.Secure,
 		Method: string(w.Method), Path: string(w.Path), RawQuery: string(w.RawQuery), Body: w.Body,
@@ -49,16 +84,16 @@ func (r *Router) pass(ctx context.Context, w *wire.Call, to aws.Cell, c *call) e
 	for _, h := range w.Headers() {
 		f.Headers = append(f.Headers, peer.Field{Name: string(h.Name), Value: string(h.Value)})
 	}
-	out, err := r.peers.Forward(ctx, f)
-	if err != nil {
-		return err
-	}
+	return r.peers.Forward(ctx, f)
+}
+
+// answerWith makes another node's answer this one's.
+func answerWith(w *wire.Call, out *peer.Forwarded) {
 	w.Status = out.Status
 	w.Out = append(w.Out[:0], out.Body...)
 	for _, h := range out.Headers {
 		w.SetHeader(h.Name, h.Value)
 	}
-	return nil
 }
 
 // Forwarded implements peer.Calls: it answers a call that came to another node.

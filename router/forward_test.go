@@ -35,7 +35,7 @@ type strictNode struct {
 	stop func()
 }
 
-func startNode(t *testing.T, authority *peer.Authority, roots *x509.CertPool, account aws.Account, own []aws.Cell, met net.Listener, other peer.Node) *strictNode {
+func startNode(t *testing.T, authority *peer.Authority, roots *x509.CertPool, account aws.Account, own []aws.Cell, met net.Listener, others ...peer.Node) *strictNode {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	node, err := cell.OpenNode(t.Context(), cell.NodeOptions{Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger, Cells: own})
@@ -51,7 +51,7 @@ func startNode(t *testing.T, authority *peer.Authority, roots *x509.CertPool, ac
 		t.Fatal(err)
 	}
 	peers := peer.New(peer.Options{
-		Cells: node, Own: own, Nodes: []peer.Node{other}, Roots: roots, Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger,
+		Cells: node, Own: own, Nodes: others, Roots: roots, Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger,
 		Certificate: func() (*tls.Certificate, error) { return &cert, nil },
 	})
 	calls := router.New(router.Options{
@@ -91,9 +91,8 @@ func (n *strictNode) client(key, secret, region string) *dynamodb.Client {
 	})
 }
 
-// twoNodes starts two nodes with cells of an account each. The second one may be
-// stopped before the test is over.
-func twoNodes(t *testing.T, here, there []aws.Cell) (a, b *strictNode, stopB func()) {
+// newAuthority makes one, and the roots that hold it alone.
+func newAuthority(t *testing.T) (*peer.Authority, *x509.CertPool) {
 	t.Helper()
 	authority, err := peer.NewAuthority(time.Now(), time.Hour)
 	if err != nil {
@@ -105,6 +104,14 @@ func twoNodes(t *testing.T, here, there []aws.Cell) (a, b *strictNode, stopB fun
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
+	return authority, roots
+}
+
+// twoNodes starts two nodes with cells of an account each. The second one may be
+// stopped before the test is over.
+func twoNodes(t *testing.T, here, there []aws.Cell) (a, b *strictNode, stopB func()) {
+	t.Helper()
+	authority, roots := newAuthority(t)
 	metA, metB := listenLocal(t), listenLocal(t)
 	a = startNode(t, authority, roots, here[0].Account, here, metA, peer.Node{Address: metB.Addr().String(), Cells: there})
 	t.Cleanup(a.stop)
@@ -112,6 +119,48 @@ func twoNodes(t *testing.T, here, there []aws.Cell) (a, b *strictNode, stopB fun
 	stopB = sync.OnceFunc(b.stop)
 	t.Cleanup(stopB)
 	return a, b, stopB
+}
+
+// TestForwardByKey: of several nodes with cells in a Region the one that knows the
+// key answers. While one of them is gone, it may be the one.
+func TestForwardByKey(t *testing.T) {
+	authority, roots := newAuthority(t)
+	var cells [3][]aws.Cell
+	var met [3]net.Listener
+	for i := range cells {
+		cells[i] = []aws.Cell{{Account: aws.Account(strings.Repeat(string(rune('1'+i)), 12)), Region: "us-east-1"}}
+		met[i] = listenLocal(t)
+	}
+	var nodes [3]*strictNode
+	for i := range nodes {
+		var others []peer.Node
+		for j := range nodes {
+			if j != i {
+				others = append(others, peer.Node{Address: met[j].Addr().String(), Cells: cells[j]})
+			}
+		}
+		nodes[i] = startNode(t, authority, roots, cells[i][0].Account, cells[i], met[i], others...)
+	}
+	stop := sync.OnceFunc(nodes[1].stop)
+	t.Cleanup(nodes[0].stop)
+	t.Cleanup(stop)
+	t.Cleanup(nodes[2].stop)
+	list := func(key, secret string) error {
+		_, err := nodes[0].client(key, secret, "us-east-1").ListTables(t.Context(), &dynamodb.ListTablesInput{})
+		return err
+	}
+	for _, account := range []string{"222222222222", "333333333333"} {
+		if err := list("KEY"+account, "secret"); err != nil {
+			t.Errorf("a key of %s: %v", account, err)
+		}
+		wantErr(t, "a secret that is wrong", list("KEY"+account, "guessed"), "InvalidSignatureException", "")
+	}
+	wantErr(t, "a key that nobody has", list("KEY999", "secret"), "UnrecognizedClientException", "")
+	stop()
+	if err := list("KEY333333333333", "secret"); err != nil {
+		t.Errorf("while another node is gone: %v", err)
+	}
+	wantErr(t, "a key that nobody has who answers", list("KEY222222222222", "secret"), "ServiceUnavailable", met[1].Addr().String())
 }
 
 // regional is the request for a table of the simplest kind.

@@ -137,9 +137,8 @@ func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 		c.believeNode(via)
 	} else {
 		err := r.auth.authenticate(w, way.scope, c)
-		if to, ok := r.elsewhere(w, c.Home, err); ok && via == nil && !way.world {
-			err = r.pass(ctx, w, to, nil)
-			if err == nil {
+		if where := r.elsewhere(w, c.Home, err); len(where) > 0 && via == nil && !way.world {
+			if err = r.passAlong(ctx, w, where); err == nil {
 				return
 			}
 		}
