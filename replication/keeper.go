@@ -153,6 +153,9 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 	if err := k.confirmMembers(ctx, t, now); err != nil {
 		return now.Add(time.Second), err
 	}
+	if len(t.Def.Group.Recover) > 0 {
+		k.recover(t, now) // Until it is done no member that it asks can go, and that one may wait likewise.
+	}
 	k.learnParted(ctx, t, now)
 	lacking := k.r.lacking(t, k.last, k.parted)
 	for _, c := range lacking {

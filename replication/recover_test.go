@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,8 +74,15 @@ func TestRecover(t *testing.T) {
 }
 
 // TestRecoverBeforeLeaving: a member does not leave while another still asks it
-// for what it alone has.
+// for what it alone has; when that one leaves, too, both can go.
 func TestRecoverBeforeLeaving(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		t.Run(fmt.Sprintf("both=%t", both), func(t *testing.T) { recoverBeforeLeaving(t, both) })
+	}
+}
+
+func recoverBeforeLeaving(t *testing.T, both bool) {
+	t.Helper()
 	w := newTriple(t)
 	a, b, c := w.members[cellA], w.members[cellB], w.members[cellC]
 	if err := w.network.SetConditions(replication.Way{From: cellC.Region, To: cellB.Region}, replication.Conditions{Cut: true}); err != nil {
@@ -98,14 +106,19 @@ func TestRecoverBeforeLeaving(t *testing.T) {
 	if err := a.repl.Leave(t.Context(), a.table()); err != nil {
 		t.Fatal(err)
 	}
+	if both {
+		if err := b.repl.Leave(t.Context(), b.table()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.run(time.Minute)
 	if a.table() == nil || a.table().Def.Status != table.Deleting {
 		t.Fatal("it left")
 	}
 	w.heal(cellA, cellB)
 	w.heal(cellB, cellA)
-	w.until(time.Minute, "left", func() bool { return a.table() == nil })
-	if b.dump(t) != c.dump(t) {
+	w.until(time.Minute, "left", func() bool { return a.table() == nil && (!both || b.table() == nil) })
+	if !both && b.dump(t) != c.dump(t) {
 		t.Errorf("something is missing:\n%s", w.describe())
 	}
 }
