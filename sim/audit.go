@@ -79,10 +79,11 @@ func newAudit(w *world) *audit {
 	}
 }
 
-// follow reads on in the log of a cell's replica.
+// follow reads on in the log of a cell's replica. What is merged has no maker whose
+// log has it.
 func (a *audit) follow(c *cell) {
 	t := c.table()
-	if t == nil || c == a.w.outsider() || c.dead() {
+	if t == nil || c == a.w.outsider() || c.dead() || a.w.Merging {
 		return
 	}
 	l := a.logs[t.Def.ID]

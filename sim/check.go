@@ -18,9 +18,7 @@ const inspectEvery = 50
 // inspect runs the checkers that hold at any time.
 func (w *world) inspect(step int) {
 	for _, c := range w.cells {
-		if !w.Merging { // What is merged has no maker whose log has it.
-			w.audit.follow(c)
-		}
+		w.audit.follow(c)
 	}
 	w.audit.confirm()
 	if w.Ledgers {

@@ -157,6 +157,7 @@ func (w *world) leave() {
 		return
 	}
 	w.trace("%v: leaves", c)
+	w.audit.follow(c) // Its log may be gone before the step is over.
 	err := c.call(func() error { return c.repl.Leave(w.ctx, c.table()) })
 	w.did(Left, err)
 	c.expect(err, "DeleteTable")
