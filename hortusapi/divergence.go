@@ -63,6 +63,9 @@ func checkDivergence(ctx context.Context, own []*replication.Replicator, in *Div
 	if err != nil {
 		return nil, aws.Validation("To: %v", err)
 	}
+	if from == to {
+		return nil, aws.Validation("From and To are both %v: a replica is compared with another one", from)
+	}
 	after, err := base64.RawURLEncoding.DecodeString(in.NextToken)
 	if err != nil {
 		return nil, aws.Validation("NextToken is not one that CheckDivergence gave")

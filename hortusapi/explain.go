@@ -46,7 +46,11 @@ func explainJoin(w World, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
 		out.Gaps = append(out.Gaps, Gap{Cell: in.Source, Reason: "There is no table of that name."})
 		return out, nil
 	}
-	members := slices.DeleteFunc(at[source].Members(in.Table), func(c aws.Cell) bool { return c == newcomer })
+	members := at[source].Members(in.Table)
+	if slices.Contains(members, newcomer) {
+		out.Gaps = append(out.Gaps, Gap{Cell: in.Newcomer, Reason: "It has a replica of this table already, and nothing to join."})
+		return out, nil
+	}
 	out.Newcomer = replication.ServiceStatement(newcomer, in.Table, append(slices.Clone(members), newcomer))
 	if r := at[newcomer]; r != nil && r.Members(in.Table) != nil {
 		out.Gaps = append(out.Gaps, Gap{Cell: in.Newcomer, Reason: "The newcomer has a table of that name already: delete it, for a join makes its own."})

@@ -142,6 +142,9 @@ func setLink(w World, in *Link) (*Empty, error) {
 	if err := region(in.To); err != nil {
 		return nil, err
 	}
+	if in.From == in.To {
+		return nil, aws.Validation("A link goes from one Region to another: From and To are both %s", in.From)
+	}
 	err := w.Network().SetConditions(replication.Way{From: in.From, To: in.To}, replication.Conditions{
 		Delay:  time.Duration(in.DelayMillis * float64(time.Millisecond)),
 		Jitter: time.Duration(in.JitterMillis * float64(time.Millisecond)),

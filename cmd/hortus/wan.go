@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,6 +72,9 @@ type linkWANCommand struct {
 
 // Run sets the real delays between Regions.
 func (l *linkWANCommand) Run(ctx context.Context) error {
+	if len(l.Region) < 2 {
+		return errors.New("name two Regions or more: a link goes from one to another")
+	}
 	for i, from := range l.Region {
 		for _, to := range l.Region[:i] {
 			in := wanLink(aws.Region(from), aws.Region(to))

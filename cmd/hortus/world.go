@@ -116,6 +116,9 @@ func (s *statusCommand) Run(ctx context.Context) error {
 		return e.Encode(&out)
 	}
 	if len(out.Links) == 0 {
+		if s.Table != "" {
+			return fmt.Errorf("there is no global table %s", s.Table)
+		}
 		fmt.Println("there is no global table")
 		return nil
 	}
