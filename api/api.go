@@ -82,6 +82,7 @@ type Call struct {
 	Out   []byte // The answer's body.
 
 	Wrote []Written // What the call wrote to replicated tables.
+	Stood bool      // It wrote what stood in a replicated table already, who knows since when.
 }
 
 // HeaderText is a header of the request; "" where there is none.

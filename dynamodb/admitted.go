@@ -30,11 +30,15 @@ func (s *Service) get(ctx context.Context, t *table.Table, k table.Key, consiste
 	return it, dst, err
 }
 
-// wrote tells a call where its writes are.
+// wrote tells a call where its writes are. One that changed nothing, or was done
+// by an earlier call, is nowhere in the log that the call knows of.
 func wrote(c *api.Call, writes ...*table.Write) {
 	for _, w := range writes {
-		if w.At != 0 {
+		switch {
+		case w.At != 0:
 			c.Write(w.Table.Def.Name, uint64(w.At))
+		case w.Kind != table.Check && w.Table.Def.Group != nil:
+			c.Stood = true
 		}
 	}
 }

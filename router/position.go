@@ -46,9 +46,10 @@ func (c *call) appendPosition(of aws.Cell, table string, at uint64) {
 }
 
 // observe notes, for a call that asks for it and is over, what it may have seen of
-// each replicated table that it touches.
+// each replicated table that it touches. For one that wrote what stood there, that
+// is where its write is: whoever made it stand, it is among what could be seen.
 func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
-	if c.Header(positionHeader) == nil {
+	if !c.Stood && c.Header(positionHeader) == nil {
 		return nil
 	}
 	var room [8]replication.Cursor

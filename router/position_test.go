@@ -269,3 +269,63 @@ func TestSeen(t *testing.T) {
 		}
 	}
 }
+
+// TestPositionOfNothing: a write that changes nothing is told where what it found
+// is, whoever wrote that; a call that was refused, or reads, is told nothing.
+func TestPositionOfNothing(t *testing.T) {
+	w := newMesh(t)
+	call := func(place int, operation, body string) (status int, positions string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-amz-json-1.0")
+		req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+		req.Header.Set("X-Amz-Date", "20260101T000000Z")
+		req.Header.Set("Authorization", claims(places[place].account, places[place].region))
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode, answer.Header.Get("x-hortus-position")
+	}
+	const put = `"TableName":"Orders","Item":{"id":{"S":"counter"}}`
+	const key = `"TableName":"Orders","Key":{"id":{"S":"counter"}}`
+	_, first := call(0, "PutItem", `{`+put+`}`)
+	seen := position.Tracker{Wait: "10s"}
+	seen.Observe(first)
+	get := &dynamodb.GetItemInput{TableName: aws.String("Orders"), Key: counterKey}
+	if _, err := w.client(1, &seen).GetItem(t.Context(), get); err != nil { // It is there, too.
+		t.Fatal(err)
+	}
+	const there = "111111111111/us-east-1/Orders@"
+	const token = `,"ClientRequestToken":"t"}`
+	if _, p := call(1, "TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"Orders","Item":{"id":{"S":"other"}}}}]`+token); p == "" {
+		t.Error("a transaction has no position")
+	}
+	for _, c := range []struct {
+		operation, body, want string
+		status                int
+	}{
+		{"PutItem", `{` + put + `}`, there, http.StatusOK},
+		{"UpdateItem", `{` + key + `}`, there, http.StatusOK},
+		{"DeleteItem", `{"TableName":"Orders","Key":{"id":{"S":"none"}}}`, there, http.StatusOK},
+		{"BatchWriteItem", `{"RequestItems":{"Orders":[{"PutRequest":{"Item":{"id":{"S":"counter"}}}},{"PutRequest":{"Item":{"id":{"S":"new"}}}}]}}`, there, http.StatusOK},
+		{"TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"Orders","Item":{"id":{"S":"other"}}}}]` + token, "222222222222/eu-west-1/Orders@", http.StatusOK},
+		{"PutItem", `{` + put + `,"ConditionExpression":"attribute_not_exists(id)"}`, "", http.StatusBadRequest},
+		{"GetItem", `{` + key + `}`, "", http.StatusOK},
+	} {
+		status, p := call(1, c.operation, c.body)
+		if status != c.status || (c.want == "") != (p == "") || !strings.Contains(p, c.want) {
+			t.Errorf("%s %s: %d, %q; want %q", c.operation, c.body, status, p, c.want)
+		}
+		var told position.Tracker
+		told.Observe(p)
+		before := told.Header()
+		if told.Observe(first); c.want == there && told.Header() != before {
+			t.Errorf("%s %s: %s, short of %s", c.operation, c.body, p, first)
+		}
+	}
+}
