@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -79,8 +80,9 @@ func LoadAuthority(certificate, key []byte) (*Authority, error) {
 func (a *Authority) PEM() (certificate, key []byte, err error) { return encode(a.certificate, a.key) }
 
 // Issue makes a certificate for a node, which may speak for the cells, and its
-// key.
-func (a *Authority) Issue(now time.Time, valid time.Duration, name string, cells []aws.Cell) (certificate, key []byte, err error) {
+// key. By hosts, names and IP addresses, clients know the node; peers do not ask
+// for them.
+func (a *Authority) Issue(now time.Time, valid time.Duration, name string, cells []aws.Cell, hosts ...string) (certificate, key []byte, err error) {
 	template := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name},
 		NotBefore: now.Add(-backdate), NotAfter: now.Add(valid),
@@ -89,6 +91,13 @@ func (a *Authority) Issue(now time.Time, valid time.Duration, name string, cells
 	}
 	for _, c := range cells {
 		template.URIs = append(template.URIs, CellURI(c))
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
 	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

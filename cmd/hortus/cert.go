@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -47,6 +49,7 @@ func (c *certAuthorityCommand) Run() error {
 type certNodeCommand struct {
 	Name string   `arg:"" help:"The node's name; its files are NAME.pem and NAME.key."`
 	Cell []string `required:"" placeholder:"ACCOUNT/REGION" help:"A cell that the node may speak for, as in 111111111111/us-east-1; once for each."`
+	Host []string `placeholder:"HOST" help:"A name or an IP address by which clients call the node, for the tls of its configuration; once for each."`
 	CA   string   `name:"ca" default:"." placeholder:"DIR" help:"Where the authority is."`
 	Out  string   `default:"." placeholder:"DIR" help:"Where to write it."`
 	Days int      `default:"30" help:"How long it is valid."`
@@ -65,6 +68,11 @@ func (c *certNodeCommand) Run() error {
 		}
 		cells = append(cells, id)
 	}
+	for _, host := range c.Host {
+		if net.ParseIP(host) == nil && (host == "" || strings.ContainsAny(host, ":/ ")) {
+			return fmt.Errorf("--host %s: want a name or an IP address, without a port", host)
+		}
+	}
 	if filepath.Base(c.Name) != c.Name || c.Name == "ca" {
 		return fmt.Errorf("%s is no name for a node's files", c.Name)
 	}
@@ -77,7 +85,7 @@ func (c *certNodeCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	certificate, key, err := a.Issue(clock.Wall{}.Now(), valid, c.Name, cells)
+	certificate, key, err := a.Issue(clock.Wall{}.Now(), valid, c.Name, cells, c.Host...)
 	if err != nil {
 		return err
 	}

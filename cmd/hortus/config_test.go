@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,12 +72,21 @@ func TestCertificates(t *testing.T) {
 	if err := (&certAuthorityCommand{Out: dir, Days: 1}).Run(); err != nil {
 		t.Fatal(err)
 	}
-	node := certNodeCommand{Name: "v", Cell: []string{"111111111111/us-east-1"}, CA: dir, Out: dir, Days: 1}
+	node := certNodeCommand{Name: "v", Cell: []string{"111111111111/us-east-1"}, Host: []string{"hortus.example", "127.0.0.1"}, CA: dir, Out: dir, Days: 1}
 	if err := node.Run(); err != nil {
 		t.Fatal(err)
 	}
 	if err := node.Run(); err == nil {
 		t.Error("a key is overwritten")
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "v.pem"), filepath.Join(dir, "v.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]bool{"hortus.example": true, "127.0.0.1": true, "elsewhere.example": false} {
+		if err := pair.Leaf.VerifyHostname(host); (err == nil) != want {
+			t.Errorf("%s: %v", host, err)
+		}
 	}
 	c := &config{dir: dir, Peer: &peerConfig{Authority: "ca.pem", keyPair: keyPair{"v.pem", "v.key"}}}
 	where := map[aws.Cell]string{}
@@ -94,6 +104,7 @@ func TestCertificates(t *testing.T) {
 		{Name: "x", Cell: []string{"1/us-east-1"}, CA: dir, Out: dir, Days: 1},
 		{Name: "x", Cell: node.Cell, CA: t.TempDir(), Out: dir, Days: 1},
 		{Name: "x", Cell: node.Cell, CA: dir, Out: dir, Days: 0},
+		{Name: "x", Cell: node.Cell, Host: []string{"localhost:8000"}, CA: dir, Out: dir, Days: 1},
 	} {
 		if bad.Run() == nil {
 			t.Errorf("%+v is made", bad)
