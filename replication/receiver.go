@@ -177,7 +177,7 @@ func (v *receiver) settle() bool {
 // settleEvery is how often a receiver looks whether what it applied is durable,
 // where no batch comes meanwhile. Nobody waits for the acknowledgement but the
 // source's window, and each look wakes a process that may have nothing else to do.
-const settleEvery = 25 * time.Millisecond
+const settleEvery = 10 * time.Millisecond
 
 // step applies what has come.
 func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {

@@ -17,7 +17,8 @@ const earlyInterval = 20 * time.Millisecond
 type lateSync struct {
 	s     *Store
 	after time.Duration
-	asked atomic.Uint64 // A sync that covers this position is under way, or done.
+	last  atomic.Uint64 // Position of the last commit without a sync. Written under Store.seq.
+	asked atomic.Uint64 // A sync that covers this position is under way, or done. Written under Store.seq.
 	kick  chan struct{} // Gets a value at a commit without a sync.
 	haste chan struct{} // Gets a value when somebody waits.
 	quit  chan struct{}
@@ -31,8 +32,11 @@ func (l *lateSync) start(s *Store, after time.Duration) {
 	go l.run()
 }
 
-// note says that there is a commit to sync.
-func (l *lateSync) note() { signal(l.kick) }
+// note says that the commit at a position is to be synced.
+func (l *lateSync) note(pos uint64) {
+	l.last.Store(pos)
+	signal(l.kick)
+}
 
 // hurry says that somebody waits for the commit at a position.
 func (l *lateSync) hurry(pos kv.Position) {
@@ -79,19 +83,26 @@ func (l *lateSync) run() {
 	}
 }
 
-// sync makes durable what is ordered by now. A failure is the store's.
+// sync makes durable what is ordered by now, unless a later commit's sync does. A
+// failure is the store's.
 func (l *lateSync) sync() {
 	s := l.s
-	s.seq.Lock()
-	pos := kv.Position(s.last.Load())
-	s.seq.Unlock()
-	if pos != s.Durable() {
+	last := l.last.Load()
+	switch {
+	case uint64(s.Durable()) >= last:
+	case l.asked.Load() >= last:
+		signal(l.kick) // Look again: those who wait for entries are still to be told.
+		return
+	default:
+		s.seq.Lock()
+		pos := kv.Position(s.last.Load())
 		l.asked.Store(uint64(pos))
+		s.seq.Unlock()
 		b := s.db.NewBatch()
 		if err := b.LogData(nil, nil); err != nil || s.commitSynced(b) != nil {
 			return
 		}
 		s.watermark.raise(pos)
 	}
-	s.logs.wakeAll() // Also of what a later commit's sync made durable.
+	s.logs.wakeAll()
 }

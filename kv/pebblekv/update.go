@@ -336,7 +336,7 @@ func (s *Store) order(u *update, b *pebble.Batch) (kv.Position, error) {
 		s.rowStore.Store(s.cache.number()) // No row of the range is cached under that.
 	}
 	if !s.syncs(u) {
-		s.late.note()
+		s.late.note(pos)
 	}
 	return kv.Position(pos), nil
 }
