@@ -17,6 +17,7 @@ const (
 	maxBatchEntries = table.MaxApply
 	windowBytes     = 2 << 20 // Sent and not acknowledged, where the way takes it: see room.
 	minRoom         = 32 << 10
+	firstRoom       = 128 << 10 // Before anything is known of the way; less would be a slow start where it is short.
 	queueAtMost     = time.Second // What is sent may wait on the way; more would be taken for lost, or be.
 	maxFlights      = maxMail / 2 // Batches under way. More would be lost at a peer that is slow; so they grow instead.
 	maxScan         = 20_000      // Entries of the log looked at for one batch.
@@ -182,7 +183,7 @@ func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error
 	}
 	s.lost = reader.Lost
 	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
-	s.started, s.resend, s.keptAt, s.room = true, resendAfter, now, minRoom
+	s.started, s.resend, s.keptAt, s.room = true, resendAfter, now, firstRoom
 	return nil
 }
 
