@@ -1,6 +1,7 @@
 package hortusapi
 
 import (
+	"context"
 	"slices"
 
 	"github.com/hortusdb/hortus/aws"
@@ -28,7 +29,7 @@ type Gap struct {
 	Allow  string `json:",omitempty"` // Statements, as JSON, that the policy of the member's table lacks.
 }
 
-func explainJoin(w World, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
+func explainJoin(ctx context.Context, w World, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
 	source, err := aws.ParseCell(in.Source)
 	if err != nil {
 		return nil, aws.Validation("Source: %v", err)
@@ -55,6 +56,11 @@ func explainJoin(w World, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
 	if r := at[newcomer]; r != nil && r.Members(in.Table) != nil {
 		out.Gaps = append(out.Gaps, Gap{Cell: in.Newcomer, Reason: "The newcomer has a table of that name already: delete it, for a join makes its own."})
 	}
+	gaps, err := at[source].ExplainSource(ctx, in.Table)
+	if err != nil {
+		return nil, err
+	}
+	out.lacks(gaps)
 	for _, m := range members {
 		if at[m] == nil {
 			out.Unknown = append(out.Unknown, m.String())
@@ -64,9 +70,13 @@ func explainJoin(w World, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, g := range gaps {
-			out.Gaps = append(out.Gaps, Gap{g.Cell.String(), g.Reason, g.Allow})
-		}
+		out.lacks(gaps)
 	}
 	return out, nil
+}
+
+func (out *ExplainJoinOutput) lacks(gaps []replication.Gap) {
+	for _, g := range gaps {
+		out.Gaps = append(out.Gaps, Gap{g.Cell.String(), g.Reason, g.Allow})
+	}
 }

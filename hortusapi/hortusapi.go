@@ -50,7 +50,7 @@ func Operations() []*Operation {
 		operation("SetLink", setLink),
 		operation("DescribeLinks", describeLinks),
 		operation("DescribeReplication", describeReplication),
-		operation("ExplainJoin", explainJoin),
+		waitingOperation("ExplainJoin", explainJoin),
 		waitingOperation("AdvanceClock", advanceClock),
 		waitingOperation("DescribeClock", describeClock),
 		operation("DisableRegion", disableRegion),
@@ -69,7 +69,7 @@ func operation[I, O any](name string, run func(World, *I) (*O, error)) *Operatio
 	return waitingOperation(name, func(_ context.Context, w World, in *I) (*O, error) { return run(w, in) })
 }
 
-// waitingOperation is operation for a function that waits for other nodes.
+// waitingOperation is operation for a function that waits for other nodes, or disks.
 func waitingOperation[I, O any](name string, run func(context.Context, World, *I) (*O, error)) *Operation {
 	return &Operation{
 		Name: name, Action: "hortus:" + name,

@@ -1,6 +1,8 @@
 package replication
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,6 +30,21 @@ func (r *Replicator) Members(name string) []aws.Cell {
 		return []aws.Cell{r.cell}
 	}
 	return cells(t.Def.Group)
+}
+
+// ExplainSource lists what else keeps this cell's table from being the source of a
+// newcomer, which alone is asked for it.
+func (r *Replicator) ExplainSource(ctx context.Context, name string) ([]Gap, error) {
+	t := r.engine.Table(name)
+	if t == nil {
+		return nil, nil // ExplainJoin says so.
+	}
+	err := r.CheckScaled(ctx, &t.Def)
+	var unscaled *aws.Error
+	if !errors.As(err, &unscaled) {
+		return nil, err
+	}
+	return []Gap{{Cell: r.cell, Reason: unscaled.Message + " Register its write capacity with Application Auto Scaling and put a policy for it, for the table and each index."}}, nil
 }
 
 // ExplainJoin lists what about this cell's table keeps a newcomer from joining a
