@@ -17,7 +17,7 @@ const (
 	maxBatchEntries = table.MaxApply
 	windowBytes     = 2 << 20 // Sent and not acknowledged, where the way takes it: see room.
 	minRoom         = 32 << 10
-	firstRoom       = 128 << 10 // Before anything is known of the way; less would be a slow start where it is short.
+	firstRoom       = 128 << 10   // Before anything is known of the way; less would be a slow start where it is short.
 	queueAtMost     = time.Second // What is sent may wait on the way; more would be taken for lost, or be.
 	maxFlights      = maxMail / 2 // Batches under way. More would be lost at a peer that is slow; so they grow instead.
 	maxScan         = 20_000      // Entries of the log looked at for one batch.
