@@ -205,8 +205,9 @@ func (r *Replicator) forgetSeed(ctx context.Context, name string) error {
 	return r.forget(ctx, seedKey(name))
 }
 
-// setCursor puts the cursor on a member's log.
-func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, at kv.Position) error {
+// setCursor puts the cursor on a member's log, which begins with this cell's log
+// now; joined says that it will be told where by the member that seeds it.
+func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, at kv.Position, joined bool) error {
 	runs, err := r.begun(ctx)
 	if err != nil {
 		return err
@@ -214,7 +215,7 @@ func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, 
 	cursor, met := cursorKey(t, c), metKey(t, c)
 	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{cursor, met}}, func(_ [][]byte, w *kv.Writes) error {
 		w.Set(cursor, cursorValue(at))
-		w.Set(met, runValue(runs.last()))
+		w.Set(met, meeting{runs.last(), joined}.value())
 		return nil
 	})
 	return err

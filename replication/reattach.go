@@ -189,7 +189,7 @@ func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	for c, at := range starts {
-		if err := r.setCursor(ctx, t, c, at); err != nil {
+		if err := r.setCursor(ctx, t, c, at, false); err != nil {
 			return err
 		}
 	}
@@ -303,7 +303,7 @@ func (r *Replicator) takeBack(ctx context.Context, t *table.Table, q *Request, s
 	if _, err := t.Log.Register(ctx, name, start); err != nil {
 		return err
 	}
-	if err := r.setCursor(ctx, t, q.Member.Cell, q.Position); err != nil {
+	if err := r.setCursor(ctx, t, q.Member.Cell, q.Position, false); err != nil {
 		return err
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {

@@ -371,7 +371,7 @@ func (r *Replicator) takeIn(ctx context.Context, t *table.Table, q *Request) err
 		return err
 	}
 	// The newcomer ships its log from the beginning.
-	if err := r.setCursor(ctx, t, q.Member.Cell, 0); err != nil {
+	if err := r.setCursor(ctx, t, q.Member.Cell, 0, true); err != nil {
 		return err
 	}
 	return r.enrol(ctx, q)

@@ -145,7 +145,7 @@ func (r *Replicator) restart(ctx context.Context, t *table.Table, m table.Member
 		if _, err := t.Log.Register(ctx, c.String(), from); err != nil {
 			return err
 		}
-		if err := r.setCursor(ctx, t, c, at); err != nil {
+		if err := r.setCursor(ctx, t, c, at, false); err != nil {
 			return err
 		}
 	}

@@ -100,22 +100,35 @@ func (r *Replicator) begun(ctx context.Context) (*runs, error) {
 	return r.runs, err
 }
 
-// metIn returns the run in which a member was last asked; 0 where it never was.
-func (r *Replicator) metIn(ctx context.Context, t *table.Table, peer aws.Cell) (uint64, error) {
+// meeting says when a member was last asked. The zero meeting is that of one that
+// never was.
+type meeting struct {
+	run    uint64
+	joined bool // It was not asked, but joined then. Its cursor came with its seed, later.
+}
+
+// metIn returns when a member was last asked.
+func (r *Replicator) metIn(ctx context.Context, t *table.Table, peer aws.Cell) (meeting, error) {
 	b, _, err := r.engine.Store().Get(ctx, metKey(t, peer), nil)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
-		return 0, nil
-	case err == nil && (len(b) != 9 || b[0] != 1):
+		return meeting{}, nil
+	case err == nil && (len(b) != 10 || b[0] != 1 || b[9] > 1):
 		err = fmt.Errorf("replication: malformed run %x", b)
 	}
 	if err != nil {
-		return 0, err
+		return meeting{}, err
 	}
-	return binary.BigEndian.Uint64(b[1:]), nil
+	return meeting{run: binary.BigEndian.Uint64(b[1:]), joined: b[9] == 1}, nil
 }
 
-func runValue(run uint64) []byte { return binary.BigEndian.AppendUint64([]byte{1}, run) }
+func (m meeting) value() []byte {
+	b := append(binary.BigEndian.AppendUint64([]byte{1}, m.run), 0)
+	if m.joined {
+		b[9] = 1
+	}
+	return b
+}
 
 // setMet notes that a member has no more than this cell's log holds.
 func (r *Replicator) setMet(ctx context.Context, t *table.Table, peer aws.Cell) error {
@@ -125,7 +138,7 @@ func (r *Replicator) setMet(ctx context.Context, t *table.Table, peer aws.Cell) 
 	}
 	key := metKey(t, peer)
 	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
-		w.Set(key, runValue(runs.last()))
+		w.Set(key, meeting{run: runs.last()}.value())
 		return nil
 	})
 	return err
@@ -166,7 +179,7 @@ func (r *Replicator) hasMet(ctx context.Context, t *table.Table, c aws.Cell) (bo
 		return false, err
 	}
 	met, err := r.metIn(ctx, t, c)
-	return err == nil && met == runs.last(), err
+	return err == nil && met.run == runs.last(), err
 }
 
 // meet asks a member how far it has come, where that was not done in this run. It
@@ -178,7 +191,7 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 		return false, err
 	}
 	met, err := r.metIn(ctx, t, m.Cell)
-	if err != nil || met == runs.last() {
+	if err != nil || met.run == runs.last() {
 		return err == nil, err
 	}
 	q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell)}
@@ -197,23 +210,40 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 		return false, r.stray(ctx, t)
 	case !a.Done:
 		return false, nil
-	case a.Position > runs.after(met):
-		if seeded, err := r.seededFrom(ctx, t, m); !seeded || err != nil {
+	case a.Position > runs.after(met.run):
+		switch from, err := r.seedMet(ctx, t, m, met); {
+		case err != nil || from == unasked:
+			return false, err
+		case from == forgotten:
 			r.logger.Error("a member has had more than this cell's log holds: the store was put back to an earlier state, and the replica is compared with all others",
-				"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "had", uint64(a.Position), "found", uint64(runs.after(met)))
-			return false, errors.Join(err, r.stray(ctx, t))
+				"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "had", uint64(a.Position), "found", uint64(runs.after(met.run)))
+			return false, r.stray(ctx, t)
 		}
 	}
 	return true, r.setMet(ctx, t, m.Cell)
 }
 
-// seededFrom reports whether a member is being made, and has its cursor from another
-// one that was met in this run: that may have come further since.
-func (r *Replicator) seededFrom(ctx context.Context, t *table.Table, m table.Member) (bool, error) {
-	if m.Status != table.Creating || m.Source == r.cell || t.Def.Group.Member(m.Source) == nil {
-		return false, nil
+// account says how a member may have come by a position of this cell's log.
+type account int
+
+const (
+	forgotten account = iota // In no way that this store knows of.
+	unasked                  // By another member, which was not asked in this run.
+	seeded                   // By another member, which was.
+)
+
+// seedMet looks where a member that has more than was ever sent to it may have that
+// from: it joined and was not asked since, and has its cursor from the member that
+// seeded it, which may have come as far in a run between or in this one.
+func (r *Replicator) seedMet(ctx context.Context, t *table.Table, m table.Member, at meeting) (account, error) {
+	if !at.joined || m.Source == r.cell || t.Def.Group.Member(m.Source) == nil {
+		return forgotten, nil
 	}
-	return r.hasMet(ctx, t, m.Source)
+	is, err := r.hasMet(ctx, t, m.Source)
+	if !is || err != nil {
+		return unasked, err
+	}
+	return seeded, nil
 }
 
 // cursorOn returns the stored cursor on a member's log; false where there is none.
