@@ -193,9 +193,10 @@ func (m *mesh) lag() {
 	rate := 0.15 * m.capacity()
 	m.everywhere("global", putItems)
 	var all sync.WaitGroup
-	for _, n := range m.all {
+	for i, n := range m.all {
 		all.Go(func() {
-			r := m.bench(n, "put", putFlags("global", rate)...)
+			// With the same values each would put what had come from another one already.
+			r := m.bench(n, "put", putFlags("global", rate, "--seed", strconv.Itoa(i+1))...)
 			m.t.Logf("%s at %.0f/s, all three at once: write p50 %.2f ms, p99 %.2f ms", n.region, rate, r.Micros.P50/1000, r.Micros.P99/1000)
 		})
 	}
