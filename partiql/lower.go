@@ -109,32 +109,46 @@ func (b *binding) checkOperators() error {
 	return nil
 }
 
-// conditions lowers what op joins. Each is looked into before any is held to be a
-// condition.
+// conditions lowers what op joins, from the left: the first two are looked into, then
+// held to be conditions; then each of the others is.
 func (l *lowering) conditions(op expr.Op, list []*node) ([]expr.Node, error) {
 	out := make([]expr.Node, len(list))
 	for i, n := range list {
-		if !n.isExpression() {
-			continue
+		if n.isExpression() {
+			var err error
+			if out[i], err = l.node(n); err != nil {
+				return nil, err
+			}
 		}
-		var err error
-		if out[i], err = l.node(n); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range list {
+		joined := list[i : i+1]
 		switch {
-		case n.isCondition():
-		case n == l.s.where:
-			return nil, errBoolean
-		case n.form == formCall: // It has a type, which binding finds.
-		case op == expr.OpNot:
-			return nil, errArgument
-		default:
-			return nil, errArguments
+		case i == 0 && len(list) > 1:
+			continue
+		case i == 1:
+			joined = list[:2]
+		}
+		for _, n := range joined {
+			if err := l.holds(op, n); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, nil
+}
+
+// holds returns what is wrong where op joins something that is no condition.
+func (l *lowering) holds(op expr.Op, n *node) error {
+	switch {
+	case n.isCondition():
+		return nil
+	case n == l.s.where:
+		return errBoolean
+	case n.form == formCall: // It has a type, which binding finds.
+		return nil
+	case op == expr.OpNot:
+		return errArgument
+	}
+	return errArguments
 }
 
 func (l *lowering) path(p item.Path) expr.Node { return l.builder.Path(p) }

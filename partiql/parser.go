@@ -307,7 +307,7 @@ func (p *parser) selectTail(s *Statement) error {
 // sources reads the source of a SELECT, and those that DynamoDB does not take
 // besides.
 func (p *parser) sources(s *Statement) error {
-	aliased, err := p.from(s)
+	first, err := p.from(s)
 	if err != nil {
 		return err
 	}
@@ -333,8 +333,11 @@ func (p *parser) sources(s *Statement) error {
 			return err
 		}
 	}
-	if aliased {
+	if first.aliased {
 		p.refuse(partSource, errAlias)
+	}
+	if first.fault != nil {
+		p.refuse(partSource, first.fault)
 	}
 	p.checkTable(s)
 	return nil
@@ -460,9 +463,14 @@ func columnName(path item.Path) string {
 	return path[i:].String()
 }
 
-// from reads one source of a SELECT, which may be in parentheses, and whether it
-// has other names.
-func (p *parser) from(s *Statement) (aliased bool, err error) {
+// fromItem is what one source of a SELECT has that DynamoDB does not take.
+type fromItem struct {
+	aliased bool  // It has other names, which is told first.
+	fault   error // It is no table or index.
+}
+
+// from reads one source of a SELECT, which may be in parentheses.
+func (p *parser) from(s *Statement) (from fromItem, err error) {
 	if p.take("UNPIVOT") {
 		p.refuse(partSource, errOneSource)
 	}
@@ -470,31 +478,41 @@ func (p *parser) from(s *Statement) (aliased bool, err error) {
 	switch t := p.now(); {
 	case t.is("(") && !p.peek(1).is("SELECT"):
 		p.at++
-		if aliased, err = p.from(s); err == nil {
+		if from, err = p.from(s); err == nil {
 			err = p.need(")")
 		}
-		return aliased, err
+		if err != nil {
+			return from, err
+		}
+		return from, p.rename(&from)
 	case t.kind == kindName, t.kind == kindQuoted, p.take("@"):
 		if err := p.source(s); err != nil {
-			return false, err
+			return from, err
 		}
 		if !p.goesOn() {
-			return p.aliases()
+			return from, p.rename(&from)
 		}
 	}
 	p.at = start
 	n, err := p.expression()
 	switch {
 	case err != nil:
-		return false, err
+		return from, err
 	case n.form == formPath && n.text == unpivot:
-		p.refuse(partSource, n.fault)
+		from.fault = n.fault
 	case n.form == formPath:
-		p.refuse(partSource, aws.Validation("Invalid list expression in source."))
+		from.fault = aws.Validation("Invalid list expression in source.")
 	default:
-		p.refuse(partSource, errSource)
+		from.fault = errSource
 	}
-	return p.aliases()
+	return from, p.rename(&from)
+}
+
+// rename goes past the other names of a source, if there are any.
+func (p *parser) rename(from *fromItem) error {
+	aliased, err := p.aliases()
+	from.aliased = from.aliased || aliased
+	return err
 }
 
 // goesOn reports whether an expression goes on here.
