@@ -33,8 +33,9 @@ const (
 	rowChunk     = 64 << 10 // What a shard takes, and gives up, at a time.
 	rowsPerSet   = 8
 	rowSetBytes  = rowsPerSet * 8
-	rowHeader    = 4 + 4 + 2 + 4 // Hash, store, and the lengths of key and value.
+	rowHeader    = 4 + 4 + 2 + 2 + 4 // Hash, store, the key's length, the room in units of rowAlign, the value's length.
 	rowAlign     = 8
+	noRow        = 1 << 31 // In place of the value's length: the row was removed, and may come again.
 	maxCachedRow = rowChunk / 4
 
 	// rowBytesPerPlace is how many bytes of rows there are for one place in the
@@ -74,10 +75,14 @@ func (c *rowCache) get(id rowID, key, dst []byte) ([]byte, bool) {
 	if p == nil {
 		return dst, false
 	}
-	value := s.value(p.at)
+	b := s.row(p.at)
+	if rowLength(b) == noRow {
+		return dst, false
+	}
+	value := rowValue(b)
 	dst = append(dst, value...)
 	if s.old(p.at) {
-		s.put(id, key, dst[len(dst)-len(value):])
+		s.add(id, key, dst[len(dst)-len(value):], 0)
 	}
 	return dst, true
 }
@@ -106,7 +111,7 @@ func (c *rowCache) remove(id rowID, key []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.find(id, key); p != nil {
-		*p = rowPlace{}
+		binary.LittleEndian.PutUint32(s.row(p.at)[12:], noRow)
 	}
 }
 
@@ -137,14 +142,15 @@ func (s *rowShard) row(at uint32) []byte {
 	return s.chunks[off/rowChunk][off%rowChunk:]
 }
 
-func (s *rowShard) value(at uint32) []byte {
-	b := s.row(at)
-	k, n := rowLengths(b)
-	return b[rowHeader+k : rowHeader+k+n]
-}
+func rowKeyLength(b []byte) int { return int(binary.LittleEndian.Uint16(b[8:])) }
 
-func rowLengths(b []byte) (key, value int) {
-	return int(binary.LittleEndian.Uint16(b[8:])), int(binary.LittleEndian.Uint32(b[10:]))
+func rowRoom(b []byte) int { return int(binary.LittleEndian.Uint16(b[10:])) * rowAlign }
+
+func rowLength(b []byte) uint32 { return binary.LittleEndian.Uint32(b[12:]) }
+
+func rowValue(b []byte) []byte {
+	k := rowKeyLength(b)
+	return b[rowHeader+k : rowHeader+k+int(rowLength(b))]
 }
 
 func (s *rowShard) find(id rowID, key []byte) *rowPlace {
@@ -155,7 +161,7 @@ func (s *rowShard) find(id rowID, key []byte) *rowPlace {
 	for i := range set {
 		if p := &set[i]; p.at != 0 && p.hash == uint32(id.hash) {
 			b := s.row(p.at)
-			if k, _ := rowLengths(b); binary.LittleEndian.Uint32(b[4:]) == id.store && bytes.Equal(b[rowHeader:rowHeader+k], key) {
+			if k := rowKeyLength(b); binary.LittleEndian.Uint32(b[4:]) == id.store && bytes.Equal(b[rowHeader:rowHeader+k], key) {
 				return p
 			}
 		}
@@ -170,22 +176,40 @@ func (s *rowShard) old(at uint32) bool {
 	return len(s.chunks) == s.limit && ahead > 0 && ahead <= s.limit/4
 }
 
-// put writes a row at the head of the ring. What was there before for its key
-// stays behind, without a place.
+// put writes a row where it was before, so that one that is written again and again
+// takes no more than its room, or at the head of the ring.
 func (s *rowShard) put(id rowID, key, value []byte) {
+	slack := 0
+	if p := s.find(id, key); p != nil {
+		b := s.row(p.at)
+		if rowHeader+len(key)+len(value) <= rowRoom(b) {
+			binary.LittleEndian.PutUint32(b[12:], uint32(len(value)))
+			copy(b[rowHeader+len(key):], value)
+			return
+		}
+		slack = len(value) / 4 // It grows, and may go on.
+	}
+	s.add(id, key, value, slack)
+}
+
+// add writes a row at the head of the ring. What was there before for its key stays
+// behind, without a place.
+func (s *rowShard) add(id rowID, key, value []byte, slack int) {
 	size := rowHeader + len(key) + len(value)
-	if !s.room(size) {
+	room := (min(size+slack, maxCachedRow) + rowAlign - 1) / rowAlign * rowAlign
+	if !s.room(room) {
 		return
 	}
 	chunk := s.chunks[s.head]
-	at := uint32((s.head*rowChunk+len(chunk))/rowAlign) + 1
+	start := len(chunk)
+	at := uint32((s.head*rowChunk+start)/rowAlign) + 1
 	chunk = binary.LittleEndian.AppendUint32(chunk, uint32(id.hash))
 	chunk = binary.LittleEndian.AppendUint32(chunk, id.store)
 	chunk = binary.LittleEndian.AppendUint16(chunk, uint16(len(key)))
+	chunk = binary.LittleEndian.AppendUint16(chunk, uint16(room/rowAlign))
 	chunk = binary.LittleEndian.AppendUint32(chunk, uint32(len(value)))
 	chunk = append(append(chunk, key...), value...)
-	chunk = chunk[:min(len(chunk)+(rowAlign-size%rowAlign)%rowAlign, rowChunk)]
-	s.chunks[s.head] = chunk
+	s.chunks[s.head] = chunk[:start+room]
 	p := s.find(id, key)
 	if p == nil {
 		p = s.free(uint32(id.hash))
@@ -244,8 +268,7 @@ func (s *rowShard) empty(chunk int) {
 				set[i] = rowPlace{}
 			}
 		}
-		k, n := rowLengths(b[off:])
-		off += (rowHeader + k + n + rowAlign - 1) / rowAlign * rowAlign
+		off += rowRoom(b[off:])
 	}
 	s.chunks[chunk] = b[:0]
 }

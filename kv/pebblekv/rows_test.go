@@ -93,6 +93,30 @@ func TestRowsStay(t *testing.T) {
 	}
 }
 
+// TestRowsInPlace: rows that are written again and again, with values of about one
+// size, and removed in between, take no more than once their room.
+func TestRowsInPlace(t *testing.T) {
+	c := newRowCache(rowShards * 64 * rowChunk)
+	defer c.close()
+	for n := range 100 {
+		for i := range 100 {
+			id, key := rowID{1, uint64(i)}, fmt.Append(nil, i) // All in one shard.
+			c.remove(id, key)
+			if _, ok := c.get(id, key, nil); ok {
+				t.Fatal("a row that was removed is there")
+			}
+			value := make([]byte, 1000+n)
+			c.put(id, key, value)
+			if got, ok := c.get(id, key, nil); !ok || len(got) != len(value) {
+				t.Fatalf("%d bytes, %v", len(got), ok)
+			}
+		}
+	}
+	if n := len(c.shards[0].chunks); n > 5 {
+		t.Errorf("100 rows of 1.1 KB take %d chunks", n)
+	}
+}
+
 // TestRowsNoCache: a cache that is too small for a chunk keeps nothing.
 func TestRowsNoCache(t *testing.T) {
 	c := newRowCache(rowShards)
