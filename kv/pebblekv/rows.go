@@ -48,8 +48,8 @@ const (
 func newRowCache(size int64) *rowCache {
 	c := &rowCache{}
 	for i := range c.shards {
-		// What the index takes is at most twice what it needs: it grows by doubling.
 		c.shards[i].memory = &c.memory
+		// What the index takes is at most twice what it needs: it grows by doubling.
 		c.shards[i].limit = int(size / rowShards * rowBytesPerPlace / (rowBytesPerPlace + 16) / rowChunk)
 	}
 	return c

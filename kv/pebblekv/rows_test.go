@@ -126,6 +126,30 @@ func TestRowsNoCache(t *testing.T) {
 	}
 }
 
+// TestRowWrittenTwice: of what one commit writes to a row, the last holds.
+func TestRowWrittenTwice(t *testing.T) {
+	s := open(t, Options{Memory: true})
+	defer closeStore(t, s)
+	key := []byte("k")
+	for _, last := range []string{"", "last"} {
+		_, err := s.Update(t.Context(), kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
+			w.Set(key, []byte("first"))
+			w.Delete(key)
+			if last != "" {
+				w.Set(key, []byte(last))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := s.Get(t.Context(), key, nil)
+		if string(got) != last || (err == nil) != (last != "") {
+			t.Errorf("reads %q, %v, want %q", got, err, last)
+		}
+	}
+}
+
 // counters are keys whose values grow, and other, which comes and goes with them.
 type counters struct{ *Store }
 

@@ -41,6 +41,13 @@ const (
 	// in the level below anew.
 	tablesInL0 = 4
 
+	// Files of values are written anew when a table refers to more than so many that
+	// overlap, or when so much of them is given up and they are that old. A log is
+	// given up from its beginning on, so whole files mostly go before that.
+	filesOfValues   = 10
+	garbageOfValues = 0.5
+	rewriteAfter    = time.Hour
+
 	// baseLevelBytes is how large the first level below L0 may become, and with
 	// it how many levels a point read has to ask: two up to 2.5 GB, where the
 	// engine's own 64 MB gives three. Writing ten million items compacted as
@@ -228,8 +235,8 @@ func (s *Store) pebbleOptions(fs vfs.FS, cache *pebble.Cache, files *pebble.File
 	p.Experimental.SpanPolicyFunc = spanPolicy
 	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
 		return pebble.ValueSeparationPolicy{
-			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: 10,
-			RewriteMinimumAge: time.Hour, TargetGarbageRatio: 0.5,
+			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: filesOfValues,
+			RewriteMinimumAge: rewriteAfter, TargetGarbageRatio: garbageOfValues,
 		}
 	}
 	for i := range p.Levels {

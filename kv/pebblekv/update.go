@@ -258,7 +258,11 @@ func (u *update) names(hash uint64) bool {
 func (u *update) keepRows() {
 	store := u.s.rowStore.Load()
 	for i := range u.rows {
-		if r := &u.rows[i]; r.named && r.value != nil {
+		switch r := &u.rows[i]; {
+		case !r.named:
+		case r.value == nil: // It may have been set before, in the same commit.
+			u.s.rows.remove(rowID{store, r.hash}, r.key)
+		default:
 			u.s.rows.put(rowID{store, r.hash}, r.key, r.value)
 		}
 	}
@@ -269,7 +273,8 @@ func (u *update) batchDelete(key []byte) {
 	d.Key[0] = prefixKey
 	copy(d.Key[1:], key)
 	u.finish(d)
-	u.rows = append(u.rows, writtenRow{hash: u.s.hash(key), key: key})
+	h := u.s.hash(key)
+	u.rows = append(u.rows, writtenRow{hash: h, key: key, named: u.names(h)})
 }
 
 func (u *update) batchAppend(log kv.LogID, record []byte) {
