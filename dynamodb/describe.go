@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -245,10 +246,11 @@ func (s *Service) warmIndex(def *table.Definition, x *table.Index) *types.Global
 }
 
 // describeReplicas lists the other members; a member does not list itself. One
-// that is being created has its name and status alone (recorded).
+// that is being created has its name and status (recorded), and how far it has come
+// (documented; a recording of a table with one item lacks it).
 func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescription {
 	var out []types.ReplicaDescription
-	troubles := s.Replication.Troubles(def.Name)
+	troubles, seeding := s.Replication.Troubles(def.Name), s.Replication.Seeding(def.Name)
 	for i := range def.Group.Members {
 		m := &def.Group.Members[i]
 		if m.Cell == s.Cell {
@@ -263,8 +265,11 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 			r.ReplicaInaccessibleDateTime = instant(trouble.Since)
 			r.ReplicaStatusDescription = describeTrouble(&trouble)
 		}
-		if m.Status != table.Creating {
+		switch percent, said := seeding[m.Cell]; {
+		case m.Status != table.Creating:
 			s.describeReplica(def, m, &r)
+		case said:
+			r.ReplicaStatusPercentProgress = sdkaws.String(strconv.Itoa(percent))
 		}
 		out = append(out, r)
 	}

@@ -48,6 +48,7 @@ const (
 	hasInaccessible
 	hasOrigin
 	hasHeld
+	hasSeeded
 	unknownBits
 )
 
@@ -125,6 +126,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasHeld != 0 {
 		dst = appendText(dst, m.Held[:min(len(m.Held), maxText)])
 	}
+	if has&hasSeeded != 0 {
+		dst = append(dst, byte(m.Seeded))
+	}
 	return dst
 }
 
@@ -156,6 +160,7 @@ func fields(m *replication.Message) uint64 {
 		{hasInaccessible, m.Inaccessible != nil},
 		{hasOrigin, m.Origin != (aws.Cell{})},
 		{hasHeld, m.Held != ""},
+		{hasSeeded, m.Seeded != 0},
 	} {
 		if f.set {
 			has |= f.bit
@@ -259,6 +264,10 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	}
 	if has&hasHeld != 0 {
 		m.Held = d.text(maxText)
+	}
+	if has&hasSeeded != 0 {
+		m.Seeded = int(d.byte())
+		d.bad = d.bad || m.Seeded > 100
 	}
 }
 

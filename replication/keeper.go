@@ -38,6 +38,7 @@ type keeper struct {
 	seed   *seed
 	asked  time.Time
 	pageAt time.Time // When the source last answered, or was chosen.
+	shown  int       // The part that has come, in percent, as the other members were last told.
 	moves  int       // How often the source was changed, in this run.
 	loaded bool
 	leave  permission

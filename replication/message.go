@@ -53,6 +53,8 @@ type Message struct {
 	// has come, and need not be sent again.
 	Held string
 
+	Seeded int // Of an Ack without Active: the part of the table that has come to the destination by seeding, in percent.
+
 	Inaccessible *table.Inaccessible // Of an Ack, and of a Batch with Refused: that the one who sends it is.
 
 	Begin   bool // Of a SeedAsk and its answer: where to begin.

@@ -43,6 +43,7 @@ type receiver struct {
 	applied  table.Applied
 	refused  int64         // Batches that were not applied.
 	seen     atomic.Uint64 // The last position on the peer's log of what a read here may have seen.
+	seeded   int           // The part of the table that has come by seeding, in percent, as the keeper last said.
 
 	joined bool        // Its batches went through an assembly of late.
 	news   bool        // There is something to acknowledge.
@@ -392,6 +393,9 @@ func (v *receiver) acknowledgement(t *table.Table, refused string) *Message {
 	}
 	if refused == "" && v.waits != "" {
 		m.Held, m.From = v.waits, v.end
+	}
+	if t.Def.Status == table.Creating {
+		m.Seeded = v.seeded
 	}
 	return m
 }

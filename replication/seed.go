@@ -43,6 +43,52 @@ func (s *seed) share() float64 {
 	return table.KeyShare(s.Key)
 }
 
+// percent is share in whole hundredths. Only all of it is 100.
+func (s *seed) percent() int {
+	if s.Done {
+		return 100
+	}
+	return min(int(100*s.share()), 99)
+}
+
+// showSeed has the other members told how much of the table has come, when that
+// is another percentage than they were told.
+func (k *keeper) showSeed() {
+	now := k.seed.percent()
+	if now == k.shown {
+		return
+	}
+	k.shown = now
+	for _, l := range k.r.sortedOf(k.table) {
+		v, ok := l.work.(*receiver)
+		if !ok || l.key.group != k.group {
+			continue
+		}
+		l.mu.Lock()
+		v.seeded, v.news = now, true
+		l.mu.Unlock()
+		l.box.rouse()
+	}
+}
+
+// Seeding says of the other members that are being made how much of the table has
+// come to them, in percent, as far as they have said.
+func (r *Replicator) Seeding(name string) map[aws.Cell]int {
+	out := map[aws.Cell]int{}
+	for _, l := range r.sortedOf(name) {
+		s, ok := l.work.(*sender)
+		if !ok {
+			continue
+		}
+		l.mu.Lock()
+		if !s.heardAt.IsZero() {
+			out[s.peer] = s.seeded
+		}
+		l.mu.Unlock()
+	}
+	return out
+}
+
 // seedPrefix begins the keys of seeds; see docs/formats/replication.md.
 const seedPrefix = 's'
 
@@ -64,6 +110,7 @@ func (k *keeper) load(ctx context.Context, t *table.Table) error {
 		}
 		k.seed, k.seedBegan = &s, k.r.clock.Now()
 		k.pageAt = k.seedBegan
+		k.showSeed()
 	}
 	k.loaded = true
 	return nil
@@ -189,6 +236,7 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 		return err
 	}
 	*s, k.pageAt = next, k.r.clock.Now()
+	k.showSeed()
 	if s.Done {
 		return nil // What is left is done in this turn.
 	}

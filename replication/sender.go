@@ -74,6 +74,7 @@ type sender struct {
 	refused  string              // Why the peer does not apply what comes, in its words.
 	denied   bool                // That it may not.
 	told     *table.Inaccessible // What the peer said of itself.
+	seeded   int                 // The part of the table that the peer has been seeded with, in percent.
 	noticeAt time.Time           // When the peer was last told that this side has no leave to send.
 	noticed  *table.Inaccessible // What it was told then.
 	batches  int64
@@ -213,6 +214,7 @@ func (s *sender) acknowledge(m *Message, now time.Time) {
 		return // An old one, that was overtaken.
 	}
 	s.hold(m)
+	s.seeded = m.Seeded
 	progress := m.To > s.acked
 	s.acked = m.To
 	for len(s.flight) > 0 && s.flight[0].to <= m.To {

@@ -36,8 +36,15 @@ func newWorld(t *testing.T) *world {
 // newWorldWith serves with some options; the rest of them is as usual.
 func newWorldWith(t *testing.T, o router.Options) *world {
 	t.Helper()
+	return newWorldOf(t, cell.NodeOptions{}, o)
+}
+
+// newWorldOf serves a node with some options.
+func newWorldOf(t *testing.T, n cell.NodeOptions, o router.Options) *world {
+	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
-	node, err := cell.OpenNode(t.Context(), cell.NodeOptions{Clock: clock.Wall{}, Rand: rand.New(rand.NewPCG(1, 2)), Logger: logger})
+	n.Clock, n.Rand, n.Logger = clock.Wall{}, rand.New(rand.NewPCG(1, 2)), logger
+	node, err := cell.OpenNode(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
