@@ -329,20 +329,24 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	over := overwritten(in, &t.Def)
 	synchronized := over.Class || in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 	if t.Def.Group != nil {
-		if err := s.agree(ctx, t, in, over, synchronized); err != nil {
+		if err := s.agree(ctx, t, in, synchronized); err != nil {
 			return nil, err
 		}
 	}
-	after, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
-		if synchronized && !sameMembers(d.Group, t.Def.Group) {
-			return errChanging // Somebody joined or left meanwhile, and was not asked.
-		}
+	change := func(d *table.Definition) error {
 		if err := s.apply(in, d); err != nil {
 			return err
 		}
 		d.Overwrite(over)
 		return nil
-	})
+	}
+	var after *table.Table
+	var err error
+	if synchronized {
+		after, err = s.Replication.Change(ctx, t, over, change)
+	} else {
+		after, err = s.Engine.Alter(ctx, t.Def.Name, change)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -354,43 +358,29 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 	return s.describeUpdate(t, after, in), nil
 }
 
-// agree has the other members of a table's global table take part in a change that
-// is about to be made here, as far as it is theirs. One that is this member's alone
-// is refused like the others while any member withholds the keeping of settings
-// (documented).
-func (s *Service) agree(ctx context.Context, t *table.Table, in *sdk.UpdateTableInput, over table.Overwritten, synchronized bool) error {
-	next := &table.Table{Def: t.Def}
-	next.Def.Indexes, next.Def.Attributes = slices.Clone(t.Def.Indexes), slices.Clone(t.Def.Attributes)
-	if err := s.apply(in, &next.Def); err != nil {
+// agree asks the other members of a table's global table for leave to make a change
+// here that is this member's alone: it is refused like the others while any member
+// withholds the keeping of settings (documented). Of another key they are told.
+func (s *Service) agree(ctx context.Context, t *table.Table, in *sdk.UpdateTableInput, synchronized bool) error {
+	next, err := t.Def.Clone()
+	if err != nil {
+		return err
+	}
+	if err := s.apply(in, &next); err != nil {
 		return err
 	}
 	newKey := in.SSESpecification != nil && sameAccount(&t.Def)
 	if !synchronized && !newKey {
 		return s.Replication.CheckConsent(ctx, t)
 	}
-	if err := s.Replication.CheckSettle(t); err != nil {
+	if err := s.Replication.CheckSettle(t); err != nil || !newKey {
 		return err
 	}
-	if newKey {
-		if err := s.Replication.ShareKey(ctx, t, next.Def.Encryption); err != nil {
-			return err
-		}
-	}
-	if !synchronized {
-		return nil
-	}
-	return s.Replication.Settle(ctx, next, over)
+	return s.Replication.ShareKey(ctx, t, next.Encryption)
 }
 
 // errChanging is recorded for a table that another change is under way on.
 var errChanging = aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
-
-func sameMembers(a, b *table.Group) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.ID == b.ID && slices.EqualFunc(a.Members, b.Members, func(m, n table.Member) bool { return m.Cell == n.Cell })
-}
 
 // apply makes all changes of settings that a request asks for.
 func (s *Service) apply(in *sdk.UpdateTableInput, d *table.Definition) error {

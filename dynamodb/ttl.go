@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -45,29 +44,7 @@ func updateTimeToLive(ctx context.Context, s *Service, c *api.Call) error {
 		return err
 	}
 	spec := in.TimeToLiveSpecification
-	if t.Def.Group != nil {
-		next := &table.Table{Def: t.Def}
-		next.Def.Indexes = slices.Clone(t.Def.Indexes)
-		if x := next.Def.Changing(); x != nil {
-			x.Status, x.Backfilling = "", false // That the members know already.
-		}
-		if err := s.applyTimeToLive(spec, &next.Def); err != nil {
-			return err
-		}
-		if err := s.Replication.CheckSettle(t); err != nil {
-			return err
-		}
-		if err := s.Replication.Settle(ctx, next, table.Overwritten{}); err != nil {
-			return err
-		}
-	}
-	_, err := s.Engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
-		if !sameMembers(d.Group, t.Def.Group) {
-			return errChanging // Somebody joined or left meanwhile, and was not asked.
-		}
-		return s.applyTimeToLive(spec, d)
-	})
-	if err != nil {
+	if _, err := s.Replication.Change(ctx, t, table.Overwritten{}, func(d *table.Definition) error { return s.applyTimeToLive(spec, d) }); err != nil {
 		return err
 	}
 	return answer(c, &sdk.UpdateTimeToLiveOutput{TimeToLiveSpecification: spec})

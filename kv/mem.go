@@ -104,13 +104,27 @@ func (m *Mem) Refuse(err error) {
 func (m *Mem) Crash() *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	n := m.left()
+	m.end(ErrClosed)
+	return n
+}
+
+// Copy returns a new store that holds what is durable, as a copy of a disk does
+// that is put back later. m goes on.
+func (m *Mem) Copy() *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.left()
+}
+
+// left is a store with what is durable.
+func (m *Mem) left() *Mem {
 	left := m.now
 	if m.options.ManualSync {
 		left = m.synced
 	}
 	n := &Mem{options: m.options, now: left.clone(), last: m.last, found: m.durable, time: m.time, wake: make(chan struct{})}
 	n.sync()
-	m.end(ErrClosed)
 	return n
 }
 

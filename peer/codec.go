@@ -49,6 +49,7 @@ const (
 	hasOrigin
 	hasHeld
 	hasSeeded
+	hasEdition
 	unknownBits
 )
 
@@ -129,6 +130,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasSeeded != 0 {
 		dst = append(dst, byte(m.Seeded))
 	}
+	if has&hasEdition != 0 {
+		dst = appendText(binary.AppendUvarint(dst, m.Edition.Number), m.Edition.ID)
+	}
 	return dst
 }
 
@@ -161,6 +165,7 @@ func fields(m *replication.Message) uint64 {
 		{hasOrigin, m.Origin != (aws.Cell{})},
 		{hasHeld, m.Held != ""},
 		{hasSeeded, m.Seeded != 0},
+		{hasEdition, m.Edition != (table.Edition{})},
 	} {
 		if f.set {
 			has |= f.bit
@@ -268,6 +273,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	if has&hasSeeded != 0 {
 		m.Seeded = int(d.byte())
 		d.bad = d.bad || m.Seeded > 100
+	}
+	if has&hasEdition != 0 {
+		m.Edition = table.Edition{Number: d.uvarint(), ID: d.text(maxName)}
 	}
 }
 

@@ -31,6 +31,7 @@ func full() *replication.Message {
 		From: 5, To: 6, Entries: []replication.Entry{{Position: 7, Time: 8, Record: []byte("record")}},
 		Inaccessible: &table.Inaccessible{Status: table.RegionDisabled, Since: 77},
 		Origin:       prod,
+		Edition:      table.Edition{Number: 78, ID: "e"},
 		Refused:      "because", Held: "what", Denied: true, Active: true, Life: "life",
 		Begin: true, Key: []byte("key"), Pages: 9, Last: true, Next: []byte("next"),
 		Rows: []table.Row{[]byte("row"), []byte("rows")}, Cursors: []replication.Cursor{{Cell: prod, Position: 10}},

@@ -338,7 +338,8 @@ func TestWiped(t *testing.T) {
 	w.network.Detach(cellC)
 	w.start(cellC, newStore(w))
 	settle := func() error {
-		return w.members[cellA].repl.Settle(t.Context(), w.members[cellA].table(), table.Overwritten{})
+		_, err := w.members[cellA].repl.Settle(t.Context(), w.members[cellA].table(), table.Overwritten{})
+		return err
 	}
 	wantCode(t, settle(), "ResourceInUseException", "Region ap-south-1 of account 333333333333 is a member of the global table T, and says that it has no such replica")
 	w.until(30*time.Second, "it is taken out", func() bool {

@@ -48,6 +48,9 @@ type keeper struct {
 	met    map[aws.Cell]bool // In this run: see runs.
 	meetAt time.Time         // When those that were not are asked again.
 
+	newer    aws.Cell  // A member that has later settings; none where none is known.
+	keepUpAt time.Time // When it is asked again for them.
+
 	progressAt  time.Time
 	trimAt      time.Time
 	trimMore    bool                     // The last trim did not come to the end.
@@ -76,14 +79,19 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 	next, err := k.turn(ctx, now)
 	if t := k.r.engine.Table(k.table); belongs(t, k.group, k.r.cell) {
 		at, bad := k.meet(ctx, t, now)
-		if err = errors.Join(err, bad); !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
+		next = earlier(next, at)
+		due, worse := k.keepUp(ctx, t, now)
+		next, err = earlier(next, due), errors.Join(err, bad, worse)
 	}
-	if due := k.pagesDue; !due.IsZero() && (next.IsZero() || due.Before(next)) {
-		next = due
+	return earlier(next, k.pagesDue), err
+}
+
+// earlier is the earlier of two times; a zero one is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
 	}
-	return next, err
+	return a
 }
 
 // turn is a step but for the pages that wait for their time.
@@ -176,7 +184,8 @@ func (k *keeper) handle(ctx context.Context, t *table.Table, m *Message, now tim
 		return k.plant(ctx, t, m, now)
 	case Progress:
 		k.wanted = k.wanted || m.Wants
-	default: // Of senders and receivers.
+	default: // Of senders and receivers: it tells later settings.
+		k.newer = m.from
 	}
 	return nil
 }

@@ -71,12 +71,14 @@ type Message struct {
 	Applied  []Mark          // Of Progress: what the sender has applied. What it wrote without that is up to To, too.
 	Wants    bool            // Of Progress: the sender has tombstones and needs an answer. Of an Ack: so does the destination, when nothing is in flight.
 
+	Edition table.Edition // Of a Batch without entries and an Ack: of the sender's settings that members have in step.
+
 	from aws.Cell // Set on delivery where one mailbox serves several peers.
 }
 
 // Size is about how many bytes a message takes on its way.
 func (m *Message) Size() int {
-	n := 64 + len(m.Table) + len(m.Group) + len(m.Refused) + len(m.Held) + len(m.Life) + len(m.Key) + len(m.Next)
+	n := 64 + len(m.Table) + len(m.Group) + len(m.Refused) + len(m.Held) + len(m.Life) + len(m.Key) + len(m.Next) + len(m.Edition.ID)
 	for i := range m.Entries {
 		n += 16 + len(m.Entries[i].Record)
 	}

@@ -188,9 +188,9 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// TestConvertHalfWay: where a member cannot be reached nothing is changed, or it
-// is changed later by the same call; meanwhile nobody joins, and what is written
-// flows.
+// TestConvertHalfWay: where the answer of a member is lost the call fails, and the
+// change comes to all members all the same; until then nobody joins, and what is
+// written flows.
 func TestConvertHalfWay(t *testing.T) {
 	all := []aws.Cell{cellA, cellA2, cellB}
 	w := newSameAccount(t, cellB)
@@ -208,11 +208,11 @@ func TestConvertHalfWay(t *testing.T) {
 	if a, b := w.members[cellA].table().Def.Group.Kind, w.members[cellA2].table().Def.Group.Kind; a != table.SameAccount || b != table.Mixed {
 		t.Fatalf("%s, %s", a, b)
 	}
+	wantCode(t, w.join(cellB, cellA2, grant{members: all}), "ValidationException", "make it again")
 	w.fill(cellA, 0, 5)
 	w.fill(cellA2, 5, 10)
 	w.until(10*time.Second, "both have all", w.settled(10, cellA, cellA2))
-	wantCode(t, w.join(cellB, cellA2, grant{members: all}), "ValidationException", "make it again")
-	w.setTopology(cellA, table.MixedTopology)
+	w.until(10*time.Second, "A is converted, too", func() bool { return w.members[cellA].table().Def.Group.Kind == table.Mixed })
 	w.mustJoin(cellB, cellA2, grant{members: all})
 	w.until(10*time.Second, "all have all", w.settled(10, all...))
 }

@@ -200,10 +200,9 @@ func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group
 		own := *g
 		own.Recover = nil
 		d.Group = &own
-		d.TakeOver(common, table.Overwritten{})
-		d.TimeToLive, d.TimeToLiveSince = common.TimeToLive, common.TimeToLiveSince
-		d.SetRules(common.Rules())
+		r.takeSettings(d, common, table.Overwritten{})
 		d.SetTopology(common.Topology)
+		d.Edition = common.Edition
 		d.SettingsMode = settingsMode(g.Kind)
 		d.Group.Member(r.cell).Settings = table.Settings{}
 		if d.Stream == nil {

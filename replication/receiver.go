@@ -389,7 +389,7 @@ func (v *receiver) acknowledgement(t *table.Table, refused string) *Message {
 	m := &Message{
 		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: inUse(t),
-		Inaccessible: t.Def.Inaccessible,
+		Inaccessible: t.Def.Inaccessible, Edition: t.Def.Edition,
 	}
 	if refused == "" && v.waits != "" {
 		m.Held, m.From = v.waits, v.end

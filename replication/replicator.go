@@ -218,8 +218,12 @@ func belongs(t *table.Table, group string, peer aws.Cell) bool {
 // Deliver implements Peer: it puts a message where the link that it is for finds
 // it.
 func (r *Replicator) Deliver(from aws.Cell, m *Message) {
-	if !r.current(from, m) {
+	t := r.engine.Table(m.Table)
+	if !current(t, r.cell, from, m) {
 		return
+	}
+	if t.Def.Edition.Compare(m.Edition) < 0 {
+		r.put(linkKey{m.Table, m.Group, r.cell, keeping}, &Message{Kind: m.Kind, from: from})
 	}
 	k := linkKey{table: m.Table, group: m.Group, peer: from}
 	switch m.Kind {
@@ -257,13 +261,12 @@ func (r *Replicator) send(g *table.Group, to aws.Cell, m *Message) {
 
 // current reports whether a message is from and for the members that the group
 // has now.
-func (r *Replicator) current(from aws.Cell, m *Message) bool {
-	t := r.engine.Table(m.Table)
-	if !belongs(t, m.Group, from) || !belongs(t, m.Group, r.cell) {
+func current(t *table.Table, own, from aws.Cell, m *Message) bool {
+	if !belongs(t, m.Group, from) || !belongs(t, m.Group, own) {
 		return false
 	}
 	g := t.Def.Group
-	return g.Member(from).Since == m.FromSince && g.Member(r.cell).Since == m.ToSince
+	return g.Member(from).Since == m.FromSince && g.Member(own).Since == m.ToSince
 }
 
 func (r *Replicator) put(k linkKey, m *Message) {

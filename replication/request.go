@@ -19,27 +19,28 @@ type RequestKind uint8
 
 // The kinds of requests.
 const (
-	Inspect     RequestKind = 1 + iota // May the caller join? Answers with the table's definition.
-	Admit                              // Take a member in.
-	Expel                              // A member leaves.
-	Adopt                              // Make a replica, of a table of the same account.
-	Abandon                            // Delete a replica, of a table of the same account.
-	Settle                             // Take over settings that are kept in step.
-	Confirm                            // Is the cell that is asked a member, or about to be one?
-	Drain                              // Has Member all that the cell that is asked wrote up to Position?
-	ReadScaling                        // How does the replica scale? Asked within an account.
-	Rescale                            // Scale like this.
-	Override                           // Member has Member.Settings for itself; asked within an account.
-	Digest                             // Sums of rows, for a check for divergence.
-	ReadRows                           // Rows as they are stored, for the same.
-	MergeRows                          // Rows to take in, to repair it.
-	Resow                              // Member is seeded from Member.Source from now on: its first source does not answer.
-	Convert                            // Be of a global table of the kind that Group says.
-	Rejoin                             // Take back Member, which was detached and kept its data.
-	Consent                            // May settings be changed, also those that are not kept in step?
-	Permit                             // May Caller, of the asking cell's account, do Actions with the table?
-	Reached                            // How far is the log of Member applied at the cell that is asked? Position is how far that cell's log is at Member.
-	Renew                              // Count Member anew: its store was put back, or it fell behind.
+	Inspect      RequestKind = 1 + iota // May the caller join? Answers with the table's definition.
+	Admit                               // Take a member in.
+	Expel                               // A member leaves.
+	Adopt                               // Make a replica, of a table of the same account.
+	Abandon                             // Delete a replica, of a table of the same account.
+	Settle                              // Take over settings that are kept in step.
+	Confirm                             // Is the cell that is asked a member, or about to be one?
+	Drain                               // Has Member all that the cell that is asked wrote up to Position?
+	ReadScaling                         // How does the replica scale? Asked within an account.
+	Rescale                             // Scale like this.
+	Override                            // Member has Member.Settings for itself; asked within an account.
+	Digest                              // Sums of rows, for a check for divergence.
+	ReadRows                            // Rows as they are stored, for the same.
+	MergeRows                           // Rows to take in, to repair it.
+	Resow                               // Member is seeded from Member.Source from now on: its first source does not answer.
+	Convert                             // Be of a global table of the kind that Group says.
+	Rejoin                              // Take back Member, which was detached and kept its data.
+	Consent                             // May settings be changed, also those that are not kept in step?
+	Permit                              // May Caller, of the asking cell's account, do Actions with the table?
+	Reached                             // How far is the log of Member applied at the cell that is asked? Position is how far that cell's log is at Member.
+	Renew                               // Count Member anew: its store was put back, or it fell behind.
+	ReadSettings                        // What are the settings that members have in step? Answers with the definition.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -63,12 +64,14 @@ type Request struct {
 	Came *policy.Circumstances `json:",omitempty"` // How Caller's call came. Nil where that is not known.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
+	Base        table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of the settings that it changes.
+	Edition     table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of those that it makes.
 	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
 }
 
 // Response is the answer.
 type Response struct {
-	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, and of a dry Convert. Of a dry Renew: the group alone.
+	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, of a ReadSettings, and of a dry Convert. Of a dry Renew: the group alone.
 	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin and a Renew: from where on this cell's log is kept. Of a Reached: the cursor.
 	Away       bool             `json:",omitempty"` // Of a Confirm: it was one until it was detached, and may come back.
 	Done       bool             // Of a Drain. Of a Reached: there is a cursor.
@@ -121,6 +124,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.reachedBy(ctx, from, q)
 	case Renew:
 		return r.renewed(ctx, from, q)
+	case ReadSettings:
+		return r.readSettings(from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -205,22 +204,24 @@ func (r *Replicator) CheckDelete(t *table.Table) error {
 }
 
 // Settle brings the settings that all members keep in step to the other
-// members: capacity mode, throughput, time to live, and an index that t's
+// members: capacity mode, throughput, time to live, rules, and an index that t's
 // definition is about to create or to delete. What members have for themselves
-// stays, but for what is overwritten.
-func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwritten) error {
+// stays, but for what is overwritten. t's edition is the one that they were made
+// from; the answer is the one that they are.
+func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwritten) (table.Edition, error) {
+	to := t.Def.Edition.Next(r.newID())
 	for _, dry := range []bool{true, false} {
 		for _, m := range t.Def.Group.Members {
 			if m.Cell == r.cell {
 				continue
 			}
-			q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, Overwritten: o, DryRun: dry}
+			q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, Overwritten: o, Base: t.Def.Edition, Edition: to, DryRun: dry}
 			if _, err := r.call(ctx, m.Cell, q); err != nil {
-				return err
+				return to, err
 			}
 		}
 	}
-	return nil
+	return to, nil
 }
 
 // CheckSettle returns AWS's error when this table's own policy withholds the
@@ -248,36 +249,46 @@ func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Re
 		return nil, err
 	}
 	if q.DryRun {
-		next := t.Def
-		next.Indexes, next.Attributes = slices.Clone(next.Indexes), slices.Clone(next.Attributes)
-		g := *next.Group
-		next.Group, g.Members = &g, slices.Clone(g.Members)
-		if err := settleIndex(&next, q.Definition); err != nil {
-			return nil, err
+		next, err := r.settledBy(&t.Def, q)
+		if err == nil {
+			err = r.engine.CheckUnits(next)
 		}
-		next.TakeOver(q.Definition, q.Overwritten)
-		return &Response{}, r.engine.CheckUnits(&next)
+		return &Response{}, err
 	}
 	provisioned := false
 	after, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
-		s := q.Definition
-		provisioned = d.OnDemand && !s.OnDemand
-		if err := settleIndex(d, s); err != nil {
+		next, err := r.settledBy(d, q)
+		if err != nil {
 			return err
 		}
-		if s.OnDemand && !d.OnDemand {
-			d.OnDemandSince = r.dates.Now().UnixMicro()
-		}
-		d.TakeOver(s, q.Overwritten)
-		d.TimeToLive, d.TimeToLiveSince, d.TimeToLiveSettles = s.TimeToLive, s.TimeToLiveSince, s.TimeToLiveSettles
-		d.Settles(s.SettlesAt)
-		d.SetRules(s.Rules())
+		provisioned = d.OnDemand && !next.OnDemand
+		*d = *next
 		return nil
 	})
 	if err == nil && provisioned {
 		err = r.ResetScaling(ctx, &after.Def)
 	}
 	return &Response{}, err
+}
+
+// settledBy is a definition as a Settle makes it.
+func (r *Replicator) settledBy(d *table.Definition, q *Request) (*table.Definition, error) {
+	next, err := d.Clone()
+	if err != nil {
+		return nil, err
+	}
+	if err := settleIndex(&next, q.Definition); err != nil {
+		return nil, err
+	}
+	r.takeSettings(&next, q.Definition, q.Overwritten)
+	next.Settles(q.Definition.SettlesAt)
+	if err := checkEdition(d, q, &next); err != nil {
+		return nil, err
+	}
+	if next.Edition.Compare(q.Edition) < 0 {
+		next.Edition = q.Edition
+	}
+	return &next, nil
 }
 
 // settleIndex begins what another member is about to begin with an index. Each
@@ -293,13 +304,7 @@ func settleIndex(d, s *table.Definition) error {
 	case busy != nil && busy != mine, mine != nil && mine.Status == table.Deleting && x.Status == table.Creating:
 		return errInUse
 	case x.Status == table.Creating && mine == nil:
-		for _, a := range s.Attributes {
-			if _, ok := d.Type(a.Name); !ok {
-				d.Attributes = append(d.Attributes, a)
-			}
-		}
-		slices.SortFunc(d.Attributes, func(a, b table.Attribute) int { return strings.Compare(a.Name, b.Name) })
-		d.AddIndex(*x)
+		addIndex(d, s, x)
 	case x.Status == table.Deleting && mine != nil:
 		mine.Status, mine.Backfilling, mine.SettlesAt = table.Deleting, false, x.SettlesAt
 	}

@@ -153,6 +153,7 @@ func (s *sender) notice(t *table.Table, now time.Time) {
 	s.noticeAt, s.noticed = now, t.Def.Inaccessible
 	s.r.send(t.Def.Group, s.peer, &Message{
 		Kind: Batch, Table: t.Def.Name, Group: s.group, Refused: s.leave.reason(), Denied: true, Inaccessible: t.Def.Inaccessible,
+		Edition: t.Def.Edition,
 	})
 }
 
@@ -453,7 +454,11 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 
 func (s *sender) transmit(t *table.Table, now time.Time, to kv.Position, entries []Entry) {
 	s.sentAt = now
-	s.r.send(t.Def.Group, s.peer, &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries})
+	m := &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries}
+	if len(entries) == 0 {
+		m.Edition = t.Def.Edition
+	}
+	s.r.send(t.Def.Group, s.peer, m)
 }
 
 // keep moves the durable cursor of the log, now and then. It is never past what

@@ -3,7 +3,6 @@ package replication
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/conflict"
@@ -11,8 +10,7 @@ import (
 )
 
 // SetRules changes settings that AWS does not have, those that s names, at all
-// members or, when one of them cannot be asked, at none or some: the call may be
-// made again.
+// members: see Change.
 //
 // While members have different rules for conflicts they still agree on every
 // item: the rule says what writes keep account of, and not how states merge.
@@ -29,24 +27,8 @@ func (r *Replicator) SetRules(ctx context.Context, name string, s table.Rules) e
 		return notFound(name)
 	case t.Def.Status != table.Active:
 		return errInUse
-	case t.Def.Group != nil:
-		next := &table.Table{Def: t.Def}
-		next.Def.Indexes, next.Def.Tags = slices.Clone(t.Def.Indexes), nil
-		if x := next.Def.Changing(); x != nil {
-			x.Status, x.Backfilling = "", false // That the members know already.
-		}
-		next.Def.SetRules(s)
-		if err := r.CheckSettle(t); err != nil {
-			return err
-		}
-		if err := r.Settle(ctx, next, table.Overwritten{}); err != nil {
-			return err
-		}
 	}
-	_, err := r.engine.Alter(ctx, name, func(d *table.Definition) error {
-		if d.ID != t.Def.ID || (d.Group == nil) != (t.Def.Group == nil) || (d.Group != nil && !sameMembers(d.Group, t.Def.Group, aws.Cell{})) {
-			return errInUse
-		}
+	_, err := r.Change(ctx, t, table.Overwritten{}, func(d *table.Definition) error {
 		d.SetRules(s)
 		return nil
 	})

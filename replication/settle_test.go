@@ -28,6 +28,13 @@ func (m *member) alter(t *testing.T, fn func(d *table.Definition)) {
 	}
 }
 
+// settle brings a definition's settings to the other members.
+func (m *member) settle(t *testing.T, d table.Definition) error {
+	t.Helper()
+	_, err := m.repl.Settle(t.Context(), &table.Table{Def: d}, table.Overwritten{})
+	return err
+}
+
 // finish runs a cell's background work until no index is coming or going.
 func (m *member) finish(t *testing.T) {
 	t.Helper()
@@ -60,16 +67,24 @@ func TestSettleIndex(t *testing.T) {
 	b.put(t, "2", "y")
 	w.until(time.Minute, "both have both", w.settled(2, cellA, cellB))
 	next := &table.Table{Def: withIndex(a.table().Def, "first")}
+	var to table.Edition
 	for range 2 { // The second time, after the first failed half-way, changes nothing.
-		if err := a.repl.Settle(t.Context(), next, table.Overwritten{}); err != nil {
+		var err error
+		if to, err = a.repl.Settle(t.Context(), next, table.Overwritten{}); err != nil {
 			t.Fatal(err)
 		}
 		if x := b.table().Def.Index("first"); x == nil || x.Status != table.Creating || len(b.table().Def.Indexes) != 1 {
 			t.Fatalf("the other member has %+v", b.table().Def.Indexes)
 		}
 	}
-	wantCode(t, a.repl.Settle(t.Context(), &table.Table{Def: withIndex(a.table().Def, "second")}, table.Overwritten{}), "ResourceInUseException", "")
-	a.alter(t, func(d *table.Definition) { *d = next.Def })
+	wantCode(t, a.settle(t, withIndex(a.table().Def, "second")), "ResourceInUseException", "")
+	a.alter(t, func(d *table.Definition) {
+		*d = next.Def
+		d.Edition = b.table().Def.Edition
+	})
+	if to.Number != 1 {
+		t.Errorf("the change makes edition %+v", to)
+	}
 	a.finish(t)
 	b.finish(t)
 	for _, m := range []*member{a, b} {
@@ -80,14 +95,14 @@ func TestSettleIndex(t *testing.T) {
 	gone := a.table().Def
 	gone.Indexes = slices.Clone(gone.Indexes)
 	gone.Index("first").Status = table.Deleting
-	if err := a.repl.Settle(t.Context(), &table.Table{Def: gone}, table.Overwritten{}); err != nil {
+	if err := a.settle(t, gone); err != nil {
 		t.Fatal(err)
 	}
 	b.finish(t)
 	if len(b.table().Def.Indexes) != 0 || len(b.table().Def.Attributes) != 1 {
 		t.Errorf("the other member still has %+v, %+v", b.table().Def.Indexes, b.table().Def.Attributes)
 	}
-	if err := a.repl.Settle(t.Context(), &table.Table{Def: gone}, table.Overwritten{}); err != nil || len(b.table().Def.Indexes) != 0 {
+	if err := a.settle(t, gone); err != nil || len(b.table().Def.Indexes) != 0 {
 		t.Errorf("asked again, the other member has %+v: %v", b.table().Def.Indexes, err)
 	}
 }
@@ -101,7 +116,7 @@ func TestSettleAsksAll(t *testing.T) {
 	g := *d.Group
 	g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m table.Member) bool { return m.Cell == cellC })
 	d.Group = &g
-	wantCode(t, a.repl.Settle(t.Context(), &table.Table{Def: withIndex(d, "first")}, table.Overwritten{}), "ResourceInUseException", "")
+	wantCode(t, a.settle(t, withIndex(d, "first")), "ResourceInUseException", "")
 	if len(w.members[cellB].table().Def.Indexes) != 0 {
 		t.Error("the other member took the index over")
 	}

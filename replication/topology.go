@@ -11,8 +11,7 @@ import (
 // SetTopology changes of which accounts the members of a table's global table may
 // be. A global table of one account, or of one replica in each account, becomes
 // mixed, and a mixed one becomes what AWS has where its members are such: in
-// place, at all members or, when one of them cannot be asked, at none or some; the
-// call may be made again. Data, links and cursors stay as they are: members of one
+// place, at all members, as in Change. Data, links and cursors stay as they are: members of one
 // account authorize each other by the same rule before and after, and so do those
 // of different accounts.
 //
@@ -80,7 +79,7 @@ func (r *Replicator) convertAll(ctx context.Context, t *table.Table, to table.To
 	}
 	g := *t.Def.Group
 	g.Kind, g.Members = kind, slices.Clone(g.Members)
-	q := Request{Kind: Convert, Table: t.Def.Name, Group: &g, DryRun: true}
+	q := Request{Kind: Convert, Table: t.Def.Name, Group: &g, Base: t.Def.Edition, Edition: t.Def.Edition.Next(r.newID()), DryRun: true}
 	for i := range g.Members {
 		m := &g.Members[i]
 		a, err := r.callOrServe(ctx, m.Cell, &q)
@@ -143,12 +142,21 @@ func (r *Replicator) convert(ctx context.Context, from aws.Cell, q *Request) (*R
 	if err := r.CheckSettle(t); err != nil {
 		return nil, err
 	}
-	if err := r.checkConvertible(&t.Def, kind); err != nil || q.DryRun {
+	if err := r.checkConvertible(&t.Def, kind); err != nil {
+		return nil, err
+	}
+	if err := checkConversion(&t.Def, q, to); err != nil || q.DryRun {
 		return &Response{Definition: t.Def}, err
 	}
 	_, err = r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		if d.Group == nil || !steady(d) {
 			return errInUse
+		}
+		if err := checkConversion(d, q, to); err != nil {
+			return err
+		}
+		if d.Edition.Compare(q.Edition) < 0 {
+			d.Edition = q.Edition
 		}
 		d.SetTopology(to)
 		d.Group.Kind, d.SettingsMode = kind, settingsMode(kind)
@@ -162,6 +170,16 @@ func (r *Replicator) convert(ctx context.Context, from aws.Cell, q *Request) (*R
 	})
 	r.Rouse()
 	return &Response{}, err
+}
+
+// checkConversion is checkEdition of a Convert.
+func checkConversion(d *table.Definition, q *Request, to table.Topology) error {
+	next, err := d.Clone()
+	if err != nil {
+		return err
+	}
+	next.SetTopology(to)
+	return checkEdition(d, q, &next)
 }
 
 // steady reports whether nothing is under way that asks members.

@@ -137,7 +137,7 @@ func (e *Engine) Alter(ctx context.Context, name string, fn func(*Definition) er
 	if old == nil {
 		return nil, notFound(name)
 	}
-	def, err := old.Def.clone()
+	def, err := old.Def.Clone()
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +168,8 @@ func (e *Engine) Alter(ctx context.Context, name string, fn func(*Definition) er
 	return t, err
 }
 
-// clone copies a definition deeply, by its stored form.
-func (d *Definition) clone() (Definition, error) {
+// Clone copies a definition deeply, by its stored form.
+func (d *Definition) Clone() (Definition, error) {
 	var out Definition
 	b, err := json.Marshal(d)
 	if err == nil {

@@ -100,6 +100,10 @@ type Definition struct {
 	Topology Topology      `json:"topology,omitempty"` // Of the global table that it is or may be in; empty is AWSTopology.
 
 	Transactions Visibility `json:"transactions,omitempty"` // In other members; empty is ByItem.
+
+	// Edition is that of the settings which all members of a global table have in
+	// step. A regional table keeps that of its last time as a member.
+	Edition Edition `json:"edition,omitzero"`
 }
 
 // Attribute is a key attribute of the table or of an index.
