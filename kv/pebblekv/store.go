@@ -23,6 +23,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hortusdb/hortus/clock"
@@ -199,7 +200,7 @@ func (s *Store) open() (err error) {
 			return err
 		}
 		s.space.init(s, fs, dir)
-		fs = vfs.OnDiskFull(fs, s.space.full)
+		fs = chunkedFS{vfs.OnDiskFull(fs, s.space.full), diskChunk}
 	}
 	cache, files, rows := s.cache.acquire()
 	s.rows = rows
@@ -243,6 +244,7 @@ func (s *Store) pebbleOptions(fs vfs.FS, cache *pebble.Cache, files *pebble.File
 		p.Levels[i].BlockSize, p.Levels[i].IndexBlockSize = blockSize, indexBlockSize
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 		p.Levels[i].FilterType = pebble.TableFilter
+		p.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.FastestCompression }
 	}
 	return p
 }

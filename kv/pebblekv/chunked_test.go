@@ -9,9 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// TestMemoryFile writes a file in pieces of every size, and reads it back when
+// TestChunkedFile writes a file in pieces of every size, and reads it back when
 // it was synced and when it was closed.
-func TestMemoryFile(t *testing.T) {
+func TestChunkedFile(t *testing.T) {
 	fs := newMemory()
 	f, err := fs.Create("a.sst", vfs.WriteCategoryUnspecified)
 	if err != nil {
