@@ -51,6 +51,7 @@ func serverTLS(o *Options) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: o.Roots,
+		NextProtos:     []string{messagesProtocol},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return o.Certificate() },
 	}
 }

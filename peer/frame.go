@@ -29,12 +29,14 @@ const (
 
 	fillFrame    = 512 << 10 // Messages that wait are put into one frame up to so many bytes.
 	compressFrom = 512       // Smaller bodies are not worth it.
+	plainFrames  = 15        // Frames that are not tried after one that gained less than an eighth.
 	readStep     = 1 << 20   // A body is read in steps: a length that lies costs no more than twice what came.
 )
 
 // frameWriter packs messages into frames. It keeps its buffers.
 type frameWriter struct {
 	body, frame []byte
+	plain       int // Frames to come that are not worth a try.
 }
 
 // add appends a message to the frame that is being made.
@@ -48,15 +50,7 @@ func (f *frameWriter) add(from, to aws.Cell, m *replication.Message) {
 // take returns the frame of what was added, to be used before the next add.
 func (f *frameWriter) take() []byte {
 	f.frame = append(f.frame[:0], formatVersion, plain, 0, 0, 0, 0)
-	if len(f.body) >= compressFrom {
-		f.frame = grow(f.frame, s2.MaxEncodedLen(len(f.body)))
-		packed := s2.Encode(f.frame[frameHeader:cap(f.frame)], f.body)
-		if len(packed) < len(f.body) {
-			f.frame = f.frame[:frameHeader+len(packed)]
-			f.frame[1] = compressed
-		}
-	}
-	if f.frame[1] == plain {
+	if !f.pack() {
 		f.frame = append(f.frame[:frameHeader], f.body...)
 	}
 	binary.BigEndian.PutUint32(f.frame[2:], uint32(len(f.frame)-frameHeader))
@@ -65,6 +59,29 @@ func (f *frameWriter) take() []byte {
 		f.body = nil
 	}
 	return f.frame
+}
+
+// pack puts the body into the frame compressed, where that makes it smaller.
+// Items that do not compress mostly follow others that did not.
+func (f *frameWriter) pack() bool {
+	switch {
+	case len(f.body) < compressFrom:
+		return false
+	case f.plain > 0:
+		f.plain--
+		return false
+	}
+	f.frame = grow(f.frame, s2.MaxEncodedLen(len(f.body)))
+	packed := s2.Encode(f.frame[frameHeader:cap(f.frame)], f.body)
+	if len(packed) > len(f.body)-len(f.body)/8 {
+		f.plain = plainFrames
+	}
+	if len(packed) >= len(f.body) {
+		return false
+	}
+	f.frame = f.frame[:frameHeader+len(packed)]
+	f.frame[1] = compressed
+	return true
 }
 
 // grow makes room for n more bytes.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,18 +20,14 @@ import (
 const (
 	connectWithin = 5 * time.Second // For each of a connection and a handshake.
 	callWithin    = 10 * time.Second
-	pingAfter     = 3 * time.Second // A connection on which nothing comes is tried.
-	pingWithin    = 5 * time.Second // It is given up when no answer comes.
+	pingWithin    = 5 * time.Second // A connection for calls is given up when no answer comes.
 
 	retryFirst  = 50 * time.Millisecond
 	retryAtMost = 2 * time.Second
 )
 
-// Where a node listens for its peers, by the version of the format.
-const (
-	messagesPath = "/1/messages"
-	callPath     = "/1/call"
-)
+// callPath is where a node is asked, by the version of the format.
+const callPath = "/1/call"
 
 // link is the way to one other node.
 type link struct {
@@ -79,7 +74,6 @@ func (l *link) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := l.options.Clock.Now()
 		err := l.stream(ctx)
-		l.http.CloseIdleConnections()
 		if ctx.Err() != nil {
 			return
 		}
@@ -117,64 +111,12 @@ func (l *link) note(up bool, err error) {
 	l.failure = failure
 }
 
-// errEnded reports a stream that the other node ended.
-var errEnded = errors.New("peer: the node ended the stream")
-
-// stream opens a stream and sends what waits until it breaks.
-func (l *link) stream(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	body, to := io.Pipe()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+l.node.Address+messagesPath, body)
-	if err != nil {
-		return err
-	}
-	answer, err := l.http.RoundTrip(req)
-	if err != nil {
-		return errors.Join(err, to.Close())
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		_ = to.CloseWithError(errEnded)                             // It never fails.
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, maxText)) // It adds to an error.
-		return fmt.Errorf("peer: the node answers %s: %s", answer.Status, bytes.TrimSpace(text))
-	}
-	var ended sync.WaitGroup
-	defer ended.Wait()
-	ended.Go(func() {
-		// Nothing comes but the end.
-		_, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxText))
-		if err == nil {
-			err = errEnded
-		}
-		stop(err)
-		body.CloseWithError(err)
-	})
-	l.note(true, nil)
-	err = l.pump(ctx, to)
-	stop(err)
-	return errors.Join(err, to.Close())
-}
-
-// pump writes what waits into the stream.
-func (l *link) pump(ctx context.Context, to io.Writer) error {
-	var f frameWriter
-	for {
-		if n := l.box.take(&f); n > 0 {
-			b := f.take()
-			if _, err := to.Write(b); err != nil {
-				return err
-			}
-			l.mu.Lock()
-			l.sent += int64(n)
-			l.bytes += int64(len(b))
-			l.mu.Unlock()
-			continue
-		}
-		if !clock.Wait(ctx, l.box.wake, -1) {
-			return context.Cause(ctx)
-		}
-	}
+// tally counts what was sent.
+func (l *link) tally(messages, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent += int64(messages)
+	l.bytes += int64(bytes)
 }
 
 // call asks a cell of the node. A node that cannot be asked, or does not answer

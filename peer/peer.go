@@ -1,5 +1,5 @@
 // Package peer carries replication between nodes: messages and requests of the
-// cells of one process to those of another, over HTTP/2 and mutual TLS.
+// cells of one process to those of another, over mutual TLS.
 //
 // A certificate names the cells for which its node may speak; what comes in the
 // name of another cell is refused. Each node keeps one stream open to each other

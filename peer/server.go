@@ -1,8 +1,8 @@
 package peer
 
 import (
-	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +19,8 @@ import (
 
 // Limits of what is let in.
 const (
-	maxStreams     = 64        // Of one connection, at once: a stream of messages, and requests.
-	receiveWindow  = 4<<20 - 1 // Bytes of a stream that its source may be ahead; the most that the standard library takes.
+	maxStreams     = 64        // Requests of one connection, at once.
+	receiveWindow  = 4<<20 - 1 // Bytes of a request that its source may be ahead; the most that the standard library takes.
 	maxHeaderBytes = 16 << 10
 )
 
@@ -38,12 +38,11 @@ func (p *Peers) serve(ctx context.Context, ln net.Listener) error {
 			}
 		})
 	}
-	handle(messagesPath, p.messages)
 	handle(callPath, p.answer)
 	handle(forwardPath, p.forwarded)
 	handle(clockPath, p.clock)
 	server := &http.Server{
-		Handler: mux, TLSConfig: serverTLS(&p.options), Protocols: only2,
+		Handler: mux, TLSConfig: serverTLS(&p.options), Protocols: only2, TLSNextProto: p.takeMessages(&gate),
 		ReadHeaderTimeout: connectWithin, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
@@ -55,7 +54,7 @@ func (p *Peers) serve(ctx context.Context, ln net.Listener) error {
 	}
 	ended := context.AfterFunc(ctx, func() { _ = server.Close() }) // It ends Serve, which says how.
 	defer ended()
-	err := server.ServeTLS(ln, "", "")
+	err := server.ServeTLS(socketListener{ln}, "", "")
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
@@ -95,31 +94,19 @@ type caller struct {
 }
 
 func callerOf(r *http.Request) *caller {
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+	if r.TLS == nil {
 		return nil // It is not let in without.
 	}
-	leaf := r.TLS.PeerCertificates[0]
-	return &caller{cells: CertifiedCells(leaf), serial: leaf.SerialNumber.String()}
+	return callerAt(*r.TLS)
 }
 
-// messages takes a node's stream until it ends.
-func (p *Peers) messages(w http.ResponseWriter, r *http.Request, by *caller) {
-	w.WriteHeader(http.StatusOK)
-	if err := http.NewResponseController(w).Flush(); err != nil {
-		return
+// callerAt is nil for a node without a certificate.
+func callerAt(s tls.ConnectionState) *caller {
+	if len(s.PeerCertificates) == 0 {
+		return nil
 	}
-	in := bufio.NewReaderSize(r.Body, 64<<10)
-	var err error
-	for err == nil {
-		err = readFrame(in, func(from, to aws.Cell, m *replication.Message) {
-			if p.admits(by, from, to) == nil {
-				p.options.Cells.Deliver(from, to, m)
-			}
-		})
-	}
-	if errors.Is(err, ErrMalformed) {
-		p.options.Logger.Error("a peer's stream is ended", "from", r.RemoteAddr, "certificate", by.serial, "error", err)
-	}
+	leaf := s.PeerCertificates[0]
+	return &caller{cells: CertifiedCells(leaf), serial: leaf.SerialNumber.String()}
 }
 
 // errNotNamed refuses what comes in the name of a cell.
