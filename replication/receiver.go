@@ -45,12 +45,14 @@ type receiver struct {
 	seen     atomic.Uint64 // The last position on the peer's log of what a read here may have seen.
 	seeded   int           // The part of the table that has come by seeding, in percent, as the keeper last said.
 
-	joined bool        // Its batches went through an assembly of late.
-	news   bool        // There is something to acknowledge.
-	waits  string      // What the next transaction waits for.
-	end    kv.Position // Then: all up to it has come.
-	apart  int64       // Transactions that were shown in parts, as far as they should not have been.
-	reason string      // Why the last of them was.
+	joined  bool        // Its batches went through an assembly of late.
+	news    bool        // There is something to acknowledge.
+	ackedAt time.Time   // When that was done last in its turn,
+	owed    int         // and the bytes that have come since.
+	waits   string      // What the next transaction waits for.
+	end     kv.Position // Then: all up to it has come.
+	apart   int64       // Transactions that were shown in parts, as far as they should not have been.
+	reason  string      // Why the last of them was.
 
 	promised []promise // Low waters of the peer, not yet reached.
 	reached  clock.Timestamp
@@ -175,10 +177,13 @@ func (v *receiver) settle() bool {
 	return moved
 }
 
-// settleEvery is how often a receiver looks whether what it applied is durable,
-// where no batch comes meanwhile. Nobody waits for the acknowledgement but the
-// source's window, and each look wakes a process that may have nothing else to do.
-const settleEvery = 10 * time.Millisecond
+// Nobody waits for an acknowledgement but the source's window, and each wakes two
+// processes that may have nothing else to do.
+const (
+	settleEvery = 20 * time.Millisecond // How often a receiver looks whether what it applied is durable, where no batch comes meanwhile.
+	ackEvery    = 20 * time.Millisecond // How soon it acknowledges again, where the source's window is not in need of it:
+	ackBytes    = 64 << 10              // less than this has come since.
+)
 
 // step applies what has come.
 func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
@@ -210,11 +215,15 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
-	if v.settle() || v.news {
-		v.news = false
+	v.news = v.settle() || v.news
+	due := v.ackedAt.Add(ackEvery)
+	if v.news && (v.owed >= ackBytes || a != nil || !now.Before(due)) {
+		v.news, v.owed, v.ackedAt = false, 0, now
 		v.ack(t, "")
 	}
 	switch {
+	case v.news:
+		return due, nil
 	case len(v.unsure) > 0:
 		return now.Add(settleEvery), nil
 	case v.waits != "" || (a != nil && v.ahead):
@@ -318,6 +327,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 	arrived := v.r.clock.Now().UnixMicro()
 	for _, e := range entries {
 		v.lag.Record(arrived - e.Time)
+		v.owed += len(e.Record)
 	}
 	v.news = v.news || len(v.unsure) == 0 // Else once it is durable.
 	return nil
