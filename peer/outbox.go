@@ -103,13 +103,6 @@ func (b *outbox) take(f *frameWriter) int {
 	return n
 }
 
-// empty reports whether nothing waits.
-func (b *outbox) empty() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.turns) == 0
-}
-
 // connect notes whether there is a connection.
 func (b *outbox) connect(up bool) {
 	b.mu.Lock()

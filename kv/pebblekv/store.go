@@ -140,8 +140,9 @@ type Store struct {
 	found    kv.Position   // That of the last one of before.
 	dropped  atomic.Uint64 // Position of the last DropRange. Written under seq.
 
-	life lifecycle
-	late lateSync
+	life   lifecycle
+	late   lateSync
+	shared syncs
 }
 
 var _ kv.Store = (*Store)(nil)
@@ -200,7 +201,7 @@ func (s *Store) open() (err error) {
 			return err
 		}
 		s.space.init(s, fs, dir)
-		fs = chunkedFS{vfs.OnDiskFull(fs, s.space.full), diskChunk}
+		fs = s.shared.watch(chunkedFS{vfs.OnDiskFull(fs, s.space.full), diskChunk})
 	}
 	cache, files, rows := s.cache.acquire()
 	s.rows = rows
@@ -224,6 +225,7 @@ func (s *Store) pebbleOptions(fs vfs.FS, cache *pebble.Cache, files *pebble.File
 		Logger:                      engineLog{s},
 		EventListener:               s.events(),
 		DisableWAL:                  s.options.Memory,
+		WALMinSyncInterval:          s.shared.pause,
 		FormatMajorVersion:          pebbleFormat,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,

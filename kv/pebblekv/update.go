@@ -373,6 +373,7 @@ func (s *Store) apply(b *pebble.Batch, sync bool) (err error) {
 		}
 	}()
 	if sync && !s.options.Memory {
+		s.shared.asked.Add(1)
 		err = s.db.ApplyNoSyncWait(b, pebble.Sync)
 	} else {
 		err = s.db.Apply(b, pebble.NoSync)

@@ -1,0 +1,70 @@
+package pebblekv
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// logSuffix ends the names of write-ahead logs.
+const logSuffix = ".log"
+
+// pauseAtMost bounds what commits wait for others to share their sync.
+const pauseAtMost = 2 * time.Millisecond
+
+// syncs makes commits share syncs where there are several at a time: after a
+// sync the next one waits as long as that one took, and what comes meanwhile goes
+// with it. A sync costs processor time, too, and where that is short a commit
+// that waits is sooner done than one that is synced by itself. A commit that is
+// alone does not wait.
+type syncs struct {
+	asked atomic.Int64 // Commits that asked for a sync since pause was called.
+	took  atomic.Int64 // By the last sync, in nanoseconds.
+}
+
+// pause is asked after each sync when the next may begin.
+func (y *syncs) pause() time.Duration {
+	if y.asked.Swap(0) < 2 {
+		return 0
+	}
+	return min(time.Duration(y.took.Load()), pauseAtMost)
+}
+
+// watch returns fs with the syncs of its write-ahead logs measured.
+func (y *syncs) watch(fs vfs.FS) vfs.FS { return watchedFS{fs, y} }
+
+type watchedFS struct {
+	vfs.FS
+	syncs *syncs
+}
+
+func (w watchedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return w.file(name)(w.FS.Create(name, category))
+}
+
+func (w watchedFS) ReuseForWrite(before, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return w.file(name)(w.FS.ReuseForWrite(before, name, category))
+}
+
+func (w watchedFS) file(name string) func(vfs.File, error) (vfs.File, error) {
+	return func(f vfs.File, err error) (vfs.File, error) {
+		if err != nil || !strings.HasSuffix(name, logSuffix) {
+			return f, err
+		}
+		return &watchedFile{f, w.syncs}, nil
+	}
+}
+
+type watchedFile struct {
+	vfs.File
+	syncs *syncs
+}
+
+func (w *watchedFile) SyncData() error {
+	began := time.Now() //nolint:forbidigo // Disk time, not the cell's.
+	err := w.File.SyncData()
+	w.syncs.took.Store(int64(time.Since(began))) //nolint:forbidigo // As above.
+	return err
+}
