@@ -205,6 +205,32 @@ func Decode(b []byte, d *conflict.Decoder) (Record, error) {
 	return r, nil
 }
 
+// Head reads who made the change that a record is of, and what made it, and looks
+// at nothing else: whoever passes over most records need not fetch their images.
+func Head(b []byte, d *conflict.Decoder) (conflict.Version, Cause, error) {
+	if len(b) < 3 || b[0] != formatWith(b[1]) {
+		return conflict.Version{}, 0, ErrMalformed
+	}
+	v, _, err := d.Version(b[3:])
+	if err != nil {
+		return conflict.Version{}, 0, ErrMalformed
+	}
+	return v, Cause(b[2]), nil
+}
+
+// AppendWithoutOld appends the encoded record b, of which r was decoded, without
+// the image before: who applies a change has its own.
+func AppendWithoutOld(dst, b []byte, r *Record) []byte {
+	if r.Old == nil {
+		return append(dst, b...)
+	}
+	at := len(dst)
+	var length [binary.MaxVarintLen64]byte
+	dst = append(dst, b[:len(b)-len(r.Old)-binary.PutUvarint(length[:], uint64(len(r.Old)))]...)
+	dst[at+1] &^= flagOld
+	return dst
+}
+
 // cutTables reads the names of tables, of which there is at least one.
 func cutTables(b []byte) (tables []string, rest []byte, err error) {
 	n, k := binary.Uvarint(b)

@@ -137,3 +137,33 @@ func BenchmarkAppendDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestHead: the head of a record is that of the whole, and without the image
+// before all else is as it was.
+func TestHead(t *testing.T) {
+	for _, r := range []Record{
+		{Version: version(1, self), Cause: Expiry, Key: key, Deleted: true},
+		{Version: version(1, self), Cause: Client, Key: key, Deleted: true, Old: image},
+		{Version: version(2, other), Previous: version(1, self), Cause: Replica, Key: key, New: image, Old: key},
+		{Version: version(2, self), Cause: Client, Key: key, New: image, Old: bytes.Repeat([]byte{7}, 300)},
+	} {
+		b := r.Append(nil)
+		v, cause, err := Head(b, decoder)
+		if err != nil || v != r.Version || cause != r.Cause {
+			t.Errorf("%+v: the head is %v, %v, %v", r, v, cause, err)
+		}
+		without := r
+		without.Old = nil
+		if got, want := AppendWithoutOld([]byte("before"), b, &r), append([]byte("before"), without.Append(nil)...); !bytes.Equal(got, want) {
+			t.Errorf("%+v: without the image before it is %x, want %x", r, got, want)
+		}
+		if !bytes.Equal(r.Append(nil), b) {
+			t.Errorf("%+v: the record itself is changed", r)
+		}
+	}
+	for _, b := range [][]byte{nil, {1}, {1, 0}, {9, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1}} {
+		if _, _, err := Head(b, decoder); !errors.Is(err, ErrMalformed) {
+			t.Errorf("the head of %x: %v", b, err)
+		}
+	}
+}

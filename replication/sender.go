@@ -80,6 +80,7 @@ type sender struct {
 	batches  int64
 	batchAt  time.Time // When the last new batch was sent.
 	full     bool      // The log had more than it took.
+	filled   int       // How long that batch was.
 	lost     bool      // Cut off by retention: the peer must be seeded again.
 	shipped  int64
 	lastTime int64 // Commit time of the last entry that was read.
@@ -405,6 +406,7 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 	size, scanned := 0, 0
 	last, stopped := s.read, false
 	var bad error
+	buf := make([]byte, 0, s.filled)
 	to, err := s.r.engine.Store().ReadLog(ctx, t.Log.ID, s.read, func(e kv.Entry) bool {
 		// A batch ends between commits: a cursor cannot stand within one.
 		full := scanned >= maxScan || len(entries) >= maxBatchEntries || size >= min(maxBatchBytes, s.room/2)
@@ -413,17 +415,13 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 		}
 		scanned++
 		last = e.Position
-		rec, err := changelog.Decode(e.Record, s.r.engine.Decoder())
-		if err != nil {
-			bad = err
-			return false
-		}
 		s.lastTime = e.Time
-		if s.r.engine.Local(rec.Version) && rec.Cause != changelog.Replica {
-			entries = append(entries, Entry{e.Position, e.Time, append([]byte(nil), e.Record...)})
-			size += len(e.Record)
+		var record []byte
+		if record, bad = s.ships(&buf, e.Record); record != nil {
+			entries = append(entries, Entry{e.Position, e.Time, record})
+			size += len(record)
 		}
-		return true
+		return bad == nil
 	})
 	if errors.Is(err, kv.ErrTrimmed) {
 		s.lost = true
@@ -447,9 +445,28 @@ func (s *sender) send(ctx context.Context, t *table.Table, now time.Time) (bool,
 	s.transmit(t, now, to, entries)
 	s.sent = to
 	s.batches++
-	s.batchAt, s.full = now, stopped
+	s.batchAt, s.full, s.filled = now, stopped, size
 	s.shipped += int64(size)
 	return true, nil
+}
+
+// ships returns what is shipped of a record, put into the free end of buf where it
+// has room: nil for what others wrote.
+func (s *sender) ships(buf *[]byte, record []byte) ([]byte, error) {
+	version, cause, err := changelog.Head(record, s.r.engine.Decoder())
+	if err != nil || !s.r.engine.Local(version) || cause == changelog.Replica {
+		return nil, err
+	}
+	rec, err := changelog.Decode(record, s.r.engine.Decoder())
+	if err != nil {
+		return nil, err
+	}
+	if cap(*buf)-len(*buf) < len(record) {
+		*buf = make([]byte, 0, max(len(record), min(2*cap(*buf), maxBatchBytes)))
+	}
+	at := len(*buf)
+	*buf = changelog.AppendWithoutOld(*buf, record, &rec)
+	return (*buf)[at:len(*buf):len(*buf)], nil
 }
 
 func (s *sender) transmit(t *table.Table, now time.Time, to kv.Position, entries []Entry) {
