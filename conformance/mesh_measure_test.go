@@ -364,7 +364,7 @@ func (m *mesh) backlog() {
 
 func (m *mesh) resident(i int) int64 {
 	m.t.Helper()
-	return residentSet(m.t, m.all[i].server)
+	return ownMemory(m.t, m.all[i].server)
 }
 
 // rest: a hundred global tables that nobody uses.

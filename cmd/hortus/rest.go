@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -32,7 +33,7 @@ func resting(ctx context.Context) (stop func()) {
 // given back too early is fetched again a page at a time, so that a second
 // without a collection is not enough: a server with a little to do has many.
 func giveBack(ctx context.Context) {
-	freed, last := use{}, readUse()
+	freed, last := use{collections: math.MaxUint64}, readUse() // Starting has left something.
 	for clock.Wait(ctx, nil, restAfter) {
 		now := readUse()
 		if now.allocated-last.allocated < restBytes && now.collections != freed.collections {
