@@ -50,6 +50,7 @@ const (
 	hasHeld
 	hasSeeded
 	hasEdition
+	hasRun
 	unknownBits
 )
 
@@ -133,6 +134,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasEdition != 0 {
 		dst = appendText(binary.AppendUvarint(dst, m.Edition.Number), m.Edition.ID)
 	}
+	if has&hasRun != 0 {
+		dst = binary.BigEndian.AppendUint64(dst, m.Run)
+	}
 	return dst
 }
 
@@ -166,6 +170,7 @@ func fields(m *replication.Message) uint64 {
 		{hasHeld, m.Held != ""},
 		{hasSeeded, m.Seeded != 0},
 		{hasEdition, m.Edition != (table.Edition{})},
+		{hasRun, m.Run != 0},
 	} {
 		if f.set {
 			has |= f.bit
@@ -277,6 +282,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	if has&hasEdition != 0 {
 		m.Edition = table.Edition{Number: d.uvarint(), ID: d.text(maxName)}
 	}
+	if has&hasRun != 0 {
+		m.Run = d.uint64()
+	}
 }
 
 // decoder takes values off the front of b. Once something is wrong it stays
@@ -299,6 +307,13 @@ func (d *decoder) take(n uint64) []byte {
 func (d *decoder) byte() byte {
 	if b := d.take(1); b != nil {
 		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uint64() uint64 {
+	if b := d.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
 	}
 	return 0
 }

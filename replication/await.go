@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -22,10 +23,11 @@ const (
 	inquireEvery = 250 * time.Millisecond
 )
 
-// Seen appends to dst, for each member of a global table, a position on its log:
-// all of its that a read which is over can have seen here is at or before that. It
-// appends nothing for a table that is not replicated.
-func (r *Replicator) Seen(ctx context.Context, dst []Cursor, name string) ([]Cursor, error) {
+// Seen appends to dst, for each member of a global table, a point on its log: all
+// of its that a read which is over can have seen here is at or before that. It
+// appends nothing for a table that is not replicated, and none of a member of which
+// no batch has come yet: what a seed had of its is not told apart from what it has.
+func (r *Replicator) Seen(ctx context.Context, dst []Point, name string) ([]Point, error) {
 	t := r.engine.Table(name)
 	if t == nil || t.Def.Group == nil {
 		return dst, nil
@@ -34,63 +36,134 @@ func (r *Replicator) Seen(ctx context.Context, dst []Cursor, name string) ([]Cur
 	if err != nil {
 		return dst, err
 	}
+	run, err := r.Present(ctx)
+	if err != nil {
+		return dst, err
+	}
 	for _, m := range t.Def.Group.Members {
-		c := Cursor{m.Cell, at}
+		p := Point{m.Cell, run, at}
 		if m.Cell != r.cell {
-			c.Position = 0
+			p.Run, p.Position = 0, 0
 			if l := r.linkOf(linkKey{name, t.Def.Group.ID, m.Cell, receiving}); l != nil {
 				v, _ := l.work.(*receiver)
-				c.Position = kv.Position(v.seen.Load())
+				p.Run, p.Position = v.run.Load(), kv.Position(v.seen.Load())
 			}
 		}
-		if c.Position > 0 {
-			dst = append(dst, c)
+		if p.Position > 0 && p.Run != 0 {
+			dst = append(dst, p)
 		}
 	}
 	return dst, nil
 }
 
 // Await returns when this cell has applied another member's log of a table up to
-// a position: what was written there is seen here. When that is not so within the
-// time, the answer is an error of ours, and nothing was done. Who is no member any
+// a point: what was written there is seen here. When that is not so within the
+// time, or the point is of a history that the other member's store has forgotten,
+// the answer is an error of ours, and nothing was done. Who is no member any
 // more is not waited for: what it wrote is with all of them, once they have asked
 // each other for it.
-func (r *Replicator) Await(ctx context.Context, name string, from aws.Cell, at kv.Position, within time.Duration) error {
+func (r *Replicator) Await(ctx context.Context, name string, p Point, within time.Duration) error {
 	began := r.clock.Now()
-	deadline, inquire := began.Add(within), began.Add(inquireAfter)
-	for from != r.cell {
+	deadline, inquire, ask := began.Add(within), began.Add(inquireAfter), began
+	for {
 		t := r.engine.Table(name)
-		if t == nil {
+		switch {
+		case p.Cell == r.cell:
+			return r.own(ctx, t, p)
+		case t == nil:
 			return notFound(name)
-		}
-		if t.Def.Group.Member(from) == nil && !recovering(t.Def.Group, from) {
+		case t.Def.Group.Member(p.Cell) == nil && !recovering(t.Def.Group, p.Cell):
 			return nil
 		}
-		if l := r.linkOf(linkKey{name, t.Def.Group.ID, from, receiving}); l != nil {
-			v, _ := l.work.(*receiver)
-			l.mu.Lock()
-			_, _, err := v.stands(ctx, t)
-			reached := v.known && v.cursor >= at
-			if now := r.clock.Now(); !reached && !now.Before(inquire) {
-				v.inquire(t)
-				inquire = now.Add(inquireEvery)
-			}
-			l.mu.Unlock()
-			if err != nil || reached {
-				return err
-			}
+		now := r.clock.Now()
+		reached, run, err := r.reaches(ctx, t, p)
+		if err != nil {
+			return err
+		}
+		is, err := r.bearingOf(ctx, p, run)
+		if err == nil && is == unplaced && !now.Before(ask) {
+			ask = now.Add(inquireEvery)
+			is, err = r.askOf(ctx, t, p, run)
+		}
+		switch {
+		case err != nil:
+			return err
+		case is == misplaced:
+			return forgottenAt(name, p)
+		case is == placed && reached && !comingBack(t, p.Cell):
+			return nil
+		case !now.Before(inquire):
+			r.inquire(t, p.Cell)
+			inquire = now.Add(inquireEvery)
 		}
 		if !r.clock.Now().Before(deadline) {
 			return &aws.Error{
 				Code: "PositionNotReachedException", Status: http.StatusBadRequest,
-				Message: "The replica in " + r.cell.String() + " has not applied within " + within.String() + " what " + from.String() + " wrote to " + name + "; nothing was done. Try again, or read where it was written",
+				Message: "The replica in " + r.cell.String() + " has not applied within " + within.String() + " what " + p.Cell.String() + " wrote to " + name + "; nothing was done. Try again, or read where it was written",
 			}
 		}
 		if !clock.Wait(ctx, nil, awaitEvery) {
 			return ctx.Err()
 		}
 	}
-	return nil
+}
+
+// PositionLost is the code of the error for a point of a forgotten history.
+const PositionLost = "PositionLostException"
+
+func forgottenAt(name string, p Point) error {
+	return &aws.Error{
+		Code: PositionLost, Status: http.StatusBadRequest,
+		Message: "The store of " + p.Cell.String() + " has no trace of position " + strconv.FormatUint(uint64(p.Position), 10) + " of " + name + ": it was put back to an earlier state, and what was written there may be lost. Nothing was done. Read what is there, and go on without this position",
+	}
+}
+
+// own judges a point of this cell itself, which has reached what it has not
+// forgotten.
+func (r *Replicator) own(ctx context.Context, t *table.Table, p Point) error {
+	if t == nil || t.Def.Group == nil {
+		return nil
+	}
+	runs, err := r.begun(ctx)
+	if err == nil && !runs.holds(p.Run, p.Position) {
+		return forgottenAt(t.Def.Name, p)
+	}
+	return err
+}
+
+// reaches reports whether a member's log is applied up to a position, and in which
+// of its runs the cursor stands.
+func (r *Replicator) reaches(ctx context.Context, t *table.Table, p Point) (bool, uint64, error) {
+	l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, p.Cell, receiving})
+	if l == nil {
+		return false, 0, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v, _ := l.work.(*receiver)
+	_, _, err := v.stands(ctx, t)
+	return v.known && v.cursor >= p.Position, v.run.Load(), err
+}
+
+// comingBack reports whether this cell or another one is back, or counted anew, and
+// not yet compared with all: up to where their logs begin anew, what they wrote
+// comes by that.
+func comingBack(t *table.Table, c aws.Cell) bool {
+	m := t.Def.Group.Member(c)
+	return t.Def.Returning() || (m != nil && m.Status == table.Creating && m.Source == (aws.Cell{}))
+}
+
+// inquire has a member asked how far it has come.
+func (r *Replicator) inquire(t *table.Table, c aws.Cell) {
+	l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, c, receiving})
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v, ok := l.work.(*receiver); ok {
+		v.inquire(t)
+	}
 }
 
 // recovering reports whether rows of a cell that has left are still asked for.

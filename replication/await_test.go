@@ -2,11 +2,14 @@ package replication_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/item"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -29,21 +32,150 @@ func TestAwait(t *testing.T) {
 	}
 	wr := write()
 	var contract *aws.Error
-	err := b.repl.Await(t.Context(), tableName, cellA, wr.At, 0)
+	err := b.repl.Await(t.Context(), tableName, a.point(t, wr.At), 0)
 	if wr.At == 0 || !errors.As(err, &contract) || contract.Code != "PositionNotReachedException" {
 		t.Errorf("before it is shipped, position %d: %v", wr.At, err)
 	}
 	w.until(10*time.Second, "B has it", w.settled(1, all...))
-	if err := b.repl.Await(t.Context(), tableName, cellA, wr.At, 0); err != nil {
+	if err := b.repl.Await(t.Context(), tableName, a.point(t, wr.At), 0); err != nil {
 		t.Errorf("once it is there: %v", err)
 	}
-	if err := a.repl.Await(t.Context(), tableName, cellA, wr.At+100, 0); err != nil {
+	if err := a.repl.Await(t.Context(), tableName, a.point(t, wr.At+100), 0); err != nil {
 		t.Errorf("in the cell that wrote it: %v", err)
 	}
-	if err := b.repl.Await(t.Context(), tableName, cellC, wr.At, 0); err != nil {
+	if err := b.repl.Await(t.Context(), tableName, replication.Point{Cell: cellC, Run: 1, Position: wr.At}, 0); err != nil {
 		t.Errorf("of a cell that is no member any more: %v", err)
 	}
 	if wr := write(); wr.At != 0 {
 		t.Errorf("a write that changes nothing has position %d", wr.At)
+	}
+}
+
+// point is a position of a cell in its present run.
+func (m *member) point(t *testing.T, at kv.Position) replication.Point {
+	t.Helper()
+	run, err := m.repl.Present(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replication.Point{Cell: m.cell, Run: run, Position: at}
+}
+
+// putAt puts an item and returns where it is.
+func (m *member) putAt(t *testing.T, pk string) replication.Point {
+	t.Helper()
+	it := item.BuildItem(nil, []item.Entry{{Name: "pk", Value: item.S(pk)}})
+	wr := table.Write{Table: m.table(), Key: table.Key{Hash: item.S(pk)}, Item: it}
+	if err := m.engine.Write(t.Context(), &wr); err != nil {
+		t.Fatal(err)
+	}
+	return m.point(t, wr.At)
+}
+
+// awaits returns the code of what a wait that may take no time comes to, "" where
+// the point is reached.
+func (m *member) awaits(t *testing.T, p replication.Point) string {
+	t.Helper()
+	err := m.repl.Await(t.Context(), tableName, p, 0)
+	if err == nil {
+		return ""
+	}
+	var contract *aws.Error
+	if !errors.As(err, &contract) {
+		t.Fatal(err)
+	}
+	return contract.Code
+}
+
+const (
+	notReached   = "PositionNotReachedException"
+	positionLost = "PositionLostException"
+)
+
+// TestAwaitRuns: a position of an earlier run is reached as one of the present run
+// is, at a member that was started again as well, and when its cell is gone.
+func TestAwaitRuns(t *testing.T) {
+	w := newPair(t)
+	b := func() *member { return w.members[cellB] }
+	first := w.members[cellA].putAt(t, "first")
+	w.until(10*time.Second, "B has the first", func() bool { return b().awaits(t, first) == "" })
+	w.restart(cellA)
+	second := w.members[cellA].putAt(t, "second")
+	if first.Run == second.Run {
+		t.Fatal("both are of one run")
+	}
+	if got := b().awaits(t, second); got != notReached {
+		t.Errorf("before it is shipped: %q", got)
+	}
+	if got := w.members[cellA].awaits(t, first); got != "" {
+		t.Errorf("in the cell itself: %q", got)
+	}
+	w.until(10*time.Second, "B has the second", func() bool { return b().awaits(t, second) == "" })
+	w.restart(cellB)
+	w.lose(cellA)
+	for _, p := range []replication.Point{first, second} {
+		if got := b().awaits(t, p); got != "" {
+			t.Errorf("A is gone, and a position of run %x is %q", p.Run, got)
+		}
+	}
+	unknown := second
+	unknown.Run++
+	if got := b().awaits(t, unknown); got != notReached {
+		t.Errorf("of a run that nobody knows of here: %q", got)
+	}
+}
+
+// TestAwaitLost: a position that a store has forgotten is not taken for what stands
+// there now, at the member that had applied it, at one that had not, and in the cell
+// itself; one from before the copy is reached, and so is one of the new history, once
+// what was written there has come.
+func TestAwaitLost(t *testing.T) {
+	w := newPair(t)
+	a, b := func() *member { return w.members[cellA] }, func() *member { return w.members[cellB] }
+	w.restart(cellA) // A run that the copy has the end of.
+	early := a().putAt(t, "early")
+	w.until(5*time.Second, "B has it", w.settled(1, cellA, cellB))
+	disk := w.copied(cellA)
+	had := a().putAt(t, "had")
+	w.fill(cellA, 0, 30)
+	w.until(20*time.Second, "B has all", w.settled(32, cellA, cellB))
+	w.network.Isolate(cellA.Region, true)
+	never := a().putAt(t, "never")
+	w.run(time.Second)
+
+	w.restore(cellA, disk)
+	forked := a().putAt(t, "forked")
+	if forked.Position >= never.Position {
+		t.Fatalf("it is at %d, and what was lost at %d: nothing is tested", forked.Position, never.Position)
+	}
+	if got := b().awaits(t, forked); got != notReached {
+		t.Errorf("what B has of the history before is taken for the new one: %q", got)
+	}
+	w.network.Isolate(cellA.Region, false)
+	came := false
+	for range 1000 {
+		if b().awaits(t, forked) == "" {
+			came = true
+			if !strings.Contains(b().dump(t), "forked") {
+				t.Fatal("the position is reached, and what was written there is not at B")
+			}
+		}
+		w.run(tick)
+	}
+	if !came {
+		t.Errorf("the position of the new history is not reached: %s\n%s", b().awaits(t, forked), w.describe())
+	}
+	w.fill(cellA, 100, 200)
+	w.wantBack(133, cellA, cellB)
+	for _, m := range []*member{a(), b()} {
+		for _, c := range []struct {
+			what string
+			p    replication.Point
+			want string
+		}{{"before the copy", early, ""}, {"forgotten, and B had it", had, positionLost}, {"forgotten", never, positionLost}, {"new", forked, ""}} {
+			if got := m.awaits(t, c.p); got != c.want {
+				t.Errorf("at %v a position %s: %q, want %q", m.cell, c.what, got, c.want)
+			}
+		}
 	}
 }

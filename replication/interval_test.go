@@ -64,6 +64,7 @@ func TestAckIsDurable(t *testing.T) {
 	}
 	safe = a.store.Durable()
 	w.until(20*time.Second, "B has it again, and for good", w.synced(func() bool {
+		safe = a.store.Durable() // What A notes of B's new run is a commit, too, and B's store is synced each time.
 		return w.settled(10, cellA, cellB)() && w.link(cellA, cellA, cellB).Pending == 0
 	}))
 }

@@ -213,9 +213,10 @@ func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, 
 	if err != nil {
 		return err
 	}
-	cursor, met := cursorKey(t, c), metKey(t, c)
-	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{cursor, met}}, func(_ [][]byte, w *kv.Writes) error {
+	cursor, met, run := cursorKey(t, c), metKey(t, c), runKey(t, c)
+	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{cursor, met, run}}, func(_ [][]byte, w *kv.Writes) error {
 		w.Set(cursor, cursorValue(at))
+		w.Delete(run)
 		w.Set(met, meeting{runs.last(), joined}.value())
 		return nil
 	})
@@ -224,7 +225,7 @@ func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, 
 
 // forgetCursor removes the cursor on a former member's log.
 func (r *Replicator) forgetCursor(ctx context.Context, t *table.Table, c aws.Cell) error {
-	return errors.Join(r.forget(ctx, cursorKey(t, c)), r.forget(ctx, metKey(t, c)))
+	return errors.Join(r.forget(ctx, cursorKey(t, c)), r.forget(ctx, metKey(t, c)), r.forget(ctx, runKey(t, c)))
 }
 
 func (r *Replicator) forget(ctx context.Context, key []byte) error {

@@ -44,6 +44,7 @@ type Message struct {
 
 	From, To kv.Position // Positions of the source's log.
 	Entries  []Entry
+	Run      uint64 // Of a Batch: the source's run; see Point.
 	Refused  string // Of an Ack: why the destination does not apply what comes. Of a Batch: why the source sends nothing.
 	Denied   bool   // Of an Ack with Refused: by a policy, and not for the time being.
 	Active   bool   // Of an Ack: the destination is seeded and in use.

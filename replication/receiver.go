@@ -28,12 +28,14 @@ type receiver struct {
 	peer  aws.Cell
 
 	loaded   bool
-	known    bool        // The cursor is set: the table is seeded, or being seeded.
-	cursor   kv.Position // On the peer's log: all up to it is applied.
-	durable  kv.Position // The last cursor that a crash cannot take back; it alone is shown to others.
-	unsure   []pending   // Cursors between the two.
-	safe     bool        // There is a durable cursor.
-	life     string      // Names this run to the peer.
+	known    bool          // The cursor is set: the table is seeded, or being seeded.
+	cursor   kv.Position   // On the peer's log: all up to it is applied.
+	durable  kv.Position   // The last cursor that a crash cannot take back; it alone is shown to others.
+	unsure   []pending     // Cursors between the two.
+	safe     bool          // There is a durable cursor.
+	life     string        // Names this run to the peer.
+	run      atomic.Uint64 // Of the peer, in whose history the cursor stands; zero while that is not known.
+	left     []uint64      // Runs of the peer that are over.
 	heardAt  time.Time
 	leave    permission
 	told     *table.Inaccessible // What the peer said of itself.
@@ -131,6 +133,11 @@ func decodeCursor(b []byte) (kv.Position, error) {
 
 // load reads the cursor, if there is one.
 func (v *receiver) load(ctx context.Context, t *table.Table) error {
+	if v.run.Load() == 0 {
+		if err := v.loadRun(ctx, t); err != nil {
+			return err
+		}
+	}
 	b, at, err := v.r.engine.Store().Get(ctx, cursorKey(t, v.peer), nil)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
@@ -257,7 +264,7 @@ func joined(mail []*Message) []*Message {
 // follows reports whether the batch m can be put behind the batch before.
 func follows(before, m *Message) bool {
 	return before.Kind == Batch && m.Kind == Batch && before.Refused == "" && m.Refused == "" &&
-		before.To == m.From && m.From < m.To && len(before.Entries)+len(m.Entries) <= table.MaxApply
+		before.To == m.From && before.Run == m.Run && m.From < m.To && len(before.Entries)+len(m.Entries) <= table.MaxApply
 }
 
 // handle takes in one message.
@@ -267,6 +274,9 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 		v.promise(m)
 	} else {
 		v.withheld, v.told = m.Refused, m.Inaccessible
+		if err := v.enter(ctx, t, m.Run); err != nil {
+			return err
+		}
 	}
 	if a != nil {
 		if err := v.enqueue(ctx, a, t, m, now); err != nil {

@@ -36,12 +36,13 @@ type Replicator struct {
 	pace pace
 
 	beginning sync.Mutex // Guards runs.
-	runs      *runs      // Nil until the present one is noted.
+	runs      *Runs      // Nil until the present one is noted.
 
 	compareEvery, comparePause time.Duration
 
 	mu    sync.Mutex
 	links map[linkKey]*link
+	pasts map[aws.Cell]*Runs // What others said of their runs, as far as it was asked for.
 
 	assemblies map[aws.Cell]*assembly // By who makes what is put together.
 
@@ -84,7 +85,7 @@ func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
-		links: map[linkKey]*link{}, joining: map[string]int{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
+		links: map[linkKey]*link{}, pasts: map[aws.Cell]*Runs{}, joining: map[string]int{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
 		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
 	}
 	r.Refresh()

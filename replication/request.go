@@ -41,6 +41,7 @@ const (
 	Reached                             // How far is the log of Member applied at the cell that is asked? Position is how far that cell's log is at Member.
 	Renew                               // Count Member anew: its store was put back, or it fell behind.
 	ReadSettings                        // What are the settings that members have in step? Answers with the definition.
+	Lineage                             // Which runs has the cell that is asked had?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -60,6 +61,7 @@ type Request struct {
 	Was        int64            `json:",omitempty"` // Of a Rejoin: the Since of the member before.
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
 	Actions    []string         `json:",omitempty"` // Of a Permit.
+	Runs       *Runs            `json:",omitempty"` // Of a Reached: those of the asking cell.
 
 	Came *policy.Circumstances `json:",omitempty"` // How Caller's call came. Nil where that is not known.
 
@@ -78,6 +80,7 @@ type Response struct {
 	Behind     bool             `json:",omitempty"` // Of a Reached: this cell's log begins after what the asking one has.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest and a ReadRows.
+	Runs       *Runs            `json:",omitempty"` // Of a Lineage.
 }
 
 // Serve implements Peer.
@@ -126,6 +129,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.renewed(ctx, from, q)
 	case ReadSettings:
 		return r.readSettings(from, q)
+	case Lineage:
+		return r.lineage(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }

@@ -25,10 +25,11 @@ import (
 // Runs are counted in the store itself, so a copy knows its own alone, and a number
 // that a forgotten run had, too, is compared with nothing of that run.
 
-// runs are what each opening of the store found, as far as it is kept.
-type runs struct {
+// Runs are what each opening of a store found, as far as it is kept.
+type Runs struct {
 	First uint64        `json:"first"` // The number of the first one.
 	Found []kv.Position `json:"found"`
+	IDs   []uint64      `json:"ids"` // Of each: a number drawn at random. Zero of those of before there were any.
 }
 
 // maxRuns bounds what is kept. Of a member that was not asked for longer the first
@@ -47,10 +48,10 @@ func metKey(t *table.Table, peer aws.Cell) []byte {
 }
 
 // last is the number of the present run.
-func (s *runs) last() uint64 { return s.First + uint64(len(s.Found)) - 1 }
+func (s *Runs) last() uint64 { return s.First + uint64(len(s.Found)) - 1 }
 
 // after returns what the run after another one found.
-func (s *runs) after(run uint64) kv.Position { return s.Found[max(run+1, s.First)-s.First] }
+func (s *Runs) after(run uint64) kv.Position { return s.Found[max(run+1, s.First)-s.First] }
 
 // Begin notes that the store of a cell with replicas was opened. It is called
 // before clients are served.
@@ -69,24 +70,25 @@ func (r *Replicator) Begin(ctx context.Context) error {
 }
 
 // begun returns the runs, and notes the present one where that is not done.
-func (r *Replicator) begun(ctx context.Context) (*runs, error) {
+func (r *Replicator) begun(ctx context.Context) (*Runs, error) {
 	r.beginning.Lock()
 	defer r.beginning.Unlock()
 	if r.runs != nil {
 		return r.runs, nil
 	}
-	store, key := r.engine.Store(), []byte(runsKey)
-	var now runs
+	store, key, id := r.engine.Store(), []byte(runsKey), r.newRun()
+	var now Runs
 	_, err := store.Update(ctx, kv.Plan{Write: [][]byte{key}}, func(values [][]byte, w *kv.Writes) error {
-		now = runs{First: 1}
+		now = Runs{First: 1}
 		if values[0] != nil {
 			if err := json.Unmarshal(values[0], &now); err != nil {
 				return fmt.Errorf("replication: runs: %w", err)
 			}
 		}
-		now.Found = append(now.Found, store.Found())
+		now.IDs = append(now.IDs, make([]uint64, max(0, len(now.Found)-len(now.IDs)))...)
+		now.Found, now.IDs = append(now.Found, store.Found()), append(now.IDs, id)
 		if n := len(now.Found) - maxRuns; n > 0 {
-			now.First, now.Found = now.First+uint64(n), now.Found[n:]
+			now.First, now.Found, now.IDs = now.First+uint64(n), now.Found[n:], now.IDs[n:]
 		}
 		b, err := json.Marshal(now)
 		if err == nil {
@@ -194,7 +196,7 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 	if err != nil || met.run == runs.last() {
 		return err == nil, err
 	}
-	q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell)}
+	q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell), Runs: runs}
 	if q.Position, _, err = r.cursorOn(ctx, t, m.Cell); err != nil {
 		return false, err
 	}
@@ -266,6 +268,11 @@ func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, from) || !belongs(t, q.Group.ID, r.cell) {
 		return nil, notFound(q.Table)
+	}
+	if q.Runs != nil {
+		if err := r.learn(ctx, from, q.Runs); err != nil {
+			return nil, err
+		}
 	}
 	var out Response
 	own, asks := t.Def.Group.Member(r.cell), q.Group.Member(r.cell)

@@ -50,6 +50,7 @@ type sender struct {
 	peer  aws.Cell
 
 	started  bool
+	run      uint64      // Of this cell.
 	acked    kv.Position // What the peer has applied, as far as known.
 	sent     kv.Position // What the peer has when all that was sent arrives.
 	read     kv.Position // How far the log was read; between sent and read nothing is local.
@@ -183,6 +184,9 @@ func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error
 	}
 	if met, err := s.r.hasMet(ctx, t, s.peer); !met || err != nil {
 		return err // The keeper asks.
+	}
+	if s.run, err = s.r.Present(ctx); err != nil {
+		return err
 	}
 	s.lost = reader.Lost
 	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
@@ -471,7 +475,7 @@ func (s *sender) ships(buf *[]byte, record []byte) ([]byte, error) {
 
 func (s *sender) transmit(t *table.Table, now time.Time, to kv.Position, entries []Entry) {
 	s.sentAt = now
-	m := &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries}
+	m := &Message{Kind: Batch, Table: t.Def.Name, Group: s.group, From: s.sent, To: to, Entries: entries, Run: s.run}
 	if len(entries) == 0 {
 		m.Edition = t.Def.Edition
 	}

@@ -2,6 +2,8 @@ package router
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,45 +16,78 @@ import (
 	"github.com/hortusdb/hortus/replication"
 )
 
-// The headers of positions, as in 111111111111/us-east-1/Orders@1234. A call that
-// has the first one itself, with any value, is told all that it may have seen, and
-// not only where its writes are.
+// The headers of positions. A call that has the first one itself, with any value, is
+// told all that it may have seen, and not only where its writes are. The last one
+// tells, of a call that is refused for it, the position that is lost.
 const (
 	positionHeader = "x-hortus-position"
 	waitForHeader  = "x-hortus-wait-for"
 	timeoutHeader  = "x-hortus-wait-timeout"
+	lostHeader     = "x-hortus-position-lost"
 
 	maxAwaited = 256 // Positions in one call.
 )
 
+// A position is written as the number of this form, the run in sixteen hexadecimal
+// digits, the cell, the table and a number, as in
+// 2:6f1c0e52a94be3d7:111111111111/us-east-1/Orders@1234. The form before that had the
+// cell, the table and the last number alone: it is refused, for nobody can tell
+// whether such a position is lost.
+const positionForm = "2:"
+
+// parsePosition reads a position, and the name of the table that it is of.
+func parsePosition(text string) (p replication.Point, name string, err error) {
+	body, ok1 := strings.CutPrefix(text, positionForm)
+	run, body, ok2 := strings.Cut(body, ":")
+	replica, number, ok3 := strings.Cut(body, "@")
+	slash := strings.LastIndexByte(replica, '/')
+	id, err1 := strconv.ParseUint(run, 16, 64)
+	at, err2 := strconv.ParseUint(number, 10, 64)
+	if !ok1 || !ok2 || !ok3 || err1 != nil || err2 != nil || id == 0 || slash < 0 {
+		return p, "", aws.Validation("%s has %q, which is no position that this version gives: take them as they are from %s of its answers", waitForHeader, text, positionHeader)
+	}
+	from, err := aws.ParseCell(replica[:slash])
+	if err != nil {
+		return p, "", aws.Validation("%s has %q: %v", waitForHeader, text, err)
+	}
+	return replication.Point{Cell: from, Run: id, Position: kv.Position(at)}, replica[slash+1:], nil
+}
+
 // positions is the value of an answer's header: the position of each write, or of
 // all that the call may have seen. It is "" for a call that has neither.
 func (c *call) positions() string {
-	if c.seen == nil {
+	if c.seen == nil && c.run != 0 {
 		for _, p := range c.Wrote {
-			c.appendPosition(c.Owner, p.Table, p.Position)
+			c.appendPosition(replication.Point{Cell: c.Owner, Run: c.run, Position: kv.Position(p.Position)}, p.Table)
 		}
 	}
 	return string(c.seen)
 }
 
-func (c *call) appendPosition(of aws.Cell, table string, at uint64) {
+func (c *call) appendPosition(p replication.Point, table string) {
 	if len(c.seen) > 0 {
 		c.seen = append(c.seen, ',')
 	}
-	c.seen = append(append(c.seen, of.String()...), '/')
+	c.seen = fmt.Appendf(c.seen, "%s%016x:", positionForm, p.Run)
+	c.seen = append(append(c.seen, p.Cell.String()...), '/')
 	c.seen = append(append(c.seen, table...), '@')
-	c.seen = strconv.AppendUint(c.seen, at, 10)
+	c.seen = strconv.AppendUint(c.seen, uint64(p.Position), 10)
 }
 
 // observe notes, for a call that asks for it and is over, what it may have seen of
 // each replicated table that it touches. For one that wrote what stood there, that
 // is where its write is: whoever made it stand, it is among what could be seen.
 func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
+	if len(c.Wrote) > 0 {
+		var err error
+		if c.run, err = owner.Replication.Present(ctx); err != nil {
+			return err
+		}
+	}
 	if !c.Stood && c.Header(positionHeader) == nil {
 		return nil
 	}
-	var room [8]replication.Cursor
+	var room [8]replication.Point
 	for i := range c.Needs {
 		name := c.Needs[i].Table
 		if slices.ContainsFunc(c.Needs[:i], func(n api.Need) bool { return n.Table == name }) {
@@ -63,7 +98,7 @@ func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
 			return err
 		}
 		for _, s := range seen {
-			c.appendPosition(s.Cell, name, uint64(s.Position))
+			c.appendPosition(s, name)
 		}
 	}
 	return nil
@@ -71,7 +106,7 @@ func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
 
 // await waits until the cell has applied the positions that a call names of the
 // tables that it touches. It does so before anything of the call is done.
-func (r *Router) await(ctx context.Context, owner *cell.Cell, c *api.Call, list string) error {
+func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list string) error {
 	within := replication.DefaultAwait
 	if text := c.Header(timeoutHeader); text != nil {
 		var err error
@@ -84,25 +119,19 @@ func (r *Router) await(ctx context.Context, owner *cell.Cell, c *api.Call, list 
 		return aws.Validation("%s names at most %d positions", waitForHeader, maxAwaited)
 	}
 	for _, part := range parts {
-		replica, number, ok := strings.Cut(strings.TrimSpace(part), "@")
-		slash := strings.LastIndexByte(replica, '/')
-		at, err := strconv.ParseUint(number, 10, 64)
-		if !ok || err != nil || slash < 0 {
-			return aws.Validation("%s has %q, which is no position such as 111111111111/us-east-1/Orders@1234", waitForHeader, part)
-		}
-		from, err := aws.ParseCell(replica[:slash])
+		part = strings.TrimSpace(part)
+		p, name, err := parsePosition(part)
 		if err != nil {
-			return aws.Validation("%s has %q: %v", waitForHeader, part, err)
+			return err
 		}
-		name := replica[slash+1:]
-		for i := range c.Needs {
-			if c.Needs[i].Table != name {
-				continue
+		if !slices.ContainsFunc(c.Needs, func(n api.Need) bool { return n.Table == name }) {
+			continue
+		}
+		if err := owner.Replication.Await(ctx, name, p, within); err != nil {
+			if known, ok := errors.AsType[*aws.Error](err); ok && known.Code == replication.PositionLost {
+				c.lost = part
 			}
-			if err := owner.Replication.Await(ctx, name, from, kv.Position(at), within); err != nil {
-				return err
-			}
-			break
+			return err
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -326,6 +327,46 @@ func TestPositionOfNothing(t *testing.T) {
 		before := told.Header()
 		if told.Observe(first); c.want == there && told.Header() != before {
 			t.Errorf("%s %s: %s, short of %s", c.operation, c.body, p, first)
+		}
+	}
+}
+
+// TestPositionRefused: what is no position, or one of the form before, is refused by
+// a clear word; one that the store has no trace of is an error that names it.
+func TestPositionRefused(t *testing.T) {
+	w := newMesh(t)
+	const lost = "2:0000000000000001:222222222222/eu-west-1/Orders@7"
+	for _, c := range []struct{ header, want string }{
+		{"111111111111/us-east-1/Orders@1234", "no position that this version gives"},
+		{"3:0000000000000001:111111111111/us-east-1/Orders@1234", "no position that this version gives"},
+		{"2:0:111111111111/us-east-1/Orders@1234", "no position that this version gives"},
+		{"2:1:111111111111/us-east-1/Orders", "no position that this version gives"},
+		{"2:1:Orders@1", "no position that this version gives"},
+		{"2:1:111111111111/us-east-9/Orders@1", "is not a cell"},
+		{lost, "PositionLostException"},                                                 // In the cell itself,
+		{"2:0000000000000001:111111111111/us-east-1/Orders@7", "PositionLostException"}, // and of another one, which is asked.
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url, strings.NewReader(`{"TableName":"Orders","Key":{"id":{"S":"counter"}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range map[string]string{
+			"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.GetItem", "X-Amz-Date": "20260101T000000Z",
+			"Authorization": claims(places[1].account, places[1].region), "x-hortus-wait-for": c.header,
+		} {
+			req.Header.Set(k, v)
+		}
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), c.want) {
+			t.Errorf("%s: %d %s, %v; want %s", c.header, answer.StatusCode, body, err, c.want)
+		}
+		if got := answer.Header.Get("x-hortus-position-lost"); (got == c.header) != (c.want == "PositionLostException") {
+			t.Errorf("%s: the lost position is %q", c.header, got)
 		}
 	}
 }

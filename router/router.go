@@ -69,6 +69,8 @@ type call struct {
 	api.Call
 	proof proof
 	seen  []byte           // The answer's header of positions.
+	run   uint64           // Of the owner's cell, for a call that wrote to a replicated table.
+	lost  string           // The position that it was to wait for and that is of a forgotten history.
 	last  policy.Principal // The caller before, most often the same again.
 
 	passed bool // Another node has answered it.
@@ -156,6 +158,9 @@ func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 	if p := c.positions(); p != "" {
 		w.SetHeader(positionHeader, p)
 	}
+	if c.lost != "" {
+		w.SetHeader(lostHeader, c.lost)
+	}
 	switch {
 	case err != nil:
 		w.Fail(r.contract(err, way, c))
@@ -167,7 +172,7 @@ func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 // free gives back what a call used.
 func (r *Router) free(c *call) {
 	r.dynamodb.Release(&c.Call)
-	c.Call, c.seen, c.passed = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}, nil, false
+	c.Call, c.seen, c.run, c.lost, c.passed = api.Call{Needs: c.Needs[:0], Wrote: c.Wrote[:0]}, nil, 0, "", false
 	r.calls.Put(c)
 }
 
@@ -203,7 +208,7 @@ func (r *Router) serve(ctx context.Context, way *route, w *wire.Call, c *call, l
 		return err
 	}
 	if list := c.Header(waitForHeader); list != nil {
-		if err := r.await(ctx, owner, &c.Call, string(list)); err != nil {
+		if err := r.await(ctx, owner, c, string(list)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -15,19 +16,22 @@ import (
 // applied what the session has written and read: it never sees less than before.
 type session struct {
 	w        *world
-	at       map[aws.Cell]kv.Position
-	versions map[string]conflict.Version // The greatest that it has seen of each item.
+	at       map[replication.Point]kv.Position // By cell and run.
+	versions map[string]conflict.Version       // The greatest that it has seen of each item.
 }
 
 func newSession(w *world) *session {
-	return &session{w: w, at: map[aws.Cell]kv.Position{}, versions: map[string]conflict.Version{}}
+	return &session{w: w, at: map[replication.Point]kv.Position{}, versions: map[string]conflict.Version{}}
 }
 
 // ready reports whether a cell has applied all that the session has seen. A client
 // would wait for it, or ask again.
 func (s *session) ready(c *cell) bool {
-	for _, of := range slices.SortedFunc(maps.Keys(s.at), aws.Cell.Compare) {
-		err := c.repl.Await(s.w.ctx, tableName, of, s.at[of], 0)
+	byCell := func(a, b replication.Point) int { return cmp.Or(a.Cell.Compare(b.Cell), cmp.Compare(a.Run, b.Run)) }
+	for _, of := range slices.SortedFunc(maps.Keys(s.at), byCell) {
+		p := of
+		p.Position = s.at[of]
+		err := c.repl.Await(s.w.ctx, tableName, p, 0)
 		if contract, ok := errors.AsType[*aws.Error](err); ok && contract.Code == "PositionNotReachedException" {
 			return false
 		}
@@ -73,4 +77,8 @@ func (s *session) visit() {
 	s.w.Tally.count(SessionRead)
 }
 
-func (s *session) note(x replication.Cursor) { s.at[x.Cell] = max(s.at[x.Cell], x.Position) }
+func (s *session) note(x replication.Point) {
+	at := x.Position
+	x.Position = 0
+	s.at[x] = max(s.at[x], at)
+}

@@ -159,7 +159,9 @@ func (w *world) perform(c *cell, p plant, q *write) {
 	}
 	made := w.audit.acknowledged(c, before, p.key(), q)
 	if w.Sessions && c.member() && w.rng.IntN(3) == 0 { // It was the session's.
-		w.session.note(replication.Cursor{Cell: c.name, Position: q.At})
+		run, err := c.repl.Present(w.ctx)
+		c.expect(err, "Present")
+		w.session.note(replication.Point{Cell: c.name, Run: run, Position: q.At})
 		if made.Compare(w.session.versions[p.key()]) > 0 {
 			w.session.versions[p.key()] = made
 		}

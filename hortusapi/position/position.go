@@ -12,6 +12,7 @@ package position
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,13 +23,15 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// The headers. A position is written as the cell, the table and a number, as in
-// 111111111111/us-east-1/Orders@1234; a header can hold several, separated by
-// commas.
+// The headers. A position is a text as in
+// 2:6f1c0e52a94be3d7:111111111111/us-east-1/Orders@1234: of two that are the same up
+// to the @ the one with the greater number is later, and nothing more is to be read
+// out of them. A header can hold several, separated by commas.
 const (
-	Answer  = "X-Hortus-Position"     // Of an answer: where the write is. Of a call, with any value: its answer is to tell all that it may have seen, a read's, too.
-	WaitFor = "X-Hortus-Wait-For"     // Of a call: it waits until the replica has these.
-	Timeout = "X-Hortus-Wait-Timeout" // Of a call: how long at most, as in 500ms.
+	Answer  = "X-Hortus-Position"      // Of an answer: where the write is. Of a call, with any value: its answer is to tell all that it may have seen, a read's, too.
+	WaitFor = "X-Hortus-Wait-For"      // Of a call: it waits until the replica has these.
+	Timeout = "X-Hortus-Wait-Timeout"  // Of a call: how long at most, as in 500ms.
+	Lost    = "X-Hortus-Position-Lost" // Of an answer with PositionLostException: the position that it is about.
 )
 
 // Tracker keeps the latest position of each replica that was written to, or whose
@@ -36,31 +39,75 @@ const (
 // may be shared by clients of any number of Regions: what one writes or reads the
 // others wait for. One Tracker for each user or session keeps those from waiting
 // for each other.
+//
+// A replica whose store was put back to an earlier state may have lost what the
+// tracker waits for. The first call that would wait for that fails with
+// PositionLostException, and was not done; the tracker then forgets what is lost, so
+// that the next call goes on with what is there.
 type Tracker struct {
 	// Wait is how long a call waits at most, as in "500ms"; "" is the server's own
 	// limit.
 	Wait string
 
 	mu   sync.Mutex
-	seen map[string]uint64 // By replica.
+	seen map[string]uint64 // By what stands before the @: a replica, and a run of it.
 }
 
 // Observe takes in the value of an Answer header.
 func (t *Tracker) Observe(header string) {
-	for p := range strings.SplitSeq(header, ",") {
-		replica, number, ok := strings.Cut(strings.TrimSpace(p), "@")
-		n, err := strconv.ParseUint(number, 10, 64)
-		if !ok || err != nil {
-			continue
-		}
-		t.mu.Lock()
-		if t.seen == nil {
-			t.seen = map[string]uint64{}
-		}
-		t.seen[replica] = max(t.seen[replica], n)
-		t.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen == nil {
+		t.seen = map[string]uint64{}
+	}
+	for of, n := range split(header) {
+		t.seen[of] = max(t.seen[of], n)
 	}
 }
+
+// split yields the positions of a header, and passes over what is none.
+func split(header string) iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for p := range strings.SplitSeq(header, ",") {
+			of, number, ok := strings.Cut(strings.TrimSpace(p), "@")
+			n, err := strconv.ParseUint(number, 10, 64)
+			if ok && err == nil && !yield(of, n) {
+				return
+			}
+		}
+	}
+}
+
+// Reached takes in that a call was answered for which the value of a WaitFor header
+// was sent, and which touched all of its tables: then all of it is of one history, in which the later position of a
+// replica stands for the earlier ones, also of runs before.
+func (t *Tracker) Reached(header string) {
+	latest := map[string]uint64{}
+	for of, n := range split(header) {
+		latest[replica(of)] = max(latest[replica(of)], n)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for of, n := range split(header) {
+		if t.seen[of] == n && n < latest[replica(of)] {
+			delete(t.seen, of)
+		}
+	}
+}
+
+// Forget takes in the value of a Lost header: what is lost is not waited for again.
+func (t *Tracker) Forget(header string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for of, n := range split(header) {
+		if t.seen[of] <= n {
+			delete(t.seen, of)
+		}
+	}
+}
+
+// replica is what stands behind the last colon.
+func replica(of string) string { return of[strings.LastIndexByte(of, ':')+1:] }
 
 // Header is the value of a WaitFor header, "" while nothing was written or seen.
 // Of several tables it has those that are named, all where none is.
@@ -68,9 +115,9 @@ func (t *Tracker) Header(tables ...string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := make([]string, 0, len(t.seen))
-	for replica, n := range t.seen {
-		if len(tables) == 0 || slices.Contains(tables, replica[strings.LastIndexByte(replica, '/')+1:]) {
-			all = append(all, replica+"@"+strconv.FormatUint(n, 10))
+	for of, n := range t.seen {
+		if len(tables) == 0 || slices.Contains(tables, of[strings.LastIndexByte(of, '/')+1:]) {
+			all = append(all, of+"@"+strconv.FormatUint(n, 10))
 		}
 	}
 	slices.Sort(all)
@@ -88,6 +135,9 @@ func (t *Tracker) APIOptions() []func(*middleware.Stack) error {
 
 // tableKey is where the context of a call has the table that it is about.
 type tableKey struct{}
+
+// sentKey is where it has the WaitFor header that was sent.
+type sentKey struct{}
 
 // scope notes which table a call is about, where it is one alone: it need not bring
 // the positions of others.
@@ -134,6 +184,9 @@ func (m send) HandleBuild(ctx context.Context, in middleware.BuildInput, next mi
 		}
 		if h := m.t.Header(tables...); h != "" {
 			r.Header.Set(WaitFor, h)
+			if tables != nil { // Else some of it may be of tables that the call does not touch, which is passed over.
+				ctx = middleware.WithStackValue(ctx, sentKey{}, h)
+			}
 			if m.t.Wait != "" {
 				r.Header.Set(Timeout, m.t.Wait)
 			}
@@ -150,7 +203,12 @@ func (receive) ID() string { return "HortusPosition" }
 func (m receive) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	out, meta, err := next.HandleDeserialize(ctx, in)
 	if r, ok := out.RawResponse.(*smithyhttp.Response); ok && r.Response != nil {
+		if err == nil {
+			sent, _ := middleware.GetStackValue(ctx, sentKey{}).(string)
+			m.t.Reached(sent)
+		}
 		m.t.Observe(r.Header.Get(Answer))
+		m.t.Forget(r.Header.Get(Lost))
 	}
 	return out, meta, err
 }

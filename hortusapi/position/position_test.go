@@ -23,9 +23,9 @@ func server(print func(target, waitFor, timeout string)) *httptest.Server {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		switch {
 		case target == "DynamoDB_20120810.PutItem":
-			w.Header().Set("x-hortus-position", "111111111111/us-east-1/Orders@1234,111111111111/us-east-1/Other@1")
+			w.Header().Set("x-hortus-position", "2:a:111111111111/us-east-1/Orders@1234,2:a:111111111111/us-east-1/Other@1")
 		case r.Header.Get("x-hortus-position") != "": // A read that asks for what it has seen.
-			w.Header().Set("x-hortus-position", "222222222222/eu-west-1/Orders@77,111111111111/us-east-1/Orders@1240")
+			w.Header().Set("x-hortus-position", "2:b:222222222222/eu-west-1/Orders@77,2:a:111111111111/us-east-1/Orders@1240")
 		}
 		fmt.Fprint(w, "{}")
 	}))
@@ -58,8 +58,8 @@ func ExampleTracker() {
 	}
 	// Output:
 	// DynamoDB_20120810.PutItem waits for "", ""
-	// DynamoDB_20120810.GetItem waits for "111111111111/us-east-1/Orders@1234", "500ms"
-	// DynamoDB_20120810.GetItem waits for "111111111111/us-east-1/Orders@1240,222222222222/eu-west-1/Orders@77", "500ms"
+	// DynamoDB_20120810.GetItem waits for "2:a:111111111111/us-east-1/Orders@1234", "500ms"
+	// DynamoDB_20120810.GetItem waits for "2:a:111111111111/us-east-1/Orders@1240,2:b:222222222222/eu-west-1/Orders@77", "500ms"
 }
 
 // TestObserve: of each replica the latest position is kept, and what is no
@@ -74,5 +74,28 @@ func TestObserve(t *testing.T) {
 	}
 	if got, want := tracker.Header("U"), "a/r/U@1"; got != want {
 		t.Errorf("of one table %q, want %q", got, want)
+	}
+}
+
+// TestRuns: a position of another run is kept beside one of before, for it may be of
+// another history, until a call that waited for both was answered; what is lost is
+// forgotten, and no more than that.
+func TestRuns(t *testing.T) {
+	var tracker position.Tracker
+	tracker.Observe("2:a:c/r/T@10,2:b:c/r/T@7,2:a:d/r/T@3,2:b:c/r/U@9")
+	for _, step := range []struct {
+		do   func(string)
+		with string
+		want string
+	}{
+		{tracker.Reached, "2:a:c/r/T@9,2:b:c/r/T@7", "2:a:c/r/T@10,2:a:d/r/T@3,2:b:c/r/U@9"}, // One has gone on since it was sent.
+		{tracker.Observe, "2:b:c/r/T@12", "2:a:c/r/T@10,2:a:d/r/T@3,2:b:c/r/T@12,2:b:c/r/U@9"},
+		{tracker.Reached, "2:a:c/r/T@10,2:b:c/r/T@12", "2:a:d/r/T@3,2:b:c/r/T@12,2:b:c/r/U@9"},
+		{tracker.Forget, "2:b:c/r/T@11", "2:a:d/r/T@3,2:b:c/r/T@12,2:b:c/r/U@9"},
+		{tracker.Forget, "2:b:c/r/T@12", "2:a:d/r/T@3,2:b:c/r/U@9"},
+	} {
+		if step.do(step.with); tracker.Header() != step.want {
+			t.Errorf("after %s: %s, want %s", step.with, tracker.Header(), step.want)
+		}
 	}
 }
