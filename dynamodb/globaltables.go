@@ -132,6 +132,9 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	if region == s.Cell.Region {
 		return nil, aws.Validation("Cannot add or delete the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or UpdateTable as required.")
 	}
+	if name == "" && u.Create != nil {
+		return nil, errNoRegion(c, t.Def.Name)
+	}
 	if !region.Known() {
 		return nil, errUnsupportedRegion(name)
 	}
@@ -160,6 +163,16 @@ func (s *Service) changeReplicas(ctx context.Context, c *api.Call, t *table.Tabl
 	d := s.describe(s.Engine.Table(t.Def.Name), types.TableStatusUpdating)
 	d.Replicas = nil // Not seen yet in the answer (recorded).
 	return d, nil
+}
+
+// errNoRegion is AWS's answer to a Create whose Region is empty: it asks for leave in
+// that Region as in any other, first to scan, which nobody has there (known from the
+// live service by its code and its action; the text is that of other denials).
+func errNoRegion(c *api.Call, name string) error {
+	const action = "dynamodb:Scan"
+	to := aws.Cell{Account: c.Owner.Account}
+	return aws.Errorf("AccessDeniedException", "User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
+		c.Caller.String(), action, to.TableARN(name), action)
 }
 
 // errUnsupportedRegion names the Regions that there are (recorded).
