@@ -242,10 +242,42 @@ func (r *Replicator) inspect(ctx context.Context, q *Request) (*Response, error)
 			return nil, aws.InvalidParameter("GlobalTableSettingsReplicationMode of the source table %s must be ENABLED, and the table must not have replicas in its own account", t.ARN)
 		}
 	}
-	if t.Def.Status != table.Active || t.Def.Updating() || t.Def.Changing() != nil || t.Def.Disassociating || (t.Def.Group != nil && (len(t.Def.Group.Recover) > 0 || t.Def.Group.Returns() || t.Def.Returning())) {
-		return nil, errInUse
+	if err := r.checkSource(t); err != nil {
+		return nil, err
 	}
 	return &Response{Definition: t.Def}, r.CheckScaled(ctx, &t.Def)
+}
+
+// checkSource refuses to be the source of a newcomer while the table changes.
+func (r *Replicator) checkSource(t *table.Table) error {
+	switch d := &t.Def; {
+	case d.Status != table.Active:
+		return busy("The table in %v is %s", r.cell, d.Status)
+	case d.Updating() || d.Changing() != nil:
+		return busy("The table in %v, or an index of it, is being updated", r.cell)
+	case d.Returning():
+		return busy("The replica in %v is coming back, and is compared with the others", r.cell)
+	}
+	return r.checkHost(t)
+}
+
+// checkHost refuses a newcomer while a member, or former one, has something that
+// others may lack.
+func (r *Replicator) checkHost(t *table.Table) error {
+	d, g := &t.Def, t.Def.Group
+	switch {
+	case d.Disassociating:
+		return busy("The replica in %v is being disassociated", r.cell)
+	case d.Status == table.Deleting:
+		return busy("The table in %v is being deleted", r.cell)
+	case g == nil:
+		return nil
+	case len(g.Recover) > 0:
+		return busy("%v left, and the replica in %v still asks %v for what it wrote last", g.Recover[0].Gone, r.cell, g.Recover[0].From)
+	case g.Returns():
+		return busy("A replica that was detached is coming back, and is compared with the others")
+	}
+	return nil
 }
 
 // cells lists where the members are.
@@ -270,13 +302,16 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return nil, err
 	}
 	if !r.admits(t, q) {
-		return nil, errInUse
+		return nil, busy("Another replica joins or leaves: the members are %v as %v knows them, and %v as %v does", known(t.Def.Group, r.cell, q.Member.Cell), r.cell, known(q.Group, q.Member.Source, q.Member.Cell), q.Member.Source)
 	}
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
 	}
-	if (t.Def.Group != nil && (len(t.Def.Group.Recover) > 0 || t.Def.Group.Returns())) || t.Def.Disassociating || t.Def.Status == table.Deleting || (q.Member.Source == r.cell && t.Def.Status != table.Active) {
-		return nil, errInUse
+	if err := r.checkHost(t); err != nil {
+		return nil, err
+	}
+	if q.Member.Source == r.cell && t.Def.Status != table.Active {
+		return nil, busy("The table in %v is %s", r.cell, t.Def.Status)
 	}
 	if err := r.followed(ctx, t, q.Member.Source); err != nil || q.DryRun {
 		return &Response{}, err
@@ -285,10 +320,10 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		if m.Status == table.Active {
 			// It has left, and that is not known here yet. What it wrote last has to be
 			// brought to all before it comes again.
-			return nil, errInUse
+			return nil, busy("%v still counts the replica that there was in %v, and has not heard that it is gone: it asks after 15 seconds of silence", r.cell, m.Cell)
 		}
 		if again := from == q.Member.Cell || (from == m.Source && q.Group.Kind == table.SameAccount); !again {
-			return nil, errInUse // It is being made at another one's wish, or its own.
+			return nil, busy("A replica in %v is being made already, as %v knows", m.Cell, r.cell)
 		}
 		// It was taken in before, and has made nothing of it: it has no table.
 		if err := r.remove(ctx, t, q.Member.Cell, departure{}); err != nil {
@@ -331,6 +366,15 @@ func (r *Replicator) checkKind(t *table.Table, from aws.Cell, q *Request) error 
 		return aws.InvalidParameter("The topology of the replica in %v is not that of its source: the change of it did not come to all members; make it again", r.cell)
 	}
 	return nil
+}
+
+// known lists the members that a cell knows of, but for a newcomer. A table that is
+// in no group is alone.
+func known(g *table.Group, own, newcomer aws.Cell) []aws.Cell {
+	if g == nil {
+		return []aws.Cell{own}
+	}
+	return slices.DeleteFunc(cells(g), func(c aws.Cell) bool { return c == newcomer })
 }
 
 // admits reports whether a newcomer sees the group as this cell does. A regional

@@ -46,6 +46,11 @@ func (r *Replicator) SetTopology(ctx context.Context, name string, to table.Topo
 // errInUse is recorded for a table that another change is under way on.
 var errInUse = aws.Errorf("ResourceInUseException", "The resource which you are attempting to change is in use.")
 
+// busy is errInUse with what is waited for, in our words.
+func busy(why string, args ...any) error {
+	return aws.Errorf(errInUse.Code, errInUse.Message+" "+why+"; nothing was changed. Try again", args...)
+}
+
 // kindFor is the kind of a global table of these members in a topology. In that of
 // AWS all are of one account, or no two of them.
 func kindFor(g *table.Group, to table.Topology) (table.GroupKind, error) {
