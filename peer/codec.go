@@ -51,6 +51,7 @@ const (
 	hasSeeded
 	hasEdition
 	hasRun
+	isStranger
 	unknownBits
 )
 
@@ -171,6 +172,7 @@ func fields(m *replication.Message) uint64 {
 		{hasSeeded, m.Seeded != 0},
 		{hasEdition, m.Edition != (table.Edition{})},
 		{hasRun, m.Run != 0},
+		{isStranger, m.Stranger},
 	} {
 		if f.set {
 			has |= f.bit
@@ -223,7 +225,7 @@ func decodeMessage(b []byte) (from, to aws.Cell, m *replication.Message, err err
 		m.Life = d.text(maxName)
 	}
 	m.Denied, m.Active, m.Begin = has&isDenied != 0, has&isActive != 0, has&isBegin != 0
-	m.Wants, m.Last = has&isWants != 0, has&isLast != 0
+	m.Wants, m.Last, m.Stranger = has&isWants != 0, has&isLast != 0, has&isStranger != 0
 	d.seeding(has, m)
 	// A set bit whose field is empty would be a second spelling of one message.
 	if d.bad || len(d.b) > 0 || fields(m) != has {

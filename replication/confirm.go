@@ -59,7 +59,7 @@ func wasDetached(t *table.Table, group string) bool {
 }
 
 // confirmMembers asks the members that are being made whether they are, and those
-// that have been silent whether they still are, and takes out those that are not:
+// that have been silent, or answer as if they were none, whether they still are, and takes out those that are not:
 // one that was kept from replication for too long leaves by itself, and need not
 // reach the others then.
 func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Time) error {
@@ -71,7 +71,7 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 	for _, m := range t.Def.Group.Members {
 		young := k.r.dates.Now().Sub(time.UnixMicro(m.Since)) < adoptWithin && t.Def.Group.Kind != table.MultiAccount
 		creating := m.Status == table.Creating
-		if m.Cell == k.r.cell || (creating && (first || young)) || (!creating && now.Sub(k.r.heard(t, m.Cell)) <= noContactAfter) {
+		if m.Cell == k.r.cell || (creating && (first || young)) || (!creating && !k.r.strange(t, m.Cell) && now.Sub(k.r.heard(t, m.Cell)) <= noContactAfter) {
 			continue
 		}
 		q := &Request{Kind: Confirm, Table: k.table, Group: t.Def.Group}
@@ -89,6 +89,18 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 		}
 	}
 	return nil
+}
+
+// strange reports whether a member answers that it has no such replica.
+func (r *Replicator) strange(t *table.Table, c aws.Cell) bool {
+	l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, c, sending})
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.work.(*sender)
+	return ok && s.stranger
 }
 
 // heard returns when anything last came from a member, or, where that is later,

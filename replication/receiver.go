@@ -40,6 +40,7 @@ type receiver struct {
 	leave    permission
 	told     *table.Inaccessible // What the peer said of itself.
 	withheld string              // Why the peer sends nothing, in its words.
+	stranger bool                // It answers that it has no such replica.
 	ahead    bool                // The last batch was refused: its times are too far in the future.
 	lag      *metrics.Histogram
 	applied  table.Applied
@@ -269,6 +270,9 @@ func follows(before, m *Message) bool {
 
 // handle takes in one message.
 func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *Message, now time.Time) error {
+	if v.stranger = m.Stranger; m.Stranger {
+		return nil
+	}
 	v.heardAt = now
 	if m.Kind == Progress {
 		v.promise(m)

@@ -221,6 +221,7 @@ func belongs(t *table.Table, group string, peer aws.Cell) bool {
 func (r *Replicator) Deliver(from aws.Cell, m *Message) {
 	t := r.engine.Table(m.Table)
 	if !current(t, r.cell, from, m) {
+		r.disown(from, m)
 		return
 	}
 	if t.Def.Edition.Compare(m.Edition) < 0 {
@@ -236,10 +237,25 @@ func (r *Replicator) Deliver(from aws.Cell, m *Message) {
 		k.side, k.peer = keeping, r.cell
 		m = withSender(m, from)
 	}
+	if m.Stranger {
+		r.put(linkKey{m.Table, m.Group, from, receiving}, m)
+	}
 	if m.Kind == Progress {
 		r.put(linkKey{m.Table, m.Group, r.cell, keeping}, withSender(m, from))
 	}
 	r.put(k, m)
+}
+
+// disown answers a batch that is for a replica which is not here: it was lost with
+// this cell's data, or left. Else its source would hear nothing, as over a way that
+// is cut.
+func (r *Replicator) disown(from aws.Cell, m *Message) {
+	if m.Kind != Batch || belongs(r.engine.Table(m.Table), m.Group, r.cell) || r.expected(m.Table) {
+		return
+	}
+	r.transport.Send(r.cell, from, &Message{
+		Kind: Ack, Table: m.Table, Group: m.Group, FromSince: m.ToSince, ToSince: m.FromSince, Stranger: true,
+	})
 }
 
 // withSender returns a copy that says who sent it: the message itself belongs to

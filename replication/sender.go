@@ -50,6 +50,7 @@ type sender struct {
 	peer  aws.Cell
 
 	started  bool
+	stranger bool        // The peer answers that it has no such replica.
 	run      uint64      // Of this cell.
 	acked    kv.Position // What the peer has applied, as far as known.
 	sent     kv.Position // What the peer has when all that was sent arrives.
@@ -107,7 +108,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
-	for _, m := range s.take() {
+	for _, m := range s.listen(t) {
 		err := s.goBack(ctx, t, m)
 		s.acknowledge(m, now)
 		if err = errors.Join(err, s.activate(ctx, t, m)); err != nil {
@@ -141,6 +142,21 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 	return s.next(now), s.keep(ctx, t, now)
 }
 
+// listen takes what has come. Where the last of it says that the peer has no such
+// replica, the keeper asks whether that is so.
+func (s *sender) listen(t *table.Table) []*Message {
+	var out []*Message
+	for _, m := range s.take() {
+		if s.stranger = m.Stranger; !m.Stranger {
+			out = append(out, m)
+		}
+	}
+	if s.stranger {
+		s.r.rouseKeeper(t)
+	}
+	return out
+}
+
 // gathering reports whether the next batch waits to grow.
 func (s *sender) gathering(now time.Time) bool {
 	return !s.full && now.Before(s.batchAt.Add(gatherFor-gatherSlack))
@@ -167,7 +183,7 @@ func (s *sender) begin(ctx context.Context, t *table.Table, now time.Time) error
 			return err
 		}
 	}
-	for _, m := range s.take() {
+	for _, m := range s.listen(t) {
 		if err := s.activate(ctx, t, m); err != nil {
 			return err
 		}

@@ -178,6 +178,8 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 		st.State, st.Reason = CutOff, "the destination fell behind the source's log and must be seeded again"
 	case s.leave.reason() != "":
 		s.r.explain(&st, &s.leave)
+	case s.stranger:
+		st.State, st.Reason = Refused, "the destination answers that it has no such replica: it lost its data, or left; it is asked whether that is so, and then taken out"
 	case s.refused != "":
 		st.State, st.Reason = Refused, s.refused
 		if s.denied {
@@ -257,6 +259,8 @@ func (v *receiver) status(now, made time.Time) LinkStatus {
 	switch {
 	case v.leave.reason() != "":
 		v.r.explain(&st, &v.leave)
+	case v.stranger:
+		st.State, st.Reason = NoContact, "the source answers that it has no such replica: it lost its data, or left"
 	case v.withheld != "":
 		st.State, st.Reason = NotAuthorized, v.withheld
 		st.blame(v.peer, v.told)
