@@ -17,7 +17,7 @@ import (
 // maxIdle is how much memory of its own an idle server with three cells may have.
 // Pages of the program's file come to it, between 20 and 35 MiB: the system maps
 // as many at once as lie together in its cache, and drops them when it likes.
-const maxIdle = 20 << 20
+const maxIdle = 14 << 20
 
 // TestIdleMemory makes three cells with a table in each, one of them replicated,
 // and measures the server once it is quiet.

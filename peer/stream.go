@@ -38,7 +38,8 @@ const (
 	pingAfter = 3 * time.Second
 	silence   = 9 * time.Second
 
-	streamBuffer = 64 << 10 // Read and written at once.
+	streamBuffer = 64 << 10 // Read at once.
+	pieceSize    = 16 << 10 // Written at once, and has to go within silence: one record of TLS.
 )
 
 var (
@@ -126,7 +127,7 @@ func (l *link) connect(ctx context.Context) (*socket, *tls.Conn, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, raw.Close())
 	}
-	s.out = bufio.NewWriterSize(raw, streamBuffer)
+	s.out = bufio.NewWriterSize(raw, 2*pieceSize)
 	return s, conn, nil
 }
 
@@ -181,7 +182,7 @@ func (p *pump) silent() bool {
 // piece may.
 func (p *pump) write(frame []byte) error {
 	for len(frame) > 0 {
-		n := min(len(frame), streamBuffer)
+		n := min(len(frame), pieceSize)
 		p.wrote = p.link.options.Clock.Now()
 		if err := p.conn.SetWriteDeadline(p.wrote.Add(silence)); err != nil {
 			return err
