@@ -22,7 +22,7 @@ const (
 	figuresPrefix   = 'f' // A table's figures, as of its last count.
 	floorPrefix     = 'w' // The floor of a table, see Engine.Floor.
 	journalPrefix   = 'o' // The conflict journal of a table, by time.
-	// 'a' is scaling's, 'h', 'm', 'p' and 's' are replication's, 'r' is changelog's.
+	// 'a' is scaling's, 'h', 'm', 'p' and 's' are replication's, 'r' is changelog's, 'u' is identity's.
 )
 
 const (
