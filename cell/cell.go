@@ -20,6 +20,7 @@ import (
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/dynamodb"
+	"github.com/hortusdb/hortus/identity"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/replication"
@@ -34,6 +35,7 @@ type Cell struct {
 	Replication *replication.Replicator
 	DynamoDB    *dynamodb.Service
 	AutoScaling *autoscaling.Service
+	Identity    *identity.Store
 
 	store   kv.Store
 	logger  *slog.Logger
@@ -57,6 +59,7 @@ type Config struct {
 	Compare   time.Duration // CompareEvery of replication.Options.
 	Throttle  bool          // Holds the tables to their capacity.
 	Pace      dynamodb.Pace
+	Directory *identity.Directory // Of the account; nil where there is no IAM.
 }
 
 // Open puts a cell together. It takes no call and replicates nothing before
@@ -66,12 +69,12 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cell: open %v: %w", c.ID, err)
 	}
-	out := &Cell{ID: c.ID, Engine: engine, store: c.Store, logger: c.Logger}
+	out := &Cell{ID: c.ID, Engine: engine, Identity: identity.NewStore(c.Store), store: c.Store, logger: c.Logger}
 	targets := scaling.NewStore(c.Store)
 	out.Replication = replication.New(replication.Options{
 		Engine: engine, Transport: c.Transport, Clock: c.Clock, Dates: c.Dates,
-		Scaling: targets,
-		Logger:  c.Logger, NewID: c.NewID, OnPanic: out.Break, SeedRate: c.SeedRate,
+		Scaling: targets, Roles: out.roles(c.Directory),
+		Logger: c.Logger, NewID: c.NewID, OnPanic: out.Break, SeedRate: c.SeedRate,
 		CompareEvery: c.Compare, ComparePause: replication.SettlePause,
 	})
 	if err := out.Replication.Begin(ctx); err != nil {
@@ -89,6 +92,16 @@ func Open(ctx context.Context, c Config) (*Cell, error) {
 		out.DynamoDB.Throttle = dynamodb.NewThrottle(engine, c.Clock)
 	}
 	return out, nil
+}
+
+// roles gives the cell's replication the roles of its account.
+func (c *Cell) roles(d *identity.Directory) replication.Roles {
+	if d == nil {
+		return nil
+	}
+	return func(ctx context.Context, k *identity.Linked, elsewhere *identity.Role) (*identity.Role, error) {
+		return d.Ensure(ctx, c.Identity, k, elsewhere)
+	}
 }
 
 // Start runs the cell's background work until Close.

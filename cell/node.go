@@ -76,6 +76,8 @@ type Node struct {
 
 	others atomic.Pointer[peers.Peers] // The other nodes.
 
+	roles sync.Mutex // The lock of all accounts' directories.
+
 	noting sync.Mutex // Held while dates and off are changed.
 	dates  *clock.Offset
 	off    atomic.Pointer[map[aws.Cell]bool] // Regions that are disabled in an account.
@@ -271,6 +273,7 @@ func (n *Node) config(id aws.Cell, store kv.Store) Config {
 	return Config{
 		ID: id, Store: store, Clock: n.shared.Clock, Dates: n.dates, Disabled: n.Disabled(id), Transport: n.shared.Network,
 		Logger: n.shared.Logger, NewID: n.newID, Throttle: n.options.Throttle, Pace: n.options.Pace, SeedRate: n.options.SeedRate, Compare: n.options.Compare,
+		Directory: n.Directory(id.Account),
 	}
 }
 

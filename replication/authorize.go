@@ -2,12 +2,13 @@ package replication
 
 import (
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/identity"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
 )
 
 // ServicePrincipal is who replicates (documented).
-const ServicePrincipal = "replication.dynamodb.amazonaws.com"
+const ServicePrincipal = identity.ReplicationService
 
 // The actions that replication needs on every member (documented).
 const (

@@ -10,6 +10,7 @@ import (
 	sdkarn "github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/identity"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/scaling"
@@ -151,6 +152,7 @@ func common(def, source *table.Definition) {
 func (r *Replicator) associate(ctx context.Context, caller Caller, self table.Member, g *table.Group, def table.Definition) (*table.Table, error) {
 	q := Request{Kind: Admit, Table: def.Name, Caller: caller.Principal, Came: caller.Came, Member: self, Group: g}
 	var targets []scaling.Target
+	var roles []identity.Role
 	for _, dry := range []bool{true, false} {
 		q.DryRun = dry
 		for _, m := range g.Members {
@@ -168,6 +170,9 @@ func (r *Replicator) associate(ctx context.Context, caller Caller, self table.Me
 				common(&def, &a.Definition) // It may have changed since it was inspected.
 				targets = a.Scaling
 			}
+			if m.Cell.Account == self.Cell.Account {
+				roles = append(roles, a.Roles...)
+			}
 		}
 	}
 	r.changing.Lock()
@@ -175,9 +180,21 @@ func (r *Replicator) associate(ctx context.Context, caller Caller, self table.Me
 	if err := errors.Join(r.forgetSeed(ctx, def.Name), r.adoptScaling(ctx, targets)); err != nil {
 		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, departure{}))
 	}
-	t, err := r.engine.Create(ctx, def)
+	t, err := r.makeReplica(ctx, def, roles)
 	if err != nil {
 		return nil, errors.Join(err, r.dissociate(ctx, self, g, def.Name, departure{}))
+	}
+	return t, nil
+}
+
+// makeReplica makes a replica here, with the roles that it needs.
+func (r *Replicator) makeReplica(ctx context.Context, def table.Definition, roles []identity.Role) (*table.Table, error) {
+	t, err := r.engine.Create(ctx, def)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.ensureRoles(ctx, def.Group, roles); err != nil {
+		return nil, errors.Join(err, r.drop(ctx, t))
 	}
 	r.Refresh()
 	return t, nil

@@ -188,6 +188,9 @@ func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, s
 func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group, common *table.Definition, starts map[aws.Cell]kv.Position) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
+	if _, err := r.ensureRoles(ctx, g, nil); err != nil {
+		return err
+	}
 	for c, at := range starts {
 		if err := r.setCursor(ctx, t, c, at, false); err != nil {
 			return err
@@ -311,5 +314,8 @@ func (r *Replicator) takeBack(ctx context.Context, t *table.Table, q *Request, s
 		return nil
 	})
 	r.Refresh()
+	if err == nil {
+		_, err = r.ensureRoles(ctx, q.Group, nil)
+	}
 	return err
 }

@@ -31,6 +31,7 @@ type Replicator struct {
 	changing  sync.Mutex // Held by every change of a group's members in this cell.
 	disabled  atomic.Bool
 	scaling   *scaling.Store // Nil where nothing scales.
+	roles     Roles          // Nil where there is no IAM.
 	sums      metrics.Sums
 
 	pace pace
@@ -68,6 +69,7 @@ type Options struct {
 	ComparePause time.Duration // Between two looks at what differs then.
 
 	Scaling *scaling.Store // The targets of auto scaling, which replicas share; nil where nothing scales.
+	Roles   Roles          // Nil where there is no IAM to show them.
 }
 
 // Sums are what was counted of changes that came from other members since the cell
@@ -84,7 +86,7 @@ func (r *Replicator) Engine() *table.Engine { return r.engine }
 func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
-		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling,
+		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling, roles: o.Roles,
 		links: map[linkKey]*link{}, pasts: map[aws.Cell]*Runs{}, joining: map[string]int{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
 		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
 	}
@@ -335,6 +337,7 @@ func (r *Replicator) StepAll(ctx context.Context) {
 // Run runs every link in a goroutine of its own until ctx ends, and waits for
 // them.
 func (r *Replicator) Run(ctx context.Context) {
+	r.restoreRoles(ctx)
 	r.mu.Lock()
 	r.spawn = func(l *link) {
 		lctx, stop := context.WithCancel(ctx)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/identity"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/scaling"
@@ -63,6 +64,8 @@ type Request struct {
 	Actions    []string         `json:",omitempty"` // Of a Permit.
 	Runs       *Runs            `json:",omitempty"` // Of a Reached: those of the asking cell.
 
+	Roles []identity.Role `json:",omitempty"` // Of an Adopt: those of the account that the replica needs.
+
 	Came *policy.Circumstances `json:",omitempty"` // How Caller's call came. Nil where that is not known.
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
@@ -81,6 +84,8 @@ type Response struct {
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest and a ReadRows.
 	Runs       *Runs            `json:",omitempty"` // Of a Lineage.
+
+	Roles []identity.Role `json:",omitempty"` // Of an Admit, to a newcomer of the same account: those that this cell's replica needs.
 }
 
 // Serve implements Peer.
@@ -339,8 +344,11 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return nil, notFound(q.Table)
 	}
 	a := &Response{Definition: t.Def}
-	var err error
-	if q.Member.Source == r.cell {
+	roles, err := r.ensureRoles(ctx, q.Group, nil)
+	if q.Member.Cell.Account == r.cell.Account {
+		a.Roles = roles
+	}
+	if q.Member.Source == r.cell && err == nil {
 		a.Scaling, err = r.exportScaling(ctx, q.Table)
 	}
 	return a, err

@@ -54,7 +54,7 @@ func (r *Replicator) AddReplica(ctx context.Context, caller Caller, t *table.Tab
 			return errors.Join(err, r.undoAdd(ctx, self, g, t.Def.Name))
 		}
 		if m.Cell == r.cell {
-			q.Definition, q.Scaling = &a.Definition, a.Scaling // It may have changed since the call came.
+			q.Definition, q.Scaling, q.Roles = &a.Definition, a.Scaling, a.Roles // It may have changed since the call came.
 		}
 	}
 	if _, err := r.call(ctx, to, &q); err != nil {
@@ -151,11 +151,8 @@ func (r *Replicator) adopt(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.adoptScaling(ctx, q.Scaling); err != nil {
 		return nil, err
 	}
-	if _, err := r.engine.Create(ctx, def); err != nil {
-		return nil, err
-	}
-	r.Refresh()
-	return &Response{}, nil
+	_, err := r.makeReplica(ctx, def, q.Roles)
+	return &Response{}, err
 }
 
 // DeleteReplica deletes the replica in another Region of the account.

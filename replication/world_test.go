@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,8 @@ type world struct {
 	ids       int
 
 	compareEvery time.Duration // Of the cells that are started from now on.
+	apart        bool          // Each cell is on a node of its own, as far as IAM goes.
+	roles        sync.Mutex    // The lock of IAM's directories.
 }
 
 // member is one cell.
@@ -106,7 +109,7 @@ func (w *world) start(c aws.Cell, store *kv.Mem) {
 	m := &member{cell: c, store: store, engine: e}
 	m.repl = replication.New(replication.Options{
 		CompareEvery: w.compareEvery,
-		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler),
+		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler), Roles: w.rolesFor(c),
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
 	if err := m.repl.Begin(w.t.Context()); err != nil {
