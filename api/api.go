@@ -77,6 +77,8 @@ type Call struct {
 	Source netip.Addr               // From where the client called, as far as known.
 	Secure bool                     // It called by TLS.
 
+	RequestID string // Of the answer, for those that say it in their body; of others "".
+
 	Input any // What Decode made of the body.
 	Needs []Need
 	Out   []byte // The answer's body.

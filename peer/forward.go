@@ -64,6 +64,8 @@ type Forward struct {
 	Source netip.Addr `json:",omitzero"`
 	Secure bool       `json:",omitempty"`
 
+	RequestID string `json:",omitempty"` // Of a call whose answer says it in its body.
+
 	Method, Path, RawQuery string
 	Headers                []Field // Names in lower case, Host among them.
 	Body                   []byte  `json:"-"`
@@ -96,14 +98,14 @@ func (p *Peers) Take(c Calls) { p.calls = c }
 // Has reports whether a cell is on another node.
 func (p *Peers) Has(c aws.Cell) bool { return p != nil && p.linkTo(c) != nil }
 
-// In returns a cell of each node that has cells in a Region.
-func (p *Peers) In(r aws.Region) []aws.Cell {
+// Where returns, of each node that has cells for which is holds, one of them.
+func (p *Peers) Where(is func(aws.Cell) bool) []aws.Cell {
 	if p == nil {
 		return nil
 	}
 	var found []aws.Cell
 	for _, l := range p.links {
-		if i := slices.IndexFunc(l.node.Cells, func(c aws.Cell) bool { return c.Region == r }); i >= 0 {
+		if i := slices.IndexFunc(l.node.Cells, is); i >= 0 {
 			found = append(found, l.node.Cells[i])
 		}
 	}

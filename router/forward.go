@@ -21,9 +21,17 @@ import (
 
 // elsewhere returns where a call could be for, by what authentication came to: a
 // cell of another node, or, of a key that is not known here and so tells its Region
-// alone, one of each node that has cells in that.
+// alone, one of each node that has cells in that. A call of IAM is for any cell of the
+// account.
 func (r *Router) elsewhere(w *wire.Call, home aws.Cell, err error) []aws.Cell {
 	switch {
+	case w.Form && err == nil:
+		if _, here := r.node.AnyCell(home.Account); here {
+			return nil
+		}
+		return r.peers.Where(func(c aws.Cell) bool { return c.Account == home.Account })
+	case w.Form && errors.Is(err, errUnknownKey):
+		return r.peers.Where(func(aws.Cell) bool { return true })
 	case err == nil && r.node.Cell(home) == nil && !r.node.Hosts(home) && r.peers.Has(home):
 		return []aws.Cell{home}
 	case !errors.Is(err, errUnknownKey):
@@ -34,7 +42,7 @@ func (r *Router) elsewhere(w *wire.Call, home aws.Cell, err error) []aws.Cell {
 	if !ok || !known {
 		return nil
 	}
-	return r.peers.In(region)
+	return r.peers.Where(func(c aws.Cell) bool { return c.Region == region })
 }
 
 // passAlong passes a call on that is still to be authenticated. Where the key is not
@@ -43,12 +51,16 @@ func (r *Router) elsewhere(w *wire.Call, home aws.Cell, err error) []aws.Cell {
 func (r *Router) passAlong(ctx context.Context, w *wire.Call, where []aws.Cell) error {
 	var unknown *peer.Forwarded
 	var gone error
+	refusal := errUnknownKey
+	if w.Form {
+		refusal = wire.QueryError(refusal)
+	}
 	for _, to := range where {
 		out, err := r.forward(ctx, w, to, nil)
 		switch {
 		case err != nil:
 			gone = err
-		case out.Status == errUnknownKey.Status && bytes.Contains(out.Body, []byte(errUnknownKey.Code)):
+		case out.Status == refusal.Status && bytes.Contains(out.Body, []byte(refusal.Code)):
 			unknown = out
 		default:
 			answerWith(w, out)
@@ -76,6 +88,9 @@ func (r *Router) forward(ctx context.Context, w *wire.Call, to aws.Cell, c *call
 	f := &peer.Forward{
 		To: to, Source: w.RemoteAddr.Addr(), Secure: w.Secure,
 		Method: string(w.Method), Path: string(w.Path), RawQuery: string(w.RawQuery), Body: w.Body,
+	}
+	if w.Form {
+		f.RequestID = string(w.RequestID)
 	}
 	if c != nil {
 		who := c.Caller
@@ -105,7 +120,7 @@ func (r *Router) Forwarded(ctx context.Context, f *peer.Forward) *peer.Forwarded
 	w := wire.NewCall(headers)
 	w.Method, w.Path, w.RawQuery, w.Body = []byte(f.Method), []byte(f.Path), []byte(f.RawQuery), f.Body
 	w.RemoteAddr, w.Secure = netip.AddrPortFrom(f.Source, 0), f.Secure
-	w.Target, w.Host, w.ContentType = w.Header("x-amz-target"), w.Header("host"), w.Header("content-type")
+	w.RequestID = []byte(f.RequestID)
 	out := &peer.Forwarded{}
 	func() {
 		defer func() {

@@ -16,6 +16,7 @@ import (
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/dynamodb"
 	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/iam"
 	"github.com/hortusdb/hortus/invariant"
 	"github.com/hortusdb/hortus/jsonscan"
 	"github.com/hortusdb/hortus/kv"
@@ -33,7 +34,8 @@ type Router struct {
 	moves    bool // Other nodes may move its clock.
 	peers    *peer.Peers
 	dynamodb *dynamodb.API
-	routes   map[string]*route
+	routes   map[string]*route // By target.
+	actions  map[string]*route // Of IAM, by action.
 	auth     *authenticator
 	logger   *slog.Logger
 	calls    sync.Pool // *call
@@ -59,6 +61,7 @@ type route struct {
 	creates      bool
 	crossAccount bool
 	world        bool // It is about the node, not about a cell.
+	global       bool // It is about the account, in whichever of its cells.
 	scope        sigv4.Scope
 	decode       func(*api.Call) error
 	run          func(ctx context.Context, c *cell.Cell, call *api.Call) error
@@ -80,7 +83,7 @@ type call struct {
 func New(o Options) *Router {
 	r := &Router{
 		node: o.Node, moves: o.Rehearsal, peers: o.Peers, dynamodb: dynamodb.New(), logger: o.Logger,
-		routes: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock, o.Strict),
+		routes: map[string]*route{}, actions: map[string]*route{}, auth: newAuthenticator(o.Credentials, o.Clock, o.Strict),
 	}
 	r.calls.New = func() any { return new(call) }
 	tables, scaling := scopeOf("dynamodb"), scopeOf("application-autoscaling")
@@ -95,6 +98,9 @@ func New(o Options) *Router {
 			name: op.Action, scope: scaling, decode: op.Decode,
 			run: func(ctx context.Context, c *cell.Cell, call *api.Call) error { return op.Run(ctx, c.AutoScaling, call) },
 		}
+	}
+	for _, op := range iam.Operations() {
+		r.actions[op.Name] = r.action(op)
 	}
 	for _, op := range hortusapi.Operations() {
 		r.routes[hortusapi.TargetPrefix+op.Name] = &route{
@@ -130,10 +136,18 @@ func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 		Body: w.Body, Header: w.Header, Source: w.RemoteAddr.Addr(), Secure: w.Secure,
 		Needs: c.Needs[:0], Wrote: c.Wrote[:0], Out: w.Out,
 	}
-	way := r.routes[string(w.Target)]
-	if way == nil {
-		w.Fail(wellFormed(w.Body, errUnknown))
+	way := r.route(w)
+	switch {
+	case way != nil:
+	case w.Form:
+		w.Disown()
 		return
+	default:
+		w.Fail(wellFormed(w, errUnknown))
+		return
+	}
+	if w.Form {
+		c.RequestID = string(w.RequestID)
 	}
 	if via != nil && via.Caller != nil {
 		c.believeNode(via)
@@ -145,13 +159,13 @@ func (r *Router) answer(ctx context.Context, w *wire.Call, via *peer.Forward) {
 			}
 		}
 		if err != nil {
-			w.Fail(wellFormed(w.Body, err))
+			w.Fail(wellFormed(w, err))
 			return
 		}
 	}
-	c.Owner = c.Home
-	if r.node.Disabled(c.Home) && !way.world {
-		w.Fail(wellFormed(w.Body, errDisabled))
+	c.Owner = r.owner(way, c.Home)
+	if r.node.Disabled(c.Home) && !way.world && !way.global {
+		w.Fail(wellFormed(w, errDisabled))
 		return
 	}
 	err := r.serve(ctx, way, w, c, via != nil)
@@ -176,10 +190,10 @@ func (r *Router) free(c *call) {
 	r.calls.Put(c)
 }
 
-// wellFormed returns err, or the error for a body that is not JSON: AWS looks at
-// that before it looks at the target and at who asks (recorded).
-func wellFormed(body []byte, err error) error {
-	if !jsonscan.Valid(body) {
+// wellFormed returns err, or the error for a body that is not JSON where it should
+// be: AWS looks at that before it looks at the target and at who asks (recorded).
+func wellFormed(w *wire.Call, err error) error {
+	if !w.Form && !jsonscan.Valid(w.Body) {
 		return aws.Serialization("")
 	}
 	return err

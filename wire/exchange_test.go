@@ -85,6 +85,21 @@ func TestFrontDoor(t *testing.T) {
 	})
 }
 
+// form is a request in the query protocol.
+func form(target, body string) string {
+	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: h\r\nX-Amz-Target: %s\r\nContent-Type: application/X-www-form-urlencoded; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body)
+}
+
+// TestQueryProtocol: forms come to the handler, are answered with XML, and those that
+// it disowns as if there was no such protocol.
+func TestQueryProtocol(t *testing.T) {
+	runExchanges(t, []exchange{
+		{"a form", form("length", "Action=A"), reply("200 OK", "text/xml", "8")},
+		{"a form that is not posted", strings.Replace(form("length", "x"), "POST", "PUT", 1), reply("404 Not Found", "", unknown)},
+		{"disowned", form("disown", "x=y") + post("empty", "{}"), reply("404 Not Found", "", unknown) + ok},
+	})
+}
+
 // TestHandlerSeesAndSays: what the handler sees and says.
 func TestHandlerSeesAndSays(t *testing.T) {
 	runExchanges(t, []exchange{

@@ -88,15 +88,19 @@ func (s *Server) answer(serving context.Context, ctx *fasthttp.RequestCtx) {
 		call.Out = append(call.Out, ".amazonaws.com "...)
 	case string(call.Method) == "OPTIONS":
 		call.SetHeader("Allow", "GET, OPTIONS, POST")
-	case string(call.Method) != "POST" || !isJSON(call.ContentType):
-		call.Status = fasthttp.StatusNotFound
-		call.Out = append(call.Out, "<UnknownOperationException/>\n"...)
-	default:
+	case string(call.Method) == "POST" && isJSON(call.ContentType):
 		contentType = ContentType
 		if bytes.HasPrefix(call.ContentType, []byte(contentType11)) {
 			contentType = contentType11
 		}
 		s.call(serving, call)
+	case string(call.Method) == "POST" && isForm(call.ContentType):
+		call.Form = true
+		if s.call(serving, call); call.Form {
+			contentType = contentTypeXML
+		}
+	default:
+		call.Disown()
 	}
 	call.allowOrigin()
 	if s.draining.Load() || wantsClose(call) {

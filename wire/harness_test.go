@@ -168,6 +168,10 @@ func echo(_ context.Context, c *Call) {
 	case "length":
 		c.Out = fmt.Appendf(c.Out, "%d", len(c.Body))
 		return
+	case "disown":
+		c.Out = append(c.Out, "half an answer"...)
+		c.Disown()
+		return
 	case "missing":
 		c.Fail(aws.Errorf("ResourceNotFoundException", "Requested resource not found"))
 		return

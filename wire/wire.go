@@ -1,5 +1,5 @@
-// Package wire takes HTTP in and gives answers out: listeners, limits, and the
-// awsJson 1.0 protocol as AWS speaks it. It knows no tables: a [Handler]
+// Package wire takes HTTP in and gives answers out: listeners, limits, and AWS's
+// protocols awsJson and query as AWS speaks them. It knows no tables: a [Handler]
 // answers the calls.
 //
 // The HTTP engine is fasthttp, chosen by measurement; nothing of it shows in
@@ -56,11 +56,13 @@ type Call struct {
 	RemoteAddr  netip.AddrPort
 	Secure      bool   // It came by TLS.
 	RequestID   []byte // What the answer's x-amzn-RequestId says.
+	Form        bool   // It came in the query protocol: Body is a form, and the answer is XML.
 
 	// The answer. Status starts as 200. Serve appends the body to Out, which
 	// starts empty and keeps its capacity from call to call.
-	Status int
-	Out    []byte
+	Status    int
+	Out       []byte
+	Namespace string // Of the XML of an error.
 
 	headers []Header
 	extra   []extraHeader
@@ -75,7 +77,10 @@ type extraHeader struct{ name, value string }
 // NewCall returns a call with these header lines, for a request that came by
 // another way than a Server's.
 func NewCall(headers []Header) *Call {
-	return &Call{Status: 200, headers: headers}
+	c := &Call{Status: 200, headers: headers}
+	c.Target, c.Host, c.ContentType = c.Header("x-amz-target"), c.Header("host"), c.Header("content-type")
+	c.Form = isForm(c.ContentType)
+	return c
 }
 
 // Extra calls fn for each header that was added to the answer.
@@ -116,6 +121,12 @@ func (c *Call) Fail(err error) {
 	var contract *aws.Error
 	if !errors.As(err, &contract) {
 		contract = internal
+	}
+	if c.Form {
+		contract = QueryError(contract)
+		c.Status = statusOf(contract)
+		c.Out = AppendQueryError(c.Out[:0], c.Namespace, contract, c.RequestID)
+		return
 	}
 	c.Status = statusOf(contract)
 	c.Out = AppendError(c.Out[:0], contract)

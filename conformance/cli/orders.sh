@@ -16,6 +16,7 @@ fail() {
   exit 1
 }
 staging() { AWS_ACCESS_KEY_ID=111111111111 aws dynamodb "$@" --region us-east-1 --endpoint-url "$url"; }
+roles() { AWS_ACCESS_KEY_ID=111111111111 aws iam "$@" --region us-east-1 --endpoint-url "$url"; }
 prod() { AWS_ACCESS_KEY_ID=222222222222 aws dynamodb "$@" --region eu-west-1 --endpoint-url "$url"; }
 # is WANT COMMAND...: the command prints WANT.
 is() {
@@ -95,6 +96,11 @@ if grep -q GlobalTableSourceArn "$scratch/out"; then
     [[ $(staging scan --table-name Shared --query Count --output text) == 2 ]] && break
   done
   is second staging get-item --table-name Shared --key '{"id":{"S":"second"}}' --query Item.id.S --output text
+  # The role that it needs.
+  is AWSServiceRoleForDynamoDBGlobalTableSettingsManagement roles list-roles --query 'Roles[].RoleName' --output text
+  refused NoSuchEntity roles get-role --role-name AWSServiceRoleForDynamoDBReplication
+  task=$(roles delete-service-linked-role --role-name AWSServiceRoleForDynamoDBGlobalTableSettingsManagement --query DeletionTaskId --output text)
+  is $'FAILED\t'$arn/Shared roles get-service-linked-role-deletion-status --deletion-task-id "$task" --query '[Status, Reason.RoleUsageList[0].Resources[0]]' --output text
   "$hortus" replication status --endpoint "$url" | grep -q Shared || fail "hortus replication status does not show the table"
 else
   echo "this AWS CLI does not know --global-table-source-arn: no test of two accounts"

@@ -220,6 +220,20 @@ def accounts():
     else:
         raise AssertionError("what was written in one account does not come to the other")
     same(staging.describe_table(TableName="Shared")["Table"]["Replicas"][0]["RegionName"], "eu-west-1")
+    roles()
+
+
+def roles():
+    """The roles that replicas need, as IAM shows them."""
+    iam = boto3.client("iam", **session(STAGING))
+    same([r["RoleName"] for r in iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": 1}).search("Roles[]")], ["AWSServiceRoleForDynamoDBGlobalTableSettingsManagement"])
+    refused(iam.exceptions.NoSuchEntityException, "AWSServiceRoleForDynamoDBReplication", iam.get_role, RoleName="AWSServiceRoleForDynamoDBReplication")
+    role = iam.create_service_linked_role(AWSServiceName="replication.dynamodb.amazonaws.com")["Role"]
+    same(iam.get_role(RoleName=role["RoleName"])["Role"]["RoleId"], role["RoleId"])
+    same(role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"], {"Service": "replication.dynamodb.amazonaws.com"})
+    task = iam.delete_service_linked_role(RoleName="AWSServiceRoleForDynamoDBGlobalTableSettingsManagement")["DeletionTaskId"]
+    status = iam.get_service_linked_role_deletion_status(DeletionTaskId=task)
+    same((status["Status"], status["Reason"]["RoleUsageList"]), ("FAILED", [{"Region": "us-east-1", "Resources": ["arn:aws:dynamodb:us-east-1:111111111111:table/Shared"]}]))
 
 
 orders, things = tables()
