@@ -15,9 +15,10 @@ import (
 // there before, and there no more after: what takes its time is the status, as
 // clients of AWS see it. The zero Pace lets every change be over when it is
 // answered. What takes longer for reasons of its own, the backfill of an index or
-// the seeding of a replica, takes that time in any case.
+// the seeding of a replica, takes that time in any case, and for a replica that is
+// made or deleted it is the only one.
 type Pace struct {
-	Create     time.Duration // A table.
+	Create     time.Duration // A regional table.
 	Delete     time.Duration // A regional table.
 	Update     time.Duration // Settings of a table, but for those that AWS changes at once.
 	Switch     time.Duration // The billing mode.

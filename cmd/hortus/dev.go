@@ -36,7 +36,7 @@ type devCommand struct {
 	Auth        string `default:"open" help:"open: the caller is the root user of the account that its key names. strict: not built yet."`
 	Region      string `default:"us-east-1" help:"The Region that the health answer names, as in eu-west-1."`
 	Throttle    bool   `help:"Hold tables, indexes and partitions to their capacity, as AWS does."`
-	Pace        string `default:"instant" help:"How long tables are CREATING, UPDATING and DELETING: instant, aws, or a duration."`
+	Pace        string `default:"instant" help:"How long regional tables are CREATING and DELETING, and tables UPDATING: instant, aws, or a duration. Replicas join and go at their own."`
 	Metrics     string `placeholder:"ADDRESS" help:"Show metrics to Prometheus on this address, as in 127.0.0.1:9100: GET /metrics."`
 	Quiet       bool   `help:"Print only that the server listens."`
 	Profile     string `placeholder:"FILE" hidden:"" help:"Write a CPU profile."`
