@@ -90,6 +90,7 @@ func (d *devCommand) Run(ctx context.Context) error {
 	server := newServer(node, credentials, logger, d.Region)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
+	spareThreads()
 	defer resting(ctx)()
 	d.welcome(ln.Addr())
 	hide, err := showMetrics(ctx, d.Metrics, node, nil)

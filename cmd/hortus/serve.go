@@ -113,6 +113,7 @@ func (c *config) serve(ctx context.Context, node *cell.Node, o peer.Options, cli
 	}
 	served, met := make(chan error, 1), make(chan error, 1)
 	go func() { served <- server.Serve(serving) }()
+	spareThreads()
 	defer resting(ctx)()
 	meeting, part := context.WithCancel(context.WithoutCancel(ctx))
 	defer part()
