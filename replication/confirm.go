@@ -46,6 +46,8 @@ func (r *Replicator) confirm(q *Request) (*Response, error) {
 	switch {
 	case joining || (counted && belongs(t, q.Group.ID, r.cell)):
 		return &Response{}, nil
+	case belongs(t, q.Group.ID, r.cell) && (t.Def.Resync != 0 || r.unmet(t)):
+		return &Response{}, nil // Its store was put back, or may have been: it need not know all members.
 	case wasDetached(t, q.Group.ID):
 		return &Response{Away: true}, nil
 	}

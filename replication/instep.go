@@ -108,12 +108,12 @@ func (k *keeper) keepUp(ctx context.Context, t *table.Table, now time.Time) (tim
 	}
 	k.keepUpAt = now.Add(keepUpAgain)
 	if k.r.CheckSettle(t) != nil {
-		return k.keepUpAt, nil
+		return k.keepUpAt, nil //nolint:nilerr // It is tried again.
 	}
 	a, err := k.r.transport.Call(ctx, k.r.cell, k.newer, &Request{Kind: ReadSettings, Table: k.table, Group: t.Def.Group})
 	switch {
 	case errors.Is(err, ErrUnreachable) || isNotFound(err) || isDenial(err):
-		return k.keepUpAt, nil //nolint:nilerr // It is asked again.
+		return k.keepUpAt, nil
 	case err != nil:
 		return k.keepUpAt, err
 	}
@@ -160,6 +160,9 @@ func (r *Replicator) adoptSettings(ctx context.Context, t *table.Table, from aws
 		return true, nil
 	case err == nil && provisioned:
 		err = r.ResetScaling(ctx, &after.Def)
+	}
+	if done && err == nil {
+		r.logger.Info("the settings of another member are taken over", "cell", r.cell.String(), "table", t.Def.Name, "member", from.String())
 	}
 	return done && err == nil, err
 }

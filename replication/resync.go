@@ -63,6 +63,11 @@ func (r *Replicator) renew(ctx context.Context, t *table.Table) error {
 	if known, err := r.catchUpWith(ctx, t, seen); !known || err != nil {
 		return err
 	}
+	for _, m := range seen {
+		if m.Cell == r.cell { // An attempt before may have come to some, by a clock that has gone back since.
+			q.Member.Since = max(q.Member.Since, m.Since+1)
+		}
+	}
 	q.DryRun, q.Position = false, r.engine.Store().Durable()
 	starts := map[aws.Cell]kv.Position{}
 	if err := r.rejoinAll(ctx, q, func(c aws.Cell, a *Response) { starts[c] = a.Position }); err != nil {
@@ -113,16 +118,21 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 		return nil, fmt.Errorf("replication: %v cannot have %v counted anew", from, q.Member.Cell)
 	}
 	d, g := &t.Def, t.Def.Group
-	other := func(m table.Member) bool { return m.Cell != from && m.Status == table.Creating }
+	// One that is counted anew itself, as others may be at the same time, has no source.
+	seeded := func(m table.Member) bool {
+		return m.Cell != from && m.Status == table.Creating && (m.Source != (aws.Cell{}) || g.AwayIn(m.Cell) != nil)
+	}
 	switch m := g.Member(from); {
-	case m.Since >= q.Member.Since:
+	case m.Since >= q.Member.Since && !q.DryRun:
 		return nil, notFound(q.Table) // It is a later one than that asks.
 	case d.Status != table.Active, d.Updating(), d.Changing() != nil, d.Disassociating,
-		len(g.Recover) > 0, slices.ContainsFunc(g.Members, other):
+		len(g.Recover) > 0, slices.ContainsFunc(g.Members, seeded):
 		return nil, errInUse
 	case q.DryRun:
 		return &Response{Definition: table.Definition{Group: g}}, nil
-	case !sameMembers(g, q.Group, from):
+	case !slices.Equal(cells(g), cells(q.Group)):
+		// Somebody was not asked. Since when the others are members is not compared:
+		// several that were put back may have been counted anew in part.
 		return nil, errInUse
 	}
 	at := r.engine.Store().Durable()

@@ -1,0 +1,90 @@
+package replication_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/table"
+)
+
+// TestRestoredSideBySide: two members are put back, one of them to before it was
+// counted anew the last time, so that it takes itself for what it was; the other one
+// was counted anew by a third member alone. Neither waits for the other.
+func TestRestoredSideBySide(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.fill(cellA, 0, 10)
+	w.until(5*time.Second, "all have 10", w.settled(10, all...))
+	early := map[aws.Cell]*kv.Mem{cellB: w.members[cellB].store.Copy(), cellC: w.members[cellC].store.Copy()}
+	w.fill(cellB, 10, 20)
+	w.fill(cellC, 20, 30)
+	w.until(5*time.Second, "all have 30", w.settled(30, all...))
+	w.restore(cellB, early[cellB].Copy())
+	w.wantBack(30, all...)
+	w.fill(cellB, 30, 31)
+	w.until(5*time.Second, "all have 31", w.settled(31, all...))
+	g := w.members[cellC].table().Def.Group
+	q := &replication.Request{Kind: replication.Renew, Table: tableName, Group: g, Member: *g.Member(cellC)}
+	q.Member.Since, q.Member.Status, q.Member.Source = q.Member.Since+1, table.Creating, aws.Cell{}
+	if _, err := w.members[cellA].repl.Serve(t.Context(), cellC, q); err != nil {
+		t.Fatal(err)
+	}
+	w.restore(cellC, early[cellC])
+	w.restore(cellB, early[cellB])
+	w.fill(cellB, 31, 32)
+	w.wantBack(32, all...)
+}
+
+// TestCountedAnewByAClockAhead: an attempt to be counted anew came to one member alone,
+// when the clock was far ahead. The next one is later all the same.
+func TestCountedAnewByAClockAhead(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	early := w.members[cellA].store.Copy()
+	w.fill(cellA, 0, 10)
+	w.until(5*time.Second, "all have 10", w.settled(10, all...))
+	g := w.members[cellA].table().Def.Group
+	q := &replication.Request{Kind: replication.Renew, Table: tableName, Group: g, Member: *g.Member(cellA)}
+	q.Member.Since, q.Member.Status = w.clock.now.Add(time.Hour).UnixMicro(), table.Creating
+	if _, err := w.members[cellB].repl.Serve(t.Context(), cellA, q); err != nil {
+		t.Fatal(err)
+	}
+	w.restore(cellA, early)
+	w.fill(cellA, 10, 11)
+	w.wantBack(11, all...)
+}
+
+// TestRestoredBeforeJoinStays: a member that was put back to before another one joined
+// does not know it, and does not say for that that it is none of its group.
+func TestRestoredBeforeJoinStays(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all, admits: all})
+	w.mustJoin(cellB, cellA, grant{members: all, admits: all})
+	w.until(10*time.Second, "both are active", w.active(cellA, cellB))
+	w.fill(cellA, 0, 10)
+	w.until(5*time.Second, "both have 10", w.settled(10, cellA, cellB))
+	early := w.members[cellA].store.Copy()
+	w.mustJoin(cellC, cellB, grant{members: all, admits: all})
+	w.until(10*time.Second, "all are active", w.active(all...))
+	w.fill(cellA, 10, 20)
+	w.until(5*time.Second, "all have 20", w.settled(20, all...))
+	cut := func(on bool) {
+		for _, way := range []replication.Way{{From: cellA.Region, To: cellB.Region}, {From: cellB.Region, To: cellA.Region}} {
+			if err := w.network.SetConditions(way, replication.Conditions{Cut: on}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cut(true)
+	w.restore(cellA, early)
+	w.run(40 * time.Second)
+	if w.members[cellC].table().Def.Group.Member(cellA) == nil {
+		t.Error("C has taken A out")
+	}
+	cut(false)
+	w.wantBack(20, all...)
+}
