@@ -59,16 +59,7 @@ func (a *audit) bury(id string) {
 		return
 	}
 	delete(a.logs, id)
-	for _, x := range l.entries {
-		delete(a.greatest, x.key)
-	}
-	for _, other := range a.logs {
-		for _, x := range other.entries {
-			if g, ok := a.greatest[x.key]; !ok || g.version.Compare(x.version) < 0 {
-				a.greatest[x.key] = x.written
-			}
-		}
-	}
+	a.recount(l.entries)
 }
 
 func newAudit(w *world) *audit {
@@ -239,6 +230,9 @@ func (a *audit) confirm() {
 		y, seen := a.versions[x.key][x.version]
 		maker := a.w.cells[a.w.net.index(x.version.Cell)]
 		switch {
+		case !seen && x.deleted && a.w.Restore:
+			// The deletion of a row whose own deletion was forgotten is of nobody: it is as
+			// of the floor of the member that has no trace of the row.
 		case !seen && maker.up:
 			a.w.fail("%s: version %v (%+v) is in a replica, and its maker does not have it", x.key, x.version, x.p)
 		case !seen:

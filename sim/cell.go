@@ -27,6 +27,8 @@ type cell struct {
 	busy     int    // Calls that are under way in it: it is not stepped then.
 
 	up        bool
+	copy      *copied // Of its disk; nil where there is none.
+	back      putBack
 	lost      bool // It is to stay down for longer than others, once it stops.
 	restartAt int64
 	engine    *table.Engine
@@ -160,15 +162,24 @@ const fullPolicy = `{"Version":"2012-10-17","Statement":[
 const noPolicy = `{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Principal":"*","Action":"dynamodb:GetItem","Resource":"*"}]}`
 
-// permit puts a policy on the cell's table, that allows replication or not.
-func (c *cell) permit(allow bool) {
-	c.w.trace("%v: replication is allowed: %v", c, allow)
-	doc := noPolicy
-	if allow {
-		doc = fullPolicy
-	} else {
+// dataPolicy lets the service replicate data alone, and not keep settings.
+const dataPolicy = `{"Version":"2012-10-17","Statement":[
+ {"Sid":"join","Effect":"Allow","Principal":"*","Action":"dynamodb:AssociateTableReplica","Resource":"*"},
+ {"Sid":"replicate","Effect":"Allow","Principal":{"Service":"replication.dynamodb.amazonaws.com"},
+  "Action":["dynamodb:ReadDataForReplication","dynamodb:WriteDataForReplication"],"Resource":"*"}]}`
+
+// policies are what a storm draws from.
+var policies = [...]string{fullPolicy, fullPolicy, noPolicy, dataPolicy}
+
+// permit puts a policy on the cell's table.
+func (c *cell) permit(doc string) {
+	switch doc {
+	case noPolicy:
 		c.w.Tally.count(Withheld)
+	case dataPolicy:
+		c.w.Tally.count(WithheldSettings)
 	}
+	c.w.trace("%v: allows replication: %v, of settings: %v", c, doc != noPolicy, doc == fullPolicy)
 	err := c.call(func() error {
 		_, err := c.engine.Alter(c.w.ctx, tableName, func(d *table.Definition) error {
 			d.Policy = &table.Policy{Document: doc, Revision: c.w.newID()}
@@ -203,6 +214,7 @@ func (c *cell) caller() replication.Caller {
 
 // said is what cells log of the events that they alone know of.
 var said = map[string]Event{
+	"the settings of another member are taken over":                                 SettingsTaken,
 	"another member seeds this replica: its source does not answer":                 SourceChanged,
 	"a replica was kept from replication for too long and becomes a regional table": Detached,
 }

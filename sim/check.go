@@ -145,6 +145,9 @@ func (w *world) checkCursors(c *cell) {
 			continue
 		}
 		cursor := kv.Position(binary.BigEndian.Uint64(b[1:]))
+		if w.Restore && (d.forgets(peer, cursor) || t.Def.Group.Member(d.name).Since != peer.Def.Group.Member(d.name).Since) {
+			continue // A position of the history before: nothing is taken from there any more.
+		}
 		for _, x := range l.entries {
 			if x.at > cursor {
 				break
@@ -205,6 +208,9 @@ func (w *world) difference() string {
 	if s := w.incomplete(); s != "" {
 		return s
 	}
+	if s := w.unsettled(); s != "" {
+		return s
+	}
 	if s := w.unbooked(); s != "" {
 		return s
 	}
@@ -243,11 +249,12 @@ func (w *world) checkEnd() {
 	w.inspectAll()
 	w.checkDivergence()
 	w.checkBooks()
+	w.checkSettings()
 	if w.Merging {
 		return // All that is left to say is in difference.
 	}
-	if !w.Detach {
-		// A row that was asked for after a member was detached has the vector of all
+	if !w.Detach && !w.Restore {
+		// A row that was asked for after a member was detached, or put back, has the vector of all
 		// that is part of it: that its writer had not seen what it replaces cannot be
 		// told any more.
 		w.checkJournals()

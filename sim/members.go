@@ -33,6 +33,7 @@ func (w *world) setup() {
 	end := w.now + w.HealBound.Microseconds()
 	for !w.JoinLate && w.failure == nil && !w.complete() {
 		w.tick()
+		w.unprovision()
 		w.join()
 		w.joinLedgers()
 		w.startAnew() // Who left already, while another one joined.
@@ -89,6 +90,16 @@ func (w *world) act() {
 		w.grow()
 	case 10, 11:
 		w.convert()
+	case 12, 13, 14:
+		w.set()
+	case 15, 16:
+		if w.Restore {
+			w.copyDisk()
+		}
+	case 17, 18:
+		if w.Restore && !w.calm {
+			w.putBack()
+		}
 	case 3:
 		if c := w.pick((*cell).idle); c != nil {
 			if err := w.note(c); err != nil {
@@ -226,10 +237,13 @@ func (w *world) leaving() bool {
 func (w *world) settle() {
 	for _, c := range w.cells {
 		if c.idle() && c.member() && !c.permitted() {
-			c.permit(true)
+			c.permit(fullPolicy)
 		}
 	}
 	if w.rng.IntN(20) == 0 {
+		if !w.complete() {
+			w.unprovision()
+		}
 		w.startAnew()
 		w.reattach()
 		w.join()

@@ -36,7 +36,7 @@ func (w *world) convert() {
 		return
 	}
 	if c := w.pick(func(c *cell) bool { return c.member() && c.serving() && c.table().Def.Policy == nil }); c != nil {
-		c.permit(true)
+		c.permit(fullPolicy)
 		return
 	}
 	c := w.pick(func(c *cell) bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/table"
 )
 
 // Plant is a bug that a run has on purpose: a checker that lets it pass checks
@@ -32,10 +33,11 @@ const (
 	NoTables           // Records come without the tables that belong to their transaction.
 	NoParts            // Records come without the account of what was added.
 	NotSeen            // A read tells of its own cell's writes alone.
+	NoEditions         // Nobody hears of later settings.
 )
 
 func (p Plant) String() string {
-	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "shown apart", "no tables", "no parts", "not seen"}
+	names := [...]string{"none", "lost batch", "restamped", "forgotten clock", "early sweep", "stale index", "leak", "unsynced disk", "silent loss", "no floor", "shown apart", "no tables", "no parts", "not seen", "no editions"}
 	return names[p]
 }
 
@@ -43,6 +45,8 @@ func (p Plant) String() string {
 func (p Plant) message(w *world, l letter) *replication.Message {
 	m := *l.m
 	switch {
+	case p == NoEditions:
+		m.Edition = table.Edition{}
 	case p == LostBatch && m.Kind == replication.Batch && w.rng.IntN(20) == 0:
 		m.Entries = nil
 	case p == Restamped && m.Kind == replication.Batch:

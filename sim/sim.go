@@ -25,6 +25,7 @@ type Options struct {
 	Faults    Faults
 	Leaves    bool // Members leave and join again.
 	Detach    bool // Members are kept from replication for days, or leave and keep their data; then they start anew.
+	Restore   bool // Members are put back to earlier copies of their disks. Not with Sessions, Ledgers, Counting and Detach.
 	Undo      bool // With Detach: who was detached against its will comes back with its data, if it is not too late.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
 	LoseSeed  bool // The source of a newcomer is often lost while it seeds, for longer than the newcomer waits for it.
@@ -94,6 +95,7 @@ type world struct {
 	session  *session
 	counters counters
 	books    bookkeeping
+	settled  acknowledged
 	ids      int
 	texts    int
 	calm     bool // Faults have stopped.
@@ -235,7 +237,7 @@ func (w *world) disturb() {
 	}
 	if w.chance(w.Faults.Permission) && !w.leaving() {
 		if c := w.pick(func(c *cell) bool { return c.idle() && c.member() && (!w.Detach || c != w.cells[0]) }); c != nil {
-			c.permit(w.rng.IntN(2) == 0)
+			c.permit(policies[w.rng.IntN(len(policies))])
 		}
 	}
 }
@@ -295,7 +297,26 @@ func (w *world) heal() {
 			return
 		}
 		if w.now > end {
+			w.traceViews()
 			w.fail("not healed within %v of the last fault: %s", w.HealBound, difference)
+		}
+	}
+}
+
+// traceViews tells how the members see each other.
+func (w *world) traceViews() {
+	for _, c := range w.cells[:w.Members] {
+		t := c.table()
+		if t == nil || t.Def.Group == nil {
+			continue
+		}
+		g := t.Def.Group
+		w.trace("%v is %v, %s, %s, away %v, to be asked %v, astray since %d", c, c.name, t.Def.ID, t.Def.Status, g.Away, g.Recover, t.Def.Resync)
+		for _, m := range g.Members {
+			w.trace("    it has %v, %s since %d, seeded by %v", m.Cell, m.Status, m.Since, m.Source)
+		}
+		for _, s := range c.repl.Status() {
+			w.trace("    from %v to %v: %s %s", s.Source, s.Destination, s.State, s.Reason)
 		}
 	}
 }

@@ -103,6 +103,13 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 60, Keys: 4},
 		Faults:  Faults{Network: 12, Crash: 5, Permission: 12, Dates: 8},
 	},
+	// Members are put back to earlier copies of their disks while all write, and
+	// others crash.
+	"TestRestore": {
+		Members: 4, Steps: 900, Rows: 20, Restore: true,
+		Clients: Traffic{Percent: 50, Deletes: 30, Keys: 8},
+		Faults:  Faults{Network: 12, Crash: 4},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -121,6 +128,7 @@ func TestDetach(t *testing.T)       { play(t) }
 func TestMixed(t *testing.T)        { play(t) }
 func TestConvert(t *testing.T)      { play(t) }
 func TestTransactions(t *testing.T) { play(t) }
+func TestRestore(t *testing.T)      { play(t) }
 func TestEverything(t *testing.T)   { play(t) }
 
 // TestLostSource also wants some newcomer to have changed its source: the storms
@@ -265,6 +273,7 @@ func TestCanary(t *testing.T) {
 		{ShownApart, "TestTransactions"},
 		{NoTables, "TestTransactions"},
 		{NotSeen, "TestTraffic"},
+		{NoEditions, "TestRestore"},
 	} {
 		t.Run(c.plant.String(), func(t *testing.T) {
 			o := scenarios[c.scenario]

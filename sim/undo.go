@@ -14,7 +14,7 @@ func (w *world) reattach() {
 		return
 	}
 	if !c.permitted() {
-		c.permit(true)
+		c.permit(fullPolicy)
 		return
 	}
 	err := c.call(func() error { return c.repl.Reattach(w.ctx, tableName) })
