@@ -48,6 +48,8 @@ func (r *Replicator) confirm(q *Request) (*Response, error) {
 		return &Response{}, nil
 	case belongs(t, q.Group.ID, r.cell) && (t.Def.Resync != 0 || r.unmet(t)):
 		return &Response{}, nil // Its store was put back, or may have been: it need not know all members.
+	case belongs(t, q.Group.ID, r.cell):
+		return &Response{Uncounted: true}, nil
 	case wasDetached(t, q.Group.ID):
 		return &Response{Away: true}, nil
 	}
@@ -61,9 +63,11 @@ func wasDetached(t *table.Table, group string) bool {
 }
 
 // confirmMembers asks the members that are being made whether they are, and those
-// that have been silent, or answer as if they were none, whether they still are, and takes out those that are not:
-// one that was kept from replication for too long leaves by itself, and need not
-// reach the others then.
+// that have been silent, or answer as if they were none, whether they still are, and
+// takes out those that are not: one that was kept from replication for too long leaves
+// by itself, and need not reach the others then. Membership is mutual; but a replica
+// that is still being made, and that a member does not count, is one whose making was
+// given up there, and the others need not have been told: it gives itself up.
 func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Time) error {
 	if now.Sub(k.confirmedAt) < confirmEvery {
 		return nil
@@ -81,9 +85,13 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 			q.Member = *t.Def.Group.Member(k.r.cell)
 		}
 		a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		away := err == nil && a.Away
-		if !isNotFound(err) && !away {
+		away, uncounted := err == nil && a.Away, err == nil && a.Uncounted
+		if !isNotFound(err) && !away && !uncounted {
 			continue // It is one, or cannot be asked.
+		}
+		if uncounted && t.Def.Status == table.Creating {
+			k.r.logger.Error("a replica is given up: a member does not count it", "cell", k.r.cell.String(), "table", k.table, "member", m.Cell.String())
+			return k.r.depart(context.WithoutCancel(ctx), t, false)
 		}
 		k.r.logger.Info("what is no member is taken out", "table", k.table, "member", m.Cell.String())
 		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m, away); err != nil {
@@ -142,7 +150,7 @@ func (k *keeper) learnParted(ctx context.Context, t *table.Table, now time.Time)
 			continue
 		}
 		a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		if isNotFound(err) || (err == nil && a.Away) {
+		if isNotFound(err) || (err == nil && (a.Away || a.Uncounted)) {
 			k.parted[m.Cell] = true
 		}
 	}

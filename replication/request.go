@@ -79,6 +79,7 @@ type Response struct {
 	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, of a ReadSettings, and of a dry Convert. Of a dry Renew: the group alone.
 	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin and a Renew: from where on this cell's log is kept. Of a Reached: the cursor.
 	Away       bool             `json:",omitempty"` // Of a Confirm: it was one until it was detached, and may come back.
+	Uncounted  bool             `json:",omitempty"` // Of a Confirm: it is one, and Member is none.
 	Done       bool             // Of a Drain. Of a Reached: there is a cursor.
 	Behind     bool             `json:",omitempty"` // Of a Reached: this cell's log begins after what the asking one has.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.

@@ -88,3 +88,37 @@ func TestRestoredBeforeJoinStays(t *testing.T) {
 	cut(false)
 	w.wantBack(20, all...)
 }
+
+// TestAdoptedInVain: a replica is made in another Region, the answer of that is lost,
+// and of the other members not all hear that it was given up. The replica, which
+// one of them counts and another one does not, gives itself up; and can be made again.
+func TestAdoptedInVain(t *testing.T) {
+	w := newSameAccount(t, cellA3)
+	all := []aws.Cell{cellA, cellA2, cellA3}
+	w.fill(cellA, 0, 10)
+	w.until(20*time.Second, "both have 10", w.settled(10, cellA, cellA2))
+	w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
+		if r.Kind == replication.Adopt && !r.DryRun {
+			w.network.Isolate(cellA2.Region, true)
+			return replication.ErrUnreachable
+		}
+		return nil
+	}}
+	if err := w.addReplica(cellA, cellA3.Region); err == nil {
+		t.Fatal("it is made")
+	}
+	w.transport = w.network
+	w.run(time.Second)
+	w.network.Isolate(cellA2.Region, false)
+	if w.members[cellA3].table() == nil || w.members[cellA].table().Def.Group.Member(cellA3) != nil || w.members[cellA2].table().Def.Group.Member(cellA3) == nil {
+		t.Fatal("it is not counted by one alone")
+	}
+	w.until(2*time.Minute, "it is gone everywhere", func() bool {
+		return w.members[cellA3].table() == nil && w.active(cellA, cellA2)()
+	})
+	if err := w.addReplica(cellA, cellA3.Region); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "all are active", w.active(all...))
+	w.wantBack(10, all...)
+}
