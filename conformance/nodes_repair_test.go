@@ -90,6 +90,36 @@ func TestNodesRepair(t *testing.T) {
 	m.end()
 }
 
+// TestNodesPending: over a link that is slow a check between two processes finds no
+// divergence in what is on its way, whoever checks, also a third one that has it
+// already.
+func TestNodesPending(t *testing.T) {
+	ctx := deadline(t)
+	m := newNodes(t, threePlaces, nil, object{"rehearsal": true})
+	clients := m.join(ctx, "Orders")
+	a, b, c := m.all[0], m.all[1], m.all[2]
+	for i := range 100 {
+		put(ctx, t, clients[0], "Orders", attributes{"id": str(fmt.Sprint(i)), "v": str("first")})
+	}
+	converged(ctx, t, clients, "Orders")
+	m.as(a, "link", "slow", a.region, b.region, "--bandwidth", "32KiB")
+	for i := range 100 {
+		put(ctx, t, clients[0], "Orders", attributes{"id": str(fmt.Sprint(i + 50)), "v": str(strings.Repeat("x", 5000))})
+	}
+	eventually(t, "the third has all", func() bool { return len(scanAll(ctx, t, clients[2], "Orders", "")) == 150 })
+	at := func(n *node) string { return n.account + "/" + n.region }
+	for _, x := range []struct{ from, to *node }{{a, b}, {b, a}, {c, b}, {b, c}} {
+		m.become(x.from)
+		out, code := hortus(t, "divergence", "check", "Orders", at(x.from), at(x.to), "--endpoint", "http://"+x.from.listen)
+		if code != 0 || !strings.Contains(out, " are pending") || !strings.Contains(out, ", 0 differ,") {
+			t.Errorf("%s with %s: %d %s", x.from.region, x.to.region, code, out)
+		}
+	}
+	m.as(a, "link", "set", a.region, b.region)
+	converged(ctx, t, clients, "Orders")
+	m.end()
+}
+
 // TestNodesRestored: the data of a node are put back to an earlier copy, twice, while
 // all nodes take writes. What it wrote after the copy comes back to it from the
 // others; what was deleted meanwhile does not; and what it writes from then on

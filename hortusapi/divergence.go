@@ -24,6 +24,7 @@ type DivergenceOutput struct {
 	Checked     int // Rows of From that were compared, deletions included that not all members have.
 	First       int // Rows that differed at the first look: what is on its way does.
 	Moving      int // Of those, the ones that changed from look to look: nothing is known of them.
+	Pending     int // Of those, the ones that are on their way: the cell that wrote the newer version has still to ship it.
 	Repaired    int // Of Differences, the ones that a repair brought in step.
 	Differences []Difference
 	NextToken   string `json:",omitempty"`
@@ -85,7 +86,7 @@ func checkDivergence(ctx context.Context, own []*replication.Replicator, in *Div
 
 func divergenceOf(d *replication.Divergence) *DivergenceOutput {
 	out := &DivergenceOutput{
-		Checked: d.Checked, First: d.First, Moving: d.Moving, Repaired: d.Repaired,
+		Checked: d.Checked, First: d.First, Moving: d.Moving, Pending: d.Pending, Repaired: d.Repaired,
 		Differences: []Difference{}, NextToken: base64.RawURLEncoding.EncodeToString(d.Next),
 	}
 	for i := range d.Differences {

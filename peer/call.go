@@ -57,7 +57,7 @@ func checkRequest(r *replication.Request) error {
 			return ErrMalformed
 		}
 	case replication.Inspect, replication.Permit:
-	case replication.Digest, replication.ReadRows, replication.MergeRows:
+	case replication.Digest, replication.ReadRows, replication.MergeRows, replication.Underway:
 		if r.Group == nil || !r.Compared.Valid() {
 			return ErrMalformed
 		}

@@ -30,11 +30,13 @@ type Compared struct {
 	Keys   [][]byte         // Of a ReadRows: these rows instead of a span.
 	Stable clock.Timestamp  // Of a Digest: the floor of the member that asks.
 	Rows   []table.KeyedRow // Of a MergeRows.
+
+	Times []clock.Timestamp `json:",omitempty"` // Of an Underway: of versions of the member that is asked.
 }
 
 // Valid reports whether q is within the limits, and its span one.
 func (q *Compared) Valid() bool {
-	return q != nil && len(q.Keys) <= MaxComparedKeys && len(q.Rows) <= MaxComparedKeys &&
+	return q != nil && len(q.Keys) <= MaxComparedKeys && len(q.Rows) <= MaxComparedKeys && len(q.Times) <= MaxComparedKeys &&
 		(q.Span.High == nil || bytes.Compare(q.Span.Low, q.Span.High) < 0)
 }
 
@@ -46,6 +48,9 @@ type Comparison struct {
 	High   []byte           // Of a ReadRows of a span: where the rows end.
 	Looked int              // Of a ReadRows of keys: the first so many were looked for.
 	Floor  clock.Timestamp  // Of a ReadRows: the floor of the member that answers.
+
+	Cursors  []Cursor `json:",omitempty"` // Of a ReadRows of keys: up to where the cell that answers had applied the logs of the others before it read them.
+	Underway []bool   `json:",omitempty"` // Of an Underway: by version; none where nothing is shipped to that member.
 }
 
 // compared finds the table that another member asks about, and refuses a cell that
@@ -68,10 +73,14 @@ func (r *Replicator) compared(from aws.Cell, name, group, action string) (*table
 	return nil, withReason(leave.decision.AccessDenied(), leave.decision.Explain())
 }
 
+func errNothing(from aws.Cell) error {
+	return fmt.Errorf("replication: %v asks for a comparison of nothing, or of too much", from)
+}
+
 // compare answers the requests of a check.
 func (r *Replicator) compare(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
 	if q.Group == nil || !q.Compared.Valid() {
-		return nil, fmt.Errorf("replication: %v asks for a comparison of nothing, or of too much", from)
+		return nil, errNothing(from)
 	}
 	action := readData
 	if q.Kind == MergeRows {
@@ -120,6 +129,9 @@ func (r *Replicator) readRows(ctx context.Context, t *table.Table, q *Compared) 
 		out.Rows, out.High, err = r.engine.Rows(ctx, t, q.Span, table.Most{Rows: maxBlockRows, Bytes: maxPageBytes})
 	} else {
 		var rows []table.Row
+		if out.Cursors, err = r.standing(ctx, t); err != nil {
+			return nil, err
+		}
 		rows, err = r.engine.RowsOf(ctx, t, q.Keys, maxPageBytes)
 		out.Looked = len(rows)
 		for i, row := range rows {

@@ -54,6 +54,7 @@ type Divergence struct {
 	Checked     int          // Rows of this cell that were compared.
 	First       int          // Rows that differed at the first look.
 	Moving      int          // Of those, the ones that changed from look to look: nothing is known of them.
+	Pending     int          // Of those, the ones that are on their way: the newer version's origin has still to ship it.
 	Differences []Difference // The ones that still differ, in the order of their keys.
 	Repaired    int          // Of Differences, with Repair: those that are the same now.
 	Next        []byte       // Where the next page begins; nil at the end of the table.
@@ -66,7 +67,8 @@ type Difference struct {
 	Here, There Standing
 	Repaired    bool // The same now.
 
-	row []byte // Its key in the table.
+	row     []byte             // Its key in the table.
+	vectors [2]conflict.Vector // Here and there.
 }
 
 // Standing is what one of the members has of a row.
@@ -87,6 +89,7 @@ type check struct {
 	out     *Divergence
 	floors  [2]clock.Timestamp // Here and there: what is not there and was deleted up to then is no difference.
 	found   []Difference
+	stand   [2][]Cursor // Here and there: what was applied of the others' logs before rows were last looked at.
 }
 
 // CheckDivergence compares a page of this cell's replica with that of another
@@ -96,6 +99,9 @@ type check struct {
 //
 // The policy of the other's table must let the service read, and for a repair the
 // policies of both let it read and write, or the answer is AccessDeniedException.
+//
+// A row whose newer version is still to come, because its origin has not shipped
+// it, is counted and is no difference. See underway.
 //
 // A row that one member has and the other has no trace of is given to the other:
 // whether it was deleted so long ago that the deletion was forgotten cannot be
@@ -123,6 +129,9 @@ func (r *Replicator) CheckDivergence(ctx context.Context, name string, peer aws.
 	}
 	if c.out.First = len(c.found); !o.Merge {
 		if err := c.settle(ctx); err != nil {
+			return nil, err
+		}
+		if err := c.sift(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -258,8 +267,8 @@ func (c *check) difference(key []byte, here, there table.Row) (Difference, bool,
 		return d, false, nil
 	}
 	var err error
-	if d.Here, err = c.standing(&d, here); err == nil {
-		d.There, err = c.standing(&d, there)
+	if d.Here, d.vectors[0], err = c.standing(&d, here); err == nil {
+		d.There, d.vectors[1], err = c.standing(&d, there)
 	}
 	if err != nil {
 		return d, false, err
@@ -284,31 +293,38 @@ func (c *check) difference(key []byte, here, there table.Row) (Difference, bool,
 }
 
 // standing describes what one side has, and notes the item's key.
-func (c *check) standing(d *Difference, row table.Row) (Standing, error) {
+func (c *check) standing(d *Difference, row table.Row) (Standing, conflict.Vector, error) {
 	if row == nil {
-		return Standing{}, nil
+		return Standing{}, conflict.Vector{}, nil
 	}
 	s, err := c.r.engine.State(row)
 	if err != nil {
-		return Standing{}, fmt.Errorf("replication: a row of %s that differs from %v: %w", c.t.Def.Name, c.peer, err)
+		return Standing{}, conflict.Vector{}, fmt.Errorf("replication: a row of %s that differs from %v: %w", c.t.Def.Name, c.peer, err)
 	}
 	k, err := c.t.ItemKey(s.Item)
 	if err != nil {
-		return Standing{}, fmt.Errorf("replication: a row of %s that differs from %v: %w", c.t.Def.Name, c.peer, err)
+		return Standing{}, conflict.Vector{}, fmt.Errorf("replication: a row of %s that differs from %v: %w", c.t.Def.Name, c.peer, err)
 	}
 	d.Key = c.t.KeyItem(nil, k)
-	return Standing{Present: true, Version: s.Version, Deleted: s.Deleted, sum: sha256.Sum256(row)}, nil
+	return Standing{Present: true, Version: s.Version, Deleted: s.Deleted, sum: sha256.Sum256(row)}, s.Vector, nil
 }
 
 // each reads rows of both members and calls fn for some of them at a time.
 func (c *check) each(ctx context.Context, keys [][]byte, fn func(keys [][]byte, here, there []table.Row) error) error {
-	for len(keys) > 0 {
+	var err error
+	if c.stand[0], err = c.r.standing(ctx, c.t); err != nil {
+		return err
+	}
+	for first := true; len(keys) > 0; first = false {
 		a, err := c.ask(ctx, ReadRows, Compared{Keys: keys[:min(len(keys), MaxComparedKeys)]})
 		if err != nil {
 			return err
 		}
 		if a.Looked <= 0 || a.Looked > min(len(keys), MaxComparedKeys) {
 			return c.nonsense()
+		}
+		if first {
+			c.stand[1] = a.Cursors
 		}
 		some := keys[:a.Looked]
 		there := make([]table.Row, len(some))

@@ -67,6 +67,7 @@ func (m *member) checkAll(t *testing.T, peer aws.Cell, repair bool) (replication
 		sum.Checked += d.Checked
 		sum.First += d.First
 		sum.Moving += d.Moving
+		sum.Pending += d.Pending
 		sum.Repaired += d.Repaired
 		sum.Differences = append(sum.Differences, d.Differences...)
 		if o.After = d.Next; o.After == nil {
@@ -326,7 +327,7 @@ func TestDivergenceDenied(t *testing.T) {
 		a := w.members[cellA]
 		a.put(t, "k", "v")
 		w.until(10*time.Second, "everywhere", w.settled(1, cellA, cellB))
-		w.members[cellA].put(t, "here", "v")
+		w.members[cellB].damage(t, "k", nil)
 		w.setPolicy(c.at, grant{members: both, actions: c.actions})
 		for repair, want := range map[bool]string{false: c.check, true: c.repair} {
 			_, err := a.repl.CheckDivergence(t.Context(), tableName, cellB, replication.CheckOptions{Repair: repair})

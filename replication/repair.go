@@ -26,28 +26,11 @@ func (c *check) settle(ctx context.Context) error {
 		if c.options.Pause > 0 && !clock.Wait(ctx, nil, c.options.Pause) {
 			return ctx.Err()
 		}
-		before := moving
-		moving = nil
-		i := 0
-		err := c.each(ctx, rowKeys(before), func(keys [][]byte, here, there []table.Row) error {
-			for j := range keys {
-				d, differs, err := c.difference(keys[j], here[j], there[j])
-				switch last := &before[i]; {
-				case err != nil:
-					return err
-				case !differs:
-				case d.Here == last.Here && d.There == last.There:
-					still = append(still, d)
-				default:
-					moving = append(moving, d)
-				}
-				i++
-			}
-			return nil
-		})
+		same, moved, err := c.lookAgain(ctx, moving)
 		if err != nil {
 			return err
 		}
+		still, moving = append(still, same...), moved
 	}
 	c.out.Moving = len(moving)
 	c.found = still

@@ -43,6 +43,7 @@ const (
 	Renew                               // Count Member anew: its store was put back, or it fell behind.
 	ReadSettings                        // What are the settings that members have in step? Answers with the definition.
 	Lineage                             // Which runs has the cell that is asked had?
+	Underway                            // Which versions of the cell that is asked are still to come to Member?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -54,13 +55,13 @@ type Request struct {
 	Member     table.Member     // Who joins or leaves.
 	Group      *table.Group     // As it will be.
 	Definition *table.Definition
-	Position   kv.Position      // Of a Drain; zero for now. Of a Rejoin and a Renew: from where on the log of Member is read. Of a Reached: see there.
+	Position   kv.Position      // Of a Drain; zero for now. Of a Rejoin and a Renew: from where on the log of Member is read. Of a Reached: see there. Of an Underway: what Member is known to have applied.
 	DryRun     bool             // Check alone.
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
 	Away       bool             `json:",omitempty"` // Of an Expel: it was detached against its will, and may come back.
 	Was        int64            `json:",omitempty"` // Of a Rejoin: the Since of the member before.
-	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows and a MergeRows.
+	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows, a MergeRows and an Underway.
 	Actions    []string         `json:",omitempty"` // Of a Permit.
 	Runs       *Runs            `json:",omitempty"` // Of a Reached: those of the asking cell.
 
@@ -83,7 +84,7 @@ type Response struct {
 	Done       bool             // Of a Drain. Of a Reached: there is a cursor.
 	Behind     bool             `json:",omitempty"` // Of a Reached: this cell's log begins after what the asking one has.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
-	Comparison *Comparison      `json:",omitempty"` // Of a Digest and a ReadRows.
+	Comparison *Comparison      `json:",omitempty"` // Of a Digest, a ReadRows and an Underway.
 	Runs       *Runs            `json:",omitempty"` // Of a Lineage.
 
 	Roles []identity.Role `json:",omitempty"` // Of an Admit, to a newcomer of the same account: those that this cell's replica needs.
@@ -125,6 +126,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.rejoin(ctx, from, q)
 	case Digest, ReadRows, MergeRows:
 		return r.compare(ctx, from, q)
+	case Underway:
+		return r.underwayTo(ctx, from, q)
 	case Resow:
 		return r.resow(ctx, from, q)
 	case Permit:
@@ -147,7 +150,7 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 	a, err := r.transport.Call(ctx, r.cell, to, q)
 	if errors.Is(err, ErrUnreachable) {
 		so := "it may have been changed elsewhere already; try again"
-		if q.DryRun || q.Kind == Inspect || q.Kind == Consent || q.Kind == Digest || q.Kind == ReadRows {
+		if q.DryRun || q.Kind == Inspect || q.Kind == Consent || q.Kind == Digest || q.Kind == ReadRows || q.Kind == Underway {
 			so = "nothing was changed; try again"
 		}
 		return nil, &aws.Error{

@@ -44,6 +44,7 @@ func (d *replicas) check(ctx context.Context, repair bool) error {
 		sum.Checked += out.Checked
 		sum.First += out.First
 		sum.Moving += out.Moving
+		sum.Pending += out.Pending
 		sum.Repaired += out.Repaired
 		if differ == 0 && len(out.Differences) > 0 {
 			fmt.Fprintln(w, "KEY\tDIFFERS\tFROM HAS\tTO HAS\tREPAIRED")
@@ -58,6 +59,9 @@ func (d *replicas) check(ctx context.Context, repair bool) error {
 		}
 	}
 	fmt.Printf("%d rows compared: %d differed at first, %d differ, %d of them were repaired\n", sum.Checked, sum.First, differ, sum.Repaired)
+	if sum.Pending > 0 {
+		fmt.Printf("%d are pending: the cell that wrote the newer version has still to ship it; hortus replication status shows the link\n", sum.Pending)
+	}
 	if sum.Moving > 0 {
 		fmt.Printf("%d changed at every look, and nothing is said of them: check again\n", sum.Moving)
 	}
