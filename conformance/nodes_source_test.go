@@ -121,3 +121,36 @@ func TestNodesStranded(t *testing.T) {
 	eventually(t, "the source is a regional table again", func() bool { d := m.describe(a); return d != nil && len(d.Replicas) == 0 })
 	m.end()
 }
+
+// TestNodesExplainJoin: what is in the way of a join is the same wherever it is
+// asked: at the source's node, at another member's and at the newcomer's.
+func TestNodesExplainJoin(t *testing.T) {
+	ctx := deadline(t)
+	m := newNodes(t, threePlaces, nil)
+	a, b, c := m.all[0], m.all[1], m.all[2]
+	pair := []place{a.place, b.place}
+	createTable(ctx, t, a.client(), sourceInput(simple("Orders", false), a.place, pair))
+	createTable(ctx, t, b.client(), joinInput(b.place, a.place, "Orders", pair))
+	at := func(n *node) string { return n.account + "/" + n.region }
+	for _, n := range m.all {
+		eventually(t, "both members are asked at "+n.region, func() bool {
+			out := m.as(n, "explain", "join", "Orders", at(a), at(c))
+			return strings.Contains(out, at(a)+":\n") && strings.Contains(out, at(b)+":\n") && strings.Contains(out, "AssociateTableReplica") && !strings.Contains(out, "no answer") && !strings.Contains(out, "There is no table")
+		})
+	}
+	for _, x := range []*node{a, b} {
+		if _, err := x.client().PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{
+			ResourceArn: aws.String("arn:aws:dynamodb:" + x.region + ":" + x.account + ":table/Orders"),
+			Policy:      aws.String(replicationPolicy(x.place, "Orders", threePlaces)),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range m.all {
+		if out := m.as(n, "explain", "join", "Orders", at(a), at(c)); !strings.Contains(out, "nothing is in the way") {
+			t.Errorf("at %s: %s", n.region, out)
+		}
+	}
+	createTable(ctx, t, c.client(), joinInput(c.place, a.place, "Orders", threePlaces))
+	m.end()
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/table"
 )
 
 // ExplainJoinInput asks why a cell cannot join the global table of a member.
@@ -18,7 +19,7 @@ type ExplainJoinInput struct {
 // that the policy which the newcomer brings along must have.
 type ExplainJoinOutput struct {
 	Gaps     []Gap
-	Unknown  []string // Members that this server cannot ask.
+	Unknown  []string // Cells of which this server had no answer.
 	Newcomer string   // The statement, as JSON.
 }
 
@@ -38,41 +39,86 @@ func explainJoin(ctx context.Context, w World, in *ExplainJoinInput) (*ExplainJo
 	if err != nil {
 		return nil, aws.Validation("Newcomer: %v", err)
 	}
-	at := map[aws.Cell]*replication.Replicator{}
-	for _, r := range w.Replicators() {
-		at[r.Cell()] = r
-	}
+	x := newExplainer(w, in.Table, source, newcomer)
 	out := &ExplainJoinOutput{Gaps: []Gap{}}
-	if at[source] == nil || at[source].Members(in.Table) == nil {
+	at := x.ask(ctx, source, nil)
+	switch {
+	case at == nil:
+		out.Unknown = append(out.Unknown, in.Source)
+		return out, nil
+	case at.Members == nil:
 		out.Gaps = append(out.Gaps, Gap{Cell: in.Source, Reason: "There is no table of that name."})
 		return out, nil
-	}
-	members := at[source].Members(in.Table)
-	if slices.Contains(members, newcomer) {
+	case slices.Contains(at.Members, newcomer):
 		out.Gaps = append(out.Gaps, Gap{Cell: in.Newcomer, Reason: "It has a replica of this table already, and nothing to join."})
 		return out, nil
 	}
+	members := at.Members
 	out.Newcomer = replication.ServiceStatement(newcomer, in.Table, append(slices.Clone(members), newcomer))
-	if r := at[newcomer]; r != nil && r.Members(in.Table) != nil {
+	switch own := x.ask(ctx, newcomer, nil); {
+	case own == nil:
+		out.Unknown = append(out.Unknown, in.Newcomer)
+	case own.Members != nil:
 		out.Gaps = append(out.Gaps, Gap{Cell: in.Newcomer, Reason: "The newcomer has a table of that name already: delete it, for a join makes its own."})
 	}
-	gaps, err := at[source].ExplainSource(ctx, in.Table)
-	if err != nil {
-		return nil, err
-	}
-	out.lacks(gaps)
-	for _, m := range members {
-		if at[m] == nil {
+	others := slices.DeleteFunc(slices.Clone(members), func(c aws.Cell) bool { return c == source })
+	for _, m := range append([]aws.Cell{source}, others...) {
+		e := x.ask(ctx, m, members)
+		if e == nil {
 			out.Unknown = append(out.Unknown, m.String())
 			continue
 		}
-		gaps, err := at[m].ExplainJoin(in.Table, newcomer, slices.Clone(members))
-		if err != nil {
-			return nil, err
-		}
-		out.lacks(gaps)
+		out.lacks(e.Gaps)
 	}
 	return out, nil
+}
+
+// explainer asks cells what keeps a newcomer from joining: those of this node
+// themselves, others in the name of one that has a part in the join.
+type explainer struct {
+	own              map[aws.Cell]*replication.Replicator
+	network          *replication.Network
+	table            string
+	source, newcomer aws.Cell
+	name             aws.Cell
+}
+
+func newExplainer(w World, table string, source, newcomer aws.Cell) *explainer {
+	x := &explainer{own: map[aws.Cell]*replication.Replicator{}, network: w.Network(), table: table, source: source, newcomer: newcomer, name: newcomer}
+	for _, r := range w.Replicators() {
+		x.own[r.Cell()] = r
+	}
+	for c, r := range x.own {
+		if x.own[newcomer] == nil && slices.Contains(r.Members(table), source) {
+			x.name = c
+		}
+	}
+	return x
+}
+
+// ask asks a cell. It returns nil where that gives no answer: it cannot be reached,
+// or answers none of this node's cells.
+func (x *explainer) ask(ctx context.Context, c aws.Cell, members []aws.Cell) *replication.Explanation {
+	members = slices.Clone(members)
+	if r := x.own[c]; r != nil {
+		e, err := r.ExplainWith(ctx, x.table, x.newcomer, x.source, members)
+		if err != nil {
+			return nil
+		}
+		return e
+	}
+	q := &replication.Request{Kind: replication.Explain, Table: x.table, Member: table.Member{Cell: x.newcomer, Source: x.source}}
+	if members != nil {
+		q.Group = &table.Group{}
+		for _, m := range members {
+			q.Group.Members = append(q.Group.Members, table.Member{Cell: m})
+		}
+	}
+	a, err := x.network.Call(ctx, x.name, c, q)
+	if err != nil {
+		return nil
+	}
+	return a.Explanation
 }
 
 func (out *ExplainJoinOutput) lacks(gaps []replication.Gap) {

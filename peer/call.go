@@ -56,7 +56,7 @@ func checkRequest(r *replication.Request) error {
 		if r.Group == nil || r.Definition == nil {
 			return ErrMalformed
 		}
-	case replication.Inspect, replication.Permit:
+	case replication.Inspect, replication.Permit, replication.Explain:
 	case replication.Digest, replication.ReadRows, replication.MergeRows, replication.Underway:
 		if r.Group == nil || !r.Compared.Valid() {
 			return ErrMalformed

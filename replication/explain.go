@@ -32,6 +32,52 @@ func (r *Replicator) Members(name string) []aws.Cell {
 	return cells(t.Def.Group)
 }
 
+// Explanation is what a cell says of its table to whoever asks what keeps a newcomer
+// from joining.
+type Explanation struct {
+	Members []aws.Cell // Of the global table, as Members has them.
+	Gaps    []Gap      // As far as they were asked for.
+}
+
+// ExplainWith has this cell's table explained to a newcomer, and to whoever has a
+// replica of it. Members are those of the global table, nil where they are asked
+// for alone.
+func (r *Replicator) ExplainWith(ctx context.Context, name string, newcomer, source aws.Cell, members []aws.Cell) (*Explanation, error) {
+	out := &Explanation{Members: r.Members(name)}
+	if members == nil {
+		return out, nil
+	}
+	var err error
+	if source == r.cell {
+		if out.Gaps, err = r.ExplainSource(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	gaps, err := r.ExplainJoin(name, newcomer, members)
+	out.Gaps = append(out.Gaps, gaps...)
+	return out, err
+}
+
+// explainTo answers a request of that kind. Its policy a table explains to members
+// and to the newcomer alone; that it exists a join tells anybody.
+func (r *Replicator) explainTo(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	t, newcomer := r.engine.Table(q.Table), q.Member.Cell
+	switch {
+	case t == nil:
+		return &Response{Explanation: &Explanation{}}, nil
+	case newcomer == r.cell:
+		return &Response{Explanation: &Explanation{Members: []aws.Cell{r.cell}}}, nil // It has such a table.
+	case from != newcomer && from != r.cell && t.Def.Group.Member(from) == nil:
+		return nil, aws.Errorf("AccessDeniedException", "%v explains its table %s to its members and to the newcomer alone", r.cell, q.Table)
+	}
+	var members []aws.Cell
+	if q.Group != nil {
+		members = cells(q.Group)
+	}
+	e, err := r.ExplainWith(ctx, q.Table, newcomer, q.Member.Source, members)
+	return &Response{Explanation: e}, err
+}
+
 // ExplainSource lists what else keeps this cell's table from being the source of a
 // newcomer, which alone is asked for it.
 func (r *Replicator) ExplainSource(ctx context.Context, name string) ([]Gap, error) {

@@ -44,6 +44,7 @@ const (
 	ReadSettings                        // What are the settings that members have in step? Answers with the definition.
 	Lineage                             // Which runs has the cell that is asked had?
 	Underway                            // Which versions of the cell that is asked are still to come to Member?
+	Explain                             // What of the table keeps Member from joining the global table of Group by way of Member.Source? Without Group: who are its members?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -87,6 +88,8 @@ type Response struct {
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest, a ReadRows and an Underway.
 	Runs       *Runs            `json:",omitempty"` // Of a Lineage.
 
+	Explanation *Explanation `json:",omitempty"` // Of an Explain.
+
 	Roles []identity.Role `json:",omitempty"` // Of an Admit, to a newcomer of the same account: those that this cell's replica needs.
 }
 
@@ -128,6 +131,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.compare(ctx, from, q)
 	case Underway:
 		return r.underwayTo(ctx, from, q)
+	case Explain:
+		return r.explainTo(ctx, from, q)
 	case Resow:
 		return r.resow(ctx, from, q)
 	case Permit:

@@ -89,7 +89,7 @@ func (e *explainJoinCommand) Run(ctx context.Context) error {
 		fmt.Println()
 	}
 	for _, m := range out.Unknown {
-		fmt.Printf("%s cannot be asked by this server\n", m)
+		fmt.Printf("%s gives this server no answer; ask at a node of a member or of the newcomer, with a connection to it\n", m)
 	}
 	if len(out.Gaps) == 0 && len(out.Unknown) == 0 {
 		fmt.Println("nothing is in the way on the members' side")
