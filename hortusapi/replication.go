@@ -48,7 +48,7 @@ type Replication struct {
 
 	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
 	ShippedBytes   int64
-	Written, Lost  int64  // Changes applied, and changes that were older than what was there.
+	Written, Lost  int64  // Changes applied, those merged in included, and changes that were older than what was there and left nothing in it.
 	Conflicts      int64  // Writes that were overwritten at the destination by one that had not seen them; all are in its journal.
 	RefusedBatches int64  // Batches that the destination did not apply: a policy forbids it, or the source's clock is ahead.
 	Apart          int64  // Transactions that the destination showed in parts, though the rule of their tables is atomic.

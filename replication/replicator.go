@@ -73,8 +73,8 @@ type Options struct {
 }
 
 // Sums are what was counted of changes that came from other members since the cell
-// was opened: ReplicatedWrites that were applied, OutdatedWrites that were older
-// than what was there, ConflictingWrites that were overwritten by one which had not
+// was opened: ReplicatedWrites that were applied or merged in, OutdatedWrites that were
+// older than what was there and left nothing in it, ConflictingWrites that were overwritten by one which had not
 // seen them, and RefusedBatches.
 func (r *Replicator) Sums() *metrics.Sums { return &r.sums }
 

@@ -1,10 +1,14 @@
 package replication_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/conflict"
+	"github.com/hortusdb/hortus/expr"
+	"github.com/hortusdb/hortus/item"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -54,5 +58,49 @@ func TestRules(t *testing.T) {
 	w.mustJoin(cellC, cellA, grant{members: all})
 	if now := w.members[cellC].table().Def.Rules(); now.Transactions != table.Together {
 		t.Errorf("the newcomer has %+v", now)
+	}
+}
+
+// TestMergedIsApplied: an increment that is taken into a later version is counted as
+// applied, and what a later version left out as outdated.
+func TestMergedIsApplied(t *testing.T) {
+	w := newPair(t)
+	a, b := w.members[cellA], w.members[cellB]
+	if err := a.repl.SetRules(t.Context(), tableName, table.Rules{Conflict: conflict.Merge}); err != nil {
+		t.Fatal(err)
+	}
+	add := func(m *member) {
+		t.Helper()
+		e, err := expr.Parse(expr.UpdateKind, "ADD n :one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, _ := decodeItem(t, `{"n":{"N":"1"}}`).Get("n")
+		q := &table.Write{Kind: table.Update, Item: decodeItem(t, `{"pk":{"S":"k"}}`)}
+		if q.Update, err = expr.BindUpdate(e, &expr.Scope{Values: expr.Values{{Placeholder: ":one", Value: one}}}); err != nil {
+			t.Fatal(err)
+		}
+		m.write(t, q)
+	}
+	w.network.Isolate(cellA.Region, true)
+	const each = 10
+	for range each {
+		add(a)
+	}
+	a.put(t, "l", "earlier")
+	w.clock.now = w.clock.now.Add(time.Second)
+	for range each {
+		add(b)
+	}
+	b.put(t, "l", "later")
+	w.network.Isolate(cellA.Region, false)
+	w.until(time.Minute, "the same", func() bool {
+		return a.dump(t) == b.dump(t) && strings.Contains(a.dump(t), string(item.AppendItemJSON(nil, decodeItem(t, `{"pk":{"S":"k"},"n":{"N":"20"}}`))))
+	})
+	if s := w.link(cellB, cellA, cellB); s.Written != each || s.Lost != 1 {
+		t.Errorf("at B %d are applied, %d outdated", s.Written, s.Lost)
+	}
+	if s := w.link(cellA, cellB, cellA); s.Written != each+1 || s.Lost != 0 {
+		t.Errorf("at A %d are applied, %d outdated", s.Written, s.Lost)
 	}
 }

@@ -46,8 +46,8 @@ type LinkStatus struct {
 
 	Pending   int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
 	Shipped   int64            // As its source sees it: bytes of records sent.
-	Written   int64            // As its destination sees it: changes applied.
-	Lost      int64            // As its destination sees it: changes that were older than what was there.
+	Written   int64            // As its destination sees it: changes applied, those merged in included.
+	Lost      int64            // As its destination sees it: changes that were older than what was there, and left nothing in it.
 	Conflicts int64            // As its destination sees it: writes that one which had not seen them overwrote there, in its journal.
 	Apart     int64            // As its destination sees it: transactions of which not all was shown together, though the rule is atomic.
 	ApartWhy  string           // Why the last of them was not.

@@ -17,8 +17,8 @@ const MaxApply = 256
 
 // Applied counts what became of incoming states.
 type Applied struct {
-	Written int // Won against what was here.
-	Lost    int // Older than what was here.
+	Written int // Won against what was here, or were merged into it.
+	Lost    int // Older than what was here, and left nothing in it.
 	Known   int // Here already.
 
 	Conflicts int // Writes that were overwritten by one that had not seen them; all are in the journal.
@@ -290,7 +290,7 @@ func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byt
 	switch {
 	case in.Version == old.Version && stored != nil:
 		sum.Known++
-	case out.State.Version != in.Version:
+	case out.State.Version != in.Version && sameContent(&old.State, &out.State):
 		sum.Lost++
 	default:
 		sum.Written++
@@ -312,8 +312,12 @@ func (e *Engine) applyOne(t *Table, in *conflict.State, k applyKey, stored []byt
 
 // unchanged reports whether a merge left the row as it was.
 func unchanged(old, next *conflict.State) bool {
-	return old.Version == next.Version && old.Vector.Equal(&next.Vector) &&
-		old.Deleted == next.Deleted && string(old.Parts) == string(next.Parts) && string(old.Item) == string(next.Item)
+	return old.Version == next.Version && old.Vector.Equal(&next.Vector) && sameContent(old, next)
+}
+
+// sameContent reports whether a merge took in nothing but that a version is known.
+func sameContent(old, next *conflict.State) bool {
+	return old.Deleted == next.Deleted && string(old.Parts) == string(next.Parts) && string(old.Item) == string(next.Item)
 }
 
 // Row is a stored state on its way to a replica that is being seeded.
