@@ -20,6 +20,7 @@ import (
 	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/table"
 )
 
 // Path is where the numbers are.
@@ -53,6 +54,11 @@ func (c *collector) Collect(out chan<- prom.Metric) {
 		}
 		for _, s := range x.Replication.Status() {
 			collectLink(out, x.ID, &s)
+		}
+		for _, t := range x.Engine.Tables() {
+			if size := x.Engine.Journal(t); t.Replicated() || size.Conflicts > 0 {
+				collectJournal(out, x.ID, t.Def.Name, size)
+			}
 		}
 	}
 	if c.peers != nil {
@@ -90,6 +96,10 @@ func linkDesc(name, help string, more ...string) *prom.Desc {
 	return prom.NewDesc("hortus_replication_"+name, help, append(slices.Clip(linkLabels), more...), nil)
 }
 
+func journalDesc(name, help string) *prom.Desc {
+	return prom.NewDesc("hortus_conflict_journal_"+name, help, []string{"account", "region", "table"}, nil)
+}
+
 var (
 	latency  = linkDesc("latency_seconds", "From the commit at the source to the commit at the destination (ReplicationLatency).")
 	pending  = linkDesc("pending_changes", "Changes of the source that the destination has not acknowledged, counted up to 10000.")
@@ -100,6 +110,10 @@ var (
 	seedRows = linkDesc("seed_rows", "Rows that came by seeding.")
 	seedSize = linkDesc("seed_bytes", "Bytes of the rows that came by seeding.")
 	differs  = linkDesc("differing_rows", "Rows that the last scheduled check found to differ.")
+
+	journalRows = journalDesc("conflicts", "Conflicts that the table's journal holds in the cell.")
+	journalSize = journalDesc("bytes", "Their size.")
+	journalLoss = journalDesc("dropped_total", "Conflicts that went from the journal, the oldest first, for want of room since the cell was opened.")
 
 	connected = prom.NewDesc("hortus_peer_connected", "1 while there is a connection to the node.", nodeLabels, nil)
 	messages  = prom.NewDesc("hortus_peer_messages_total", "Messages sent to the node.", nodeLabels, nil)
@@ -136,6 +150,14 @@ func collectLink(out chan<- prom.Metric, own aws.Cell, s *replication.LinkStatus
 	if !s.Compared.IsZero() {
 		gauge(differs, float64(s.Differing), labels...)
 	}
+}
+
+// collectJournal shows what a table's conflict journal holds, and has lost.
+func collectJournal(out chan<- prom.Metric, c aws.Cell, name string, size table.JournalSize) {
+	labels := []string{string(c.Account), string(c.Region), name}
+	out <- prom.MustNewConstMetric(journalRows, prom.GaugeValue, float64(size.Conflicts), labels...)
+	out <- prom.MustNewConstMetric(journalSize, prom.GaugeValue, float64(size.Bytes), labels...)
+	out <- prom.MustNewConstMetric(journalLoss, prom.CounterValue, float64(size.Dropped), labels...)
 }
 
 func collectPeers(out chan<- prom.Metric, peers *peer.Peers) {

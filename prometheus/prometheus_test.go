@@ -93,6 +93,9 @@ func TestMetrics(t *testing.T) {
 		`hortus_replication_state{cell="222222222222/eu-west-1",` + fmt.Sprintf(link, `state="FLOWING",`) + `} 1`,
 		`hortus_replication_last_contact_timestamp_seconds{cell="111111111111/us-east-1",` + fmt.Sprintf(link, "") + `} `,
 		`hortus_replicated_writes_total{account="222222222222",index="",peer="111111111111/us-east-1",region="eu-west-1",table="Orders"} 1`,
+		`hortus_conflict_journal_conflicts{account="222222222222",region="eu-west-1",table="Orders"} 0`,
+		`hortus_conflict_journal_bytes{account="222222222222",region="eu-west-1",table="Orders"} 0`,
+		`hortus_conflict_journal_dropped_total{account="111111111111",region="us-east-1",table="Orders"} 0`,
 		`hortus_peer_connected{address="10.0.0.1:8001"} 0`,
 		`hortus_peer_refused_total 0`,
 	}

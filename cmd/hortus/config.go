@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -112,10 +114,13 @@ func (c *config) check() error {
 	}
 	where := map[aws.Cell]string{}
 	c.cells = checkCells(c.Cells, "cells", where, wrong)
+	c.checkAccounts(wrong)
 	for i, n := range c.Peers {
 		name := fmt.Sprintf("peers[%d]", i)
 		if err := checkAddress(n.Address); err != nil {
 			wrong("%s.address: want an address and a port: %w", name, err)
+		} else if c.Peer != nil && sameListener(n.Address, c.Peer.Listen) {
+			wrong("%s.address: %s is this node itself, as peer.listen says; peers are the other nodes: leave it out", name, n.Address)
 		}
 		if len(n.Cells) == 0 {
 			wrong("%s.cells: want at least one {account, region}", name)
@@ -131,6 +136,32 @@ func (c *config) check() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkAccounts refuses credentials of accounts that have nothing here: a node acts
+// for its own cells alone, and passes on what is for others with the signature that
+// it came with.
+func (c *config) checkAccounts(wrong func(string, ...any)) {
+	for i, x := range c.Credentials {
+		has := func(id aws.Cell) bool { return id.Account == x.Account }
+		if x.Account.Valid() && len(c.cells) > 0 && !slices.ContainsFunc(c.cells, has) {
+			wrong("credentials: entry %d: account %s has no cell on this node, so that the key would be good for nothing: give the account a cell in cells, or put the entry into the configuration of the node that has its cells", i+1, x.Account)
+		}
+	}
+}
+
+// sameListener reports whether whoever calls an address from this machine comes to
+// what listens on another one. Names of hosts are not looked up.
+func sameListener(called, listens string) bool {
+	host, port, err1 := net.SplitHostPort(called)
+	own, ownPort, err2 := net.SplitHostPort(listens)
+	if err1 != nil || err2 != nil || port != ownPort || port == "0" {
+		return false
+	}
+	a, b := net.ParseIP(host), net.ParseIP(own)
+	anywhere := own == "" || (b != nil && b.IsUnspecified())
+	here := host == "" || host == "localhost" || (a != nil && (a.IsLoopback() || a.IsUnspecified()))
+	return host == own || (anywhere && here)
 }
 
 // checkCells checks a list of cells, none of which may be named twice.

@@ -51,6 +51,9 @@ func TestConfig(t *testing.T) {
 		{`"peer": {"listen": "127.0.0.1:0", "certificate": "v.pem", "key": "v.key", "authority": "ca.pem"},`, ``, "peer: want listen, certificate, key and authority"},
 		{`"authority": "ca.pem"`, `"authority": ""`, "peer: want listen"},
 		{`10.0.0.2:9000`, `10.0.0.2`, "peers[0].address"},
+		{`[{"id": "KEY", "secret": "s", "account": "111111111111"}]`, `[{"id": "KEY", "secret": "s", "account": "111111111111"}, {"id": "KEY", "secret": "t", "account": "111111111111"}]`, "credentials: entry 2: the id KEY is that of entry 1 already"},
+		{`"secret": "s", "account": "111111111111"`, `"secret": "s", "account": "222222222222"`, "credentials: entry 1: account 222222222222 has no cell on this node"},
+		{`{"listen": "127.0.0.1:0", "certificate"`, `{"listen": "10.0.0.2:9000", "certificate"`, "peers[0].address: 10.0.0.2:9000 is this node itself"},
 	} {
 		text := strings.Replace(goodConfig, bad.old, bad.new, 1)
 		if text == goodConfig {
@@ -108,6 +111,30 @@ func TestCertificates(t *testing.T) {
 	} {
 		if bad.Run() == nil {
 			t.Errorf("%+v is made", bad)
+		}
+	}
+}
+
+// TestSameListener: a node is found among its own peers by whichever name of this
+// machine, and another one on the same port is none.
+func TestSameListener(t *testing.T) {
+	for _, c := range []struct {
+		called, listens string
+		want            bool
+	}{
+		{"10.0.0.2:9000", "10.0.0.2:9000", true},
+		{"10.0.0.2:9000", "10.0.0.2:9001", false},
+		{"10.0.0.2:9000", "10.0.0.3:9000", false},
+		{"10.0.0.2:9000", "0.0.0.0:9000", false},
+		{"127.0.0.1:9000", "0.0.0.0:9000", true},
+		{"localhost:9000", ":9000", true},
+		{"[::1]:9000", "[::]:9000", true},
+		{"127.0.0.1:9000", "10.0.0.2:9000", false},
+		{"127.0.0.1:0", "127.0.0.1:0", false},
+		{"node.example:9000", "node.example:9000", true},
+	} {
+		if got := sameListener(c.called, c.listens); got != c.want {
+			t.Errorf("%s at %s: %t", c.called, c.listens, got)
 		}
 	}
 }

@@ -177,10 +177,15 @@ func readCredentials(file string) ([]router.Credential, error) {
 }
 
 func checkCredentials(list []router.Credential) error {
+	first := map[string]int{}
 	for i, c := range list {
 		if c.ID == "" || c.Secret == "" || !c.Account.Valid() {
 			return fmt.Errorf("entry %d: an entry has an id, a secret and an account of twelve digits", i+1)
 		}
+		if j := first[c.ID]; j > 0 {
+			return fmt.Errorf("entry %d: the id %s is that of entry %d already; an id names one secret and one account: leave one of them out, or give it another id", i+1, c.ID, j)
+		}
+		first[c.ID] = i + 1
 	}
 	return nil
 }
