@@ -60,7 +60,7 @@ func (r *Replicator) compared(from aws.Cell, name, group, action string) (*table
 	if from == r.cell || !belongs(t, group, from) || !belongs(t, group, r.cell) {
 		return nil, notFound(name)
 	}
-	if t.Def.Status == table.Creating || t.Def.Status == table.Deleting {
+	if t.Def.Status == table.Creating || (t.Def.Status == table.Deleting && !countedAnew(t.Def.Group, from)) {
 		return nil, aws.Errorf("ResourceInUseException", "The replica in %v is being made or deleted; try again when it is ACTIVE", r.cell)
 	}
 	var leave permission

@@ -47,11 +47,17 @@ func (k *keeper) part(ctx context.Context, t *table.Table, now time.Time) (left 
 	k.learnParted(ctx, t, now)
 	lacking := k.r.lacking(t, k.last, k.parted)
 	for _, m := range t.Def.Group.Members {
+		if countedAnew(t.Def.Group, m.Cell) {
+			delete(k.owed, m.Cell) // It gives out positions again.
+		}
 		if m.Cell != k.r.cell && !k.parted[m.Cell] && !k.received(ctx, t, m) {
 			lacking = append(lacking, m.Cell)
 		}
 	}
 	if len(lacking) == 0 {
+		if all, err := k.r.standBack(ctx, t, k.parted); !all || err != nil {
+			return false, err
+		}
 		return true, k.r.detach(ctx, k.table, k.group, k.last, false)
 	}
 	if now.Sub(k.leaving) < leaveWithin {

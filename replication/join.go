@@ -282,7 +282,7 @@ func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Ce
 			continue
 		}
 		l.mu.Lock()
-		done := s.delivered(last)
+		done := s.delivered(last) && !countedAnew(t.Def.Group, s.peer)
 		l.mu.Unlock()
 		if !done {
 			out = append(out, s.peer)

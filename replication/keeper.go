@@ -20,6 +20,7 @@ const (
 	trimEvery     = 30 * time.Second
 	trimAgain     = 50 * time.Millisecond
 	drainPoll     = 10 * time.Millisecond
+	standAgain    = 200 * time.Millisecond
 )
 
 // MaxBacklog is how many bytes of log a member may be behind before it is cut
@@ -170,6 +171,11 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 	for _, c := range lacking {
 		if now.Sub(k.leaving) < leaveWithin || !k.r.denied(t, c) {
 			return now.Add(drainPoll), nil
+		}
+	}
+	if len(lacking) == 0 {
+		if all, err := k.r.standBack(ctx, t, k.parted); !all || err != nil {
+			return now.Add(standAgain), err
 		}
 	}
 	// The end of this link's own context comes with the end of the table.

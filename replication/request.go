@@ -568,6 +568,16 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if !q.Hasty && recovers(t.Def.Group, q.Member.Cell) {
 		return nil, errInUse
 	}
+	if m := t.Def.Group.Member(q.Member.Cell); !q.Hasty && m != nil && m.Status == table.Active {
+		// It may have what this replica has forgotten, where the store was put back.
+		met, err := r.hasMet(ctx, t, m.Cell)
+		switch {
+		case err != nil:
+			return nil, err
+		case !met || t.Def.Resync != 0:
+			return nil, errInUse
+		}
+	}
 	return &Response{}, r.remove(ctx, t, q.Member.Cell, departure{q.Hasty, q.Away})
 }
 

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -118,14 +119,14 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 		return nil, fmt.Errorf("replication: %v cannot have %v counted anew", from, q.Member.Cell)
 	}
 	d, g := &t.Def, t.Def.Group
-	// One that is counted anew itself, as others may be at the same time, has no source.
+	// Others may be counted anew at the same time. One that leaves waits for those.
 	seeded := func(m table.Member) bool {
-		return m.Cell != from && m.Status == table.Creating && (m.Source != (aws.Cell{}) || g.AwayIn(m.Cell) != nil)
+		return m.Cell != from && m.Status == table.Creating && !countedAnew(g, m.Cell)
 	}
 	switch m := g.Member(from); {
 	case m.Since >= q.Member.Since && !q.DryRun:
 		return nil, notFound(q.Table) // It is a later one than that asks.
-	case d.Status != table.Active, d.Updating(), d.Changing() != nil, d.Disassociating,
+	case d.Status == table.Creating, d.Updating(), d.Changing() != nil,
 		len(g.Recover) > 0, slices.ContainsFunc(g.Members, seeded):
 		return nil, errInUse
 	case q.DryRun:
@@ -137,6 +138,14 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 	}
 	at := r.engine.Store().Durable()
 	return &Response{Position: at}, r.restart(ctx, t, q.Member, map[aws.Cell]kv.Position{from: q.Position}, at)
+}
+
+// countedAnew reports whether a member is being counted anew: it lacks what it has
+// forgotten, whatever it acknowledged before. It has no source, as a newcomer has, and
+// was not away.
+func countedAnew(g *table.Group, c aws.Cell) bool {
+	m := g.Member(c)
+	return m != nil && m.Status == table.Creating && m.Source == (aws.Cell{}) && g.AwayIn(c) == nil
 }
 
 // restart counts a member anew, this cell or another one, and begins its links with
@@ -225,3 +234,42 @@ func (c *check) forgotten(row table.Row, floor clock.Timestamp) (conflict.State,
 
 // stillAstray is when renew is tried again.
 const stillAstray = time.Second
+
+// standBack asks the members, before this one leaves, how far they have its log
+// applied, and goes back for one that has less than it acknowledged: its store was put
+// back, and it may not have said so yet. It returns true where none has.
+func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[aws.Cell]bool) (bool, error) {
+	if t.Def.Group.Member(r.cell).Status == table.Creating {
+		return true, nil // It was never in use, and wrote nothing.
+	}
+	for _, l := range r.sortedOf(t.Def.Name) {
+		s, ok := l.work.(*sender)
+		if !ok || l.key.group != t.Def.Group.ID || parted[s.peer] {
+			continue
+		}
+		q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell)}
+		var err error
+		if q.Position, _, err = r.cursorOn(ctx, t, s.peer); err != nil {
+			return false, err
+		}
+		a, err := r.transport.Call(ctx, r.cell, s.peer, q)
+		switch {
+		case errors.Is(err, ErrUnreachable):
+			return false, nil
+		case isNotFound(err):
+			continue // It does not count this cell any more.
+		case err != nil:
+			return false, err
+		}
+		l.mu.Lock()
+		less := a.Done && s.started && a.Position < s.acked
+		if less {
+			err = s.standAt(ctx, t, a.Position)
+		}
+		l.mu.Unlock()
+		if less || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

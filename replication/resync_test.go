@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +122,42 @@ func TestAdoptedInVain(t *testing.T) {
 	}
 	w.until(time.Minute, "all are active", w.active(all...))
 	w.wantBack(10, all...)
+}
+
+// TestLeaveWhileOneIsPutBack: a member is deleted, or leaves and keeps its data, when
+// all others have acknowledged what it wrote, and then one of them is put back to before
+// that. It goes only when that one has it again, be it what the one that leaves wrote or
+// what the one that was put back has forgotten.
+func TestLeaveWhileOneIsPutBack(t *testing.T) {
+	for _, c := range []struct {
+		keeps bool
+		wrote int // By the one that is put back, after the copy.
+	}{{false, 5}, {true, 5}, {false, 0}, {true, 0}} {
+		w := newPair(t)
+		a, b := w.members[cellA], w.members[cellB]
+		w.fill(cellA, 0, 5)
+		w.until(5*time.Second, "both have 5", w.settled(5, cellA, cellB))
+		w.run(7 * time.Second)
+		early := a.store.Copy()
+		w.fill(cellB, 5, 10)
+		w.fill(cellA, 10, 10+c.wrote)
+		w.until(10*time.Second, "both have all", w.settled(10+c.wrote, cellA, cellB))
+		w.run(7 * time.Second)
+		w.network.Isolate(cellA.Region, true)
+		if c.keeps {
+			if _, err := b.repl.Disassociate(t.Context(), b.table()); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := b.repl.Leave(t.Context(), b.table()); err != nil {
+			t.Fatal(err)
+		}
+		w.run(2 * time.Second)
+		w.restore(cellA, early)
+		w.network.Isolate(cellA.Region, false)
+		w.until(2*time.Minute, "B has left", func() bool { return b.table() == nil || b.table().Def.Group == nil })
+		w.until(time.Minute, "A is alone", func() bool { return w.members[cellA].table().Def.Group == nil })
+		if got := strings.Count(w.members[cellA].dump(t), "\n"); got != 10+c.wrote {
+			t.Errorf("%+v: A has %d items, want %d", c, got, 10+c.wrote)
+		}
+	}
 }

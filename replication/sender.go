@@ -411,10 +411,16 @@ func (s *sender) goBack(ctx context.Context, t *table.Table, m *Message) error {
 		s.lost = true
 		return t.Log.Rewind(ctx, s.peer.String(), s.persist, true)
 	}
-	if err := t.Log.Rewind(ctx, s.peer.String(), m.To, false); err != nil {
+	s.below = 0
+	return s.standAt(ctx, t, m.To)
+}
+
+// standAt goes back to where the peer is.
+func (s *sender) standAt(ctx context.Context, t *table.Table, at kv.Position) error {
+	if err := t.Log.Rewind(ctx, s.peer.String(), at, false); err != nil {
 		return err
 	}
-	s.below, s.acked, s.persist, s.flight = 0, m.To, m.To, nil
+	s.acked, s.persist, s.flight = at, at, nil
 	s.rewind()
 	return nil
 }

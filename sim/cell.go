@@ -29,7 +29,8 @@ type cell struct {
 	up        bool
 	copy      *copied // Of its disk; nil where there is none.
 	back      putBack
-	lost      bool // It is to stay down for longer than others, once it stops.
+	passed    int64 // The wall that its clock does not go back before.
+	lost      bool  // It is to stay down for longer than others, once it stops.
 	restartAt int64
 	engine    *table.Engine
 	repl      *replication.Replicator
@@ -83,6 +84,9 @@ func (c *cell) restart() {
 		Engine: engine, Transport: c.w.net, Clock: c, Dates: dates{c}, Logger: slog.New(watch{c}), NewID: c.w.newID,
 	})
 	c.up = true
+	if w := c.w; w.Lose && len(w.cells) > w.Members && engine.Table(privateName) == nil {
+		c.create(diary(w.newID())) // It lost its disk.
+	}
 	c.settleDrop()
 	c.w.trace("%v: up", c)
 }

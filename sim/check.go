@@ -253,7 +253,7 @@ func (w *world) checkEnd() {
 	if w.Merging {
 		return // All that is left to say is in difference.
 	}
-	if !w.Detach && !w.Restore {
+	if !w.Detach && !w.Restore && !w.Lose {
 		// A row that was asked for after a member was detached, or put back, has the vector of all
 		// that is part of it: that its writer had not seen what it replaces cannot be
 		// told any more.

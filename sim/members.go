@@ -96,6 +96,10 @@ func (w *world) act() {
 		if w.Restore {
 			w.copyDisk()
 		}
+	case 19:
+		if w.Lose && !w.calm {
+			w.lose()
+		}
 	case 17, 18:
 		if w.Restore && !w.calm {
 			w.putBack()

@@ -12,6 +12,8 @@ type copied struct {
 	disk  *kv.Mem
 	table string // The table's id.
 	since int64
+
+	edition table.Edition // Of its settings.
 }
 
 // putBack is a cell's return to a copy: until it is counted anew what others have of
@@ -35,7 +37,7 @@ func (w *world) copyDisk() {
 		return
 	}
 	w.trace("%v: is copied, up to %d", c, c.disk.Durable())
-	c.copy = &copied{c.disk.Copy(), c.table().Def.ID, c.table().Def.Group.Member(c.name).Since}
+	c.copy = &copied{c.disk.Copy(), c.table().Def.ID, c.table().Def.Group.Member(c.name).Since, c.table().Def.Edition}
 }
 
 // putBack has a member start again on a copy that was made before, while all are
@@ -48,26 +50,68 @@ func (w *world) putBack() {
 	if c == nil || !w.complete() {
 		return
 	}
-	w.audit.follow(c)
-	now, err := c.engine.Reading(w.ctx)
-	if err != nil {
-		c.settleCrash()
-		c.expect(err, "Reading")
+	if !c.passClock() {
 		return
-	}
-	if late := now.Wall - c.micros(); late >= 0 {
-		c.skew += time.Duration(late+1) * time.Microsecond
 	}
 	c.crash("is put back to an earlier copy")
 	disk := c.copy.disk.Copy()
 	w.Tally.count(PutBack)
 	w.trace("%v: has again what it had up to %d", c, disk.Durable())
 	w.audit.rewind(c.copy.table, disk.Durable())
+	w.forgetSettings(c, c.copy.edition)
 	back := putBack{disk.Durable(), c.copy.since}
 	if c.back.since == back.since {
 		back.found = min(back.found, c.back.found) // The others do not know yet of the time before.
 	}
 	c.disk.left, c.back = disk, back
+}
+
+// passClock has a cell's clock pass all that the cell has stamped. It returns false
+// where the cell crashes at that.
+func (c *cell) passClock() bool {
+	c.w.audit.follow(c)
+	now, err := c.engine.Reading(c.w.ctx)
+	if err != nil {
+		c.settleCrash()
+		c.expect(err, "Reading")
+		return false
+	}
+	c.passed = now.Wall
+	c.setSkew(c.skew)
+	return true
+}
+
+// lose has a member lose its disk for good, while all are members. The machine comes
+// back with an empty one. What it wrote last may be with some of the others alone.
+func (w *world) lose() {
+	c := w.pick(func(c *cell) bool { return c != w.cells[0] && c.member() && c.serving() })
+	if c == nil || !w.complete() || !c.passClock() {
+		return
+	}
+	id := c.table().Def.ID
+	c.crash("loses its disk")
+	c.disk.left = kv.NewMem(kv.MemOptions{Now: c.micros, ManualSync: true})
+	w.Tally.count(DiskLost)
+	w.audit.bury(id)
+	w.forgetSettings(c, table.Edition{})
+}
+
+// setSkew changes a cell's clock, to no time before one that it has to have passed.
+func (c *cell) setSkew(d time.Duration) {
+	c.skew = max(d, time.Duration(c.passed+1-c.w.now)*time.Microsecond)
+}
+
+// forgetSettings takes what was acknowledged of settings for nothing, where no member
+// has it once a cell has no more than an edition.
+func (w *world) forgetSettings(c *cell, left table.Edition) {
+	for _, d := range w.cells[:w.Members] {
+		if t := d.table(); d != c && t != nil && t.Def.Edition.Compare(left) > 0 {
+			left = t.Def.Edition
+		}
+	}
+	if left.Compare(w.settled.edition) < 0 {
+		w.settled = acknowledged{}
+	}
 }
 
 // forgets reports whether a position on a cell's log may be one that it has

@@ -26,6 +26,7 @@ type Options struct {
 	Leaves    bool // Members leave and join again.
 	Detach    bool // Members are kept from replication for days, or leave and keep their data; then they start anew.
 	Restore   bool // Members are put back to earlier copies of their disks. Not with Sessions, Ledgers, Counting and Detach.
+	Lose      bool // Members lose their disks for good, and join anew. Not with Sessions, Ledgers, Counting and Detach.
 	Undo      bool // With Detach: who was detached against its will comes back with its data, if it is not too late.
 	JoinLate  bool // Members join while the storm goes on, and not before it.
 	LoseSeed  bool // The source of a newcomer is often lost while it seeds, for longer than the newcomer waits for it.
@@ -224,10 +225,10 @@ func (w *world) disturb() {
 	}
 	if w.chance(w.Faults.Clock) {
 		c := w.pick(func(*cell) bool { return true })
-		c.skew = time.Duration(w.rng.Int64N(int64(8*time.Second))) - 4*time.Second
+		c.setSkew(time.Duration(w.rng.Int64N(int64(8*time.Second))) - 4*time.Second)
 		w.Tally.count(ClockJump)
 		if w.rng.IntN(8) == 0 {
-			c.skew = time.Duration(w.rng.Int64N(int64(time.Minute)))
+			c.setSkew(time.Duration(w.rng.Int64N(int64(time.Minute))))
 			w.Tally.count(ClockFar)
 		}
 		w.trace("%v: clock is off by %v", c, c.skew)
@@ -279,7 +280,7 @@ func (w *world) heal() {
 	w.net.heal()
 	for _, c := range w.cells {
 		c.disk.fuse = 0
-		c.skew = min(max(c.skew, -2*time.Second), 2*time.Second)
+		c.setSkew(min(max(c.skew, -2*time.Second), 2*time.Second))
 	}
 	end := w.now + w.HealBound.Microseconds()
 	looked := int64(0)

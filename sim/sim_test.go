@@ -110,6 +110,13 @@ var scenarios = map[string]Options{
 		Clients: Traffic{Percent: 50, Deletes: 30, Keys: 8},
 		Faults:  Faults{Network: 12, Crash: 4},
 	},
+	// Members lose their disks for good; the others bring each other what those had
+	// brought to some, and they join anew.
+	"TestLostDisk": {
+		Members: 4, Steps: 900, Rows: 20, Lose: true,
+		Clients: Traffic{Percent: 50, Deletes: 30, Keys: 8},
+		Faults:  Faults{Network: 15, Crash: 4},
+	},
 	// Everything at once.
 	"TestEverything": {
 		Members: 5, Steps: 800, Rows: 30, Leaves: true, JoinLate: true,
@@ -128,6 +135,7 @@ func TestDetach(t *testing.T)       { play(t) }
 func TestMixed(t *testing.T)        { play(t) }
 func TestConvert(t *testing.T)      { play(t) }
 func TestTransactions(t *testing.T) { play(t) }
+func TestLostDisk(t *testing.T)     { play(t) }
 func TestRestore(t *testing.T)      { play(t) }
 func TestEverything(t *testing.T)   { play(t) }
 

@@ -30,6 +30,7 @@ const (
 	SettingsTaken
 	Protected
 	PutBack
+	DiskLost
 	SourceLost
 	SourceChanged
 	Joined
@@ -71,6 +72,7 @@ var eventNames = [events]string{
 	SettingsTaken:    "a member takes over later settings",
 	Protected:        "a change of a member's own setting",
 	PutBack:          "a member is put back to an earlier copy",
+	DiskLost:         "a member loses its disk for good",
 	SourceLost:       "the source of a newcomer is lost",
 	SourceChanged:    "a newcomer changes its source",
 	Joined:           "a cell joins",
