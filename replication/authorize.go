@@ -31,7 +31,7 @@ type permission struct {
 
 func (p *permission) allows(r *Replicator, t *table.Table, action string, peer aws.Cell) bool {
 	if p.disabled = ""; r.disabled.Load() {
-		p.disabled = "Region " + string(r.cell.Region) + " is disabled in account " + string(r.cell.Account)
+		p.disabled = r.disabledText()
 		return false
 	}
 	var second int64
@@ -40,9 +40,14 @@ func (p *permission) allows(r *Replicator, t *table.Table, action string, peer a
 	}
 	if p.table != t || p.second != second {
 		p.table, p.second = t, second
-		p.decision = r.decide(t.Def.Group.Kind, subjectOf(t), action, []aws.Cell{peer})
+		p.decision = r.decideData(t.Def.Group.Kind, subjectOf(t), action, peer)
 	}
 	return p.decision.Allowed()
+}
+
+// disabledText says that the cell's Region is disabled.
+func (r *Replicator) disabledText() string {
+	return "Region " + string(r.cell.Region) + " is disabled in account " + string(r.cell.Account)
 }
 
 // reason explains a denial to the statement; "" when there is none.
@@ -83,6 +88,19 @@ func (r *Replicator) decide(kind table.GroupKind, s subject, action string, memb
 	}
 	if near {
 		return r.roleDenial(s, action)
+	}
+	return d
+}
+
+// decideData asks whether changes may flow between this cell's table and a member's:
+// one of the two actions that is denied stops both ways (documented). The denial of
+// action, which the caller is about, is the one that it hears of first.
+func (r *Replicator) decideData(kind table.GroupKind, s subject, action string, peer aws.Cell) policy.Decision {
+	d := r.decide(kind, s, action, []aws.Cell{peer})
+	for _, a := range []string{readData, writeData} {
+		if d.Allowed() && a != action {
+			d = r.decide(kind, s, a, []aws.Cell{peer})
+		}
 	}
 	return d
 }

@@ -157,50 +157,62 @@ func TestJoinsCross(t *testing.T) {
 	}
 }
 
-// TestRevoke: a permission that is taken away stops that direction at once, and
-// that one alone. It shows as NOT_AUTHORIZED with the statement that it misses.
-// When it is given back, all that was pending comes.
+// TestRevoke: one permission that is taken away on one side stops both ways at once
+// (documented). It shows as NOT_AUTHORIZED with the statement that it misses. When it
+// is given back, all that was pending comes.
 func TestRevoke(t *testing.T) {
 	both := []aws.Cell{cellA, cellB}
 	full := map[aws.Cell]grant{cellA: {members: both, admits: []aws.Cell{cellB}}, cellB: {members: both}}
-	for _, c := range []struct {
-		at      aws.Cell // Whose policy loses the action.
-		missing string
-		other   aws.Cell // The end that does not see the reason itself.
-	}{{cellA, serviceActions[0], cellB}, {cellB, serviceActions[1], cellA}} {
-		t.Run(c.missing, func(t *testing.T) {
-			w := newPair(t)
-			w.members[cellA].put(t, "before", "1")
-			w.until(5*time.Second, "flows", w.settled(1, both...))
-			g := full[c.at]
-			g.actions = slices.DeleteFunc(slices.Clone(serviceActions), func(a string) bool { return a == c.missing })
-			w.setPolicy(c.at, g)
-			w.members[cellA].put(t, "withheld", "1")
-			w.members[cellB].put(t, "other way", "1")
-			w.run(20 * time.Second)
-			if got := w.members[cellB].dump(t); strings.Contains(got, "withheld") {
-				t.Fatalf("B got what it must not: %s", got)
-			}
-			if got := w.members[cellA].dump(t); !strings.Contains(got, "other way") {
-				t.Errorf("the other direction stopped: %s", got)
-			}
-			s := w.link(c.at, cellA, cellB)
-			if s.State != "NOT_AUTHORIZED" || !strings.Contains(s.Reason, c.missing) || !strings.Contains(s.Reason, "Service0") {
-				t.Errorf("the link shows %s: %s", s.State, s.Reason)
-			}
-			if s := w.link(cellA, cellA, cellB); s.Pending == 0 {
-				t.Error("nothing is pending")
-			}
-			if s := w.link(c.at, cellB, cellA); s.State != "FLOWING" {
-				t.Errorf("the other direction shows %s: %s", s.State, s.Reason)
-			}
-			w.setPolicy(c.at, full[c.at])
-			w.until(3*time.Second, "what was pending has come", w.settled(3, both...))
-			if s := w.link(c.at, cellA, cellB); s.State != "FLOWING" || s.Reason != "" {
-				t.Errorf("healed, the link shows %s: %s", s.State, s.Reason)
-			}
-		})
+	for _, at := range both {
+		for _, missing := range serviceActions[:2] {
+			t.Run(missing+" at "+string(at.Region), func(t *testing.T) {
+				w := newPair(t)
+				w.members[cellA].put(t, "before", "1")
+				w.until(5*time.Second, "flows", w.settled(1, both...))
+				g := full[at]
+				g.actions = slices.DeleteFunc(slices.Clone(serviceActions), func(a string) bool { return a == missing })
+				w.setPolicy(at, g)
+				for _, c := range both {
+					w.members[c].put(t, "of "+string(c.Region), "1")
+				}
+				w.run(20 * time.Second)
+				for _, c := range both {
+					if got := w.members[c].dump(t); countLines(got) != 2 {
+						t.Fatalf("%v got what it must not: %s", c, got)
+					}
+					if s := w.link(c, c, peerOf(c)); s.Pending == 0 {
+						t.Errorf("nothing of %v is pending", c)
+					}
+				}
+				for _, way := range [][2]aws.Cell{{cellA, cellB}, {cellB, cellA}} {
+					if s := w.link(at, way[0], way[1]); s.State != "NOT_AUTHORIZED" || s.By != at || !strings.Contains(s.Reason, missing) || !strings.Contains(s.Reason, "Service0") {
+						t.Errorf("%v shows %v by %v: %s", way, s.State, s.By, s.Reason)
+					}
+					if s := w.link(peerOf(at), way[0], way[1]); s.State != "NOT_AUTHORIZED" || s.By != at || !strings.Contains(s.Reason, missing) {
+						t.Errorf("the other end shows %v as %v by %v: %s", way, s.State, s.By, s.Reason)
+					}
+				}
+				if s := w.members[at].repl.Standing(w.members[at].table()); s != table.ReplicationNotAuthorized {
+					t.Errorf("its replica is %q", s)
+				}
+				w.setPolicy(at, full[at])
+				w.until(3*time.Second, "what was pending has come", w.settled(3, both...))
+				for _, way := range [][2]aws.Cell{{cellA, cellB}, {cellB, cellA}} {
+					if s := w.link(at, way[0], way[1]); s.State != "FLOWING" || s.Reason != "" {
+						t.Errorf("healed, %v shows %s: %s", way, s.State, s.Reason)
+					}
+				}
+			})
+		}
 	}
+}
+
+// peerOf is the other one of a pair.
+func peerOf(c aws.Cell) aws.Cell {
+	if c == cellA {
+		return cellB
+	}
+	return cellA
 }
 
 // TestDeny: within one account nothing is asked, but an explicit Deny in the

@@ -63,14 +63,13 @@ func (r *Replicator) compared(from aws.Cell, name, group, action string) (*table
 	if t.Def.Status == table.Creating || (t.Def.Status == table.Deleting && !countedAnew(t.Def.Group, from)) {
 		return nil, aws.Errorf("ResourceInUseException", "The replica in %v is being made or deleted; try again when it is ACTIVE", r.cell)
 	}
-	var leave permission
-	if leave.allows(r, t, action, from) {
-		return t, nil
+	if r.disabled.Load() {
+		return nil, aws.Errorf("AccessDeniedException", "%s", r.disabledText())
 	}
-	if leave.disabled != "" {
-		return nil, aws.Errorf("AccessDeniedException", "%s", leave.disabled)
+	if d := r.decide(t.Def.Group.Kind, subjectOf(t), action, []aws.Cell{from}); !d.Allowed() {
+		return nil, withReason(d.AccessDenied(), d.Explain())
 	}
-	return nil, withReason(leave.decision.AccessDenied(), leave.decision.Explain())
+	return t, nil
 }
 
 func errNothing(from aws.Cell) error {

@@ -75,7 +75,7 @@ func (k *keeper) shows(t *table.Table, to aws.Cell) bool {
 	if !belongs(t, k.group, to) {
 		return false
 	}
-	d := k.r.decide(t.Def.Group.Kind, subjectOf(t), readData, []aws.Cell{to})
+	d := k.r.decideData(t.Def.Group.Kind, subjectOf(t), readData, to)
 	return d.Allowed()
 }
 

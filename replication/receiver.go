@@ -41,6 +41,7 @@ type receiver struct {
 	told     *table.Inaccessible // What the peer said of itself.
 	withheld string              // Why the peer sends nothing, in its words.
 	stranger bool                // It answers that it has no such replica.
+	barred   bool                // The peer was last told that this side has no leave to receive.
 	ahead    bool                // The last batch was refused: its times are too far in the future.
 	lag      *metrics.Histogram
 	applied  table.Applied
@@ -223,6 +224,10 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
+	if v.barred && v.leave.allows(v.r, t, writeData, v.peer) {
+		v.barred = false
+		v.ack(t, "") // The peer need not find out that it is over.
+	}
 	v.news = v.settle() || v.news
 	due := v.ackedAt.Add(ackEvery)
 	if v.news && (v.owed >= ackBytes || a != nil || !now.Before(due)) {
@@ -291,13 +296,13 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 	case m.Kind == Progress:
 		return nil
 	case m.Refused != "":
-		v.leave.allows(v.r, t, writeData, v.peer)
+		v.barred = !v.leave.allows(v.r, t, writeData, v.peer)
 		v.ack(t, v.leave.reason())
 		return nil
 	case !v.known:
 		return nil // Not seeded yet; the source sends it again.
 	case !v.leave.allows(v.r, t, writeData, v.peer):
-		v.ahead = false
+		v.ahead, v.barred = false, true
 		v.refuse(m)
 		v.ack(t, v.leave.reason())
 		return nil

@@ -86,7 +86,7 @@ func (k *keeper) takeRows(ctx context.Context, t *table.Table, m *Message, now t
 	if p == nil || m.from != p.From || m.Origin != p.Gone || string(m.Key) != string(p.key) || !slices.Contains(t.Def.Group.Recover, p.Recovery) {
 		return nil // An answer to a question of before.
 	}
-	if d := k.r.decide(t.Def.Group.Kind, subjectOf(t), writeData, []aws.Cell{p.From}); !d.Allowed() {
+	if d := k.r.decideData(t.Def.Group.Kind, subjectOf(t), writeData, p.From); !d.Allowed() {
 		return nil
 	}
 	var states []conflict.State

@@ -44,10 +44,8 @@ func (r *Replicator) dataDenial(t *table.Table) policy.Decision {
 		if m.Cell == r.cell {
 			continue
 		}
-		for _, action := range []string{readData, writeData} {
-			if d = r.decide(t.Def.Group.Kind, subjectOf(t), action, []aws.Cell{m.Cell}); !d.Allowed() {
-				return d
-			}
+		if d = r.decideData(t.Def.Group.Kind, subjectOf(t), readData, m.Cell); !d.Allowed() {
+			return d
 		}
 	}
 	return d
