@@ -317,7 +317,7 @@ func updateTable(ctx context.Context, s *Service, c *api.Call) error {
 }
 
 // changeSettings changes a table, and where all members of its global table keep
-// the setting in step, the others first: when one of them refuses or is out of
+// the setting in step, at all of them: when one of them refuses or is out of
 // reach, nothing was changed anywhere.
 func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
 	if err := checkUpdating(&t.Def, in); err != nil {

@@ -29,8 +29,8 @@ func (a *API) decodeUpdateTimeToLive(c *api.Call) error {
 	return nil
 }
 
-// updateTimeToLive changes the setting in every member of a global table, the
-// others first. It holds at once; on AWS that takes up to an hour.
+// updateTimeToLive changes the setting in every member of a global table. It holds
+// at once; on AWS that takes up to an hour.
 func updateTimeToLive(ctx context.Context, s *Service, c *api.Call) error {
 	in := c.Input.(*sdk.UpdateTimeToLiveInput)
 	t := s.Engine.Table(*in.TableName)

@@ -338,7 +338,7 @@ func TestWiped(t *testing.T) {
 	w.network.Detach(cellC)
 	w.start(cellC, newStore(w))
 	settle := func() error {
-		_, err := w.members[cellA].repl.Settle(t.Context(), w.members[cellA].table(), table.Overwritten{})
+		_, err := w.members[cellA].repl.Settle(t.Context(), w.members[cellA].table(), table.Overwritten{}, notHere)
 		return err
 	}
 	wantCode(t, settle(), "ResourceInUseException", "Region ap-south-1 of account 333333333333 is a member of the global table T, and says that it has no such replica")

@@ -12,16 +12,17 @@ import (
 	"github.com/hortusdb/hortus/table"
 )
 
-// Settings that all members have in step are changed at the others first and here
-// last, by requests that may end half-way: where a member is out of reach or the
-// process ends, some have the change and others do not. And a store that was put
-// back has the settings of its copy. So a definition has the edition of these
-// settings. A change makes the next edition of the one that it was made from, and
-// a member takes it that has that one: two changes at the same time are not both
-// done. Every sign of life tells the edition; who hears of a later one than its own
-// asks for those settings and takes them over. So a change that was answered as
-// done is at all members, one that failed is at all or at none in the end, and who
-// was put back has what is in use now.
+// Settings that all members have in step are changed by requests that may end
+// half-way: where a member is out of reach or the process ends, some have the change
+// and others do not. And a store that was put back has the settings of its copy. So a
+// definition has the edition of these settings. A change makes the next edition of
+// the one that it was made from, and a member takes it that has that one. All changes
+// come to the members in the order of their cells, whoever asks, so of two at the same
+// time the first member takes one, and of the other nothing is done. Every sign of
+// life tells the edition; who hears of a later one than its own asks for those
+// settings and takes them over. So a change that was answered as done is at all
+// members, one that failed is at all or at none in the end, and who was put back has
+// what is in use now.
 //
 // Keeping in step is a change like another one: the policies of both sides have to
 // allow ReplicateSettings.
@@ -31,33 +32,44 @@ import (
 // nothing was changed. A regional table is changed here alone. change is called on
 // copies, more than once.
 func (r *Replicator) Change(ctx context.Context, t *table.Table, o table.Overwritten, change func(*table.Definition) error) (*table.Table, error) {
-	base, to := t.Def.Edition, t.Def.Edition
-	if t.Def.Group != nil {
-		def, err := t.Def.Clone()
-		if err != nil {
-			return nil, err
-		}
-		was := t.Def.Changing()
-		if err := change(&def); err != nil {
-			return nil, err
-		}
-		if x := def.Changing(); x != nil && was != nil && x.Name == was.Name && x.Status == was.Status {
-			x.Status, x.Backfilling = "", false // That the members know already.
-		}
-		if err := r.CheckSettle(t); err != nil {
-			return nil, err
-		}
-		if to, err = r.Settle(ctx, &table.Table{Def: def}, o); err != nil {
-			return nil, err
-		}
+	if t.Def.Group == nil {
+		return r.changeOwn(ctx, t, t.Def.Edition, change)
 	}
+	def, err := t.Def.Clone()
+	if err != nil {
+		return nil, err
+	}
+	was := t.Def.Changing()
+	if err := change(&def); err != nil {
+		return nil, err
+	}
+	if x := def.Changing(); x != nil && was != nil && x.Name == was.Name && x.Status == was.Status {
+		x.Status, x.Backfilling = "", false // That the members know already.
+	}
+	if err := r.engine.CheckUnits(&def); err != nil {
+		return nil, err
+	}
+	if err := r.CheckSettle(t); err != nil {
+		return nil, err
+	}
+	var after *table.Table
+	_, err = r.Settle(ctx, &table.Table{Def: def}, o, func(to table.Edition) error {
+		var err error
+		after, err = r.changeOwn(ctx, t, to, change)
+		return err
+	})
+	return after, err
+}
+
+// changeOwn is Change for this cell's own table, which becomes one of an edition.
+func (r *Replicator) changeOwn(ctx context.Context, t *table.Table, to table.Edition, change func(*table.Definition) error) (*table.Table, error) {
 	return r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		switch {
 		case d.ID != t.Def.ID || (d.Group == nil) != (t.Def.Group == nil) || (d.Group != nil && !sameMembers(d.Group, t.Def.Group, aws.Cell{})):
 			return errInUse // Somebody joined or left meanwhile, and was not asked.
-		case d.Edition == to && to != base:
+		case d.Edition == to && to != t.Def.Edition:
 			return nil // It has come by way of another member already.
-		case d.Edition != base:
+		case d.Edition != t.Def.Edition:
 			return errInUse
 		}
 		d.Edition = to

@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func expire(attribute string) func(d *table.Definition) {
 	return func(d *table.Definition) { d.TimeToLive = &table.TimeToLive{Attribute: attribute} }
 }
 
-// TestChangeHalfWay: a change that came to one of two other members, and of which
+// TestChangeHalfWay: a change that came to one of the members, and of which
 // the caller was told that it failed, comes to all in the end, also to the member
 // from which it was made; and the next one is made of it.
 func TestChangeHalfWay(t *testing.T) {
@@ -66,10 +67,10 @@ func TestChangeHalfWay(t *testing.T) {
 		}
 		return nil
 	}}
-	if err := w.members[cellA].change(t, expire("until")); err == nil {
+	if err := w.members[cellB].change(t, expire("until")); err == nil {
 		t.Fatal("it is changed")
 	}
-	if a, b := w.members[cellA].table().Def, w.members[cellB].table().Def; a.TimeToLive != nil || b.TimeToLive == nil {
+	if a, b := w.members[cellA].table().Def, w.members[cellB].table().Def; a.TimeToLive == nil || b.TimeToLive != nil {
 		t.Fatalf("A has %v, B has %v", a.TimeToLive, b.TimeToLive)
 	}
 	wantCode(t, w.members[cellC].change(t, provision(3)), "ResourceInUseException", "")
@@ -85,32 +86,42 @@ func TestChangeHalfWay(t *testing.T) {
 	}
 }
 
-// TestChangesAtOnce: of two changes at the same time at most one is done, and all
-// members agree which.
+// TestChangesAtOnce: of two changes at the same time one is done, at all members, and
+// of the other, which is refused, nothing is: whoever of them asks first, and however
+// far the first has come.
 func TestChangesAtOnce(t *testing.T) {
-	for _, dry := range []bool{true, false} {
-		w := newTriple(t)
-		all := []aws.Cell{cellA, cellB, cellC}
-		var second error
-		begun := false
-		w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
-			if r.Kind == replication.Settle && r.DryRun == dry && !begun {
-				begun = true
-				second = w.members[cellC].change(t, provision(3))
-			}
-			return nil
-		}}
-		first := w.members[cellA].change(t, expire("until"))
-		if (first == nil) == (second == nil) && first == nil {
-			t.Errorf("dry=%t: both changes were done", dry)
-		}
-		w.until(15*time.Second, "all have the same", w.inStep(all...))
-		d := w.members[cellB].table().Def
-		if first == nil && d.TimeToLive == nil {
-			t.Errorf("dry=%t: the first change was done, and is gone", dry)
-		}
-		if second == nil && d.Throughput.Write != 3 {
-			t.Errorf("dry=%t: the second change was done, and is gone", dry)
+	all := []aws.Cell{cellA, cellB, cellC}
+	for _, order := range [][2]aws.Cell{{cellA, cellB}, {cellA, cellC}, {cellB, cellA}, {cellB, cellC}, {cellC, cellA}, {cellC, cellB}} {
+		for at := range 3 { // Requests, of four, of the first one that are answered before the second begins.
+			t.Run(fmt.Sprintf("%s %s %d", order[0].Region, order[1].Region, at), func(t *testing.T) {
+				w := newTriple(t)
+				var second error
+				asked := 0
+				w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
+					if r.Kind == replication.Settle {
+						if asked++; asked == at+1 {
+							second = w.members[order[1]].change(t, provision(3))
+						}
+					}
+					return nil
+				}}
+				first := w.members[order[0]].change(t, expire("until"))
+				if (first == nil) == (second == nil) {
+					t.Fatalf("the first change: %v; the second: %v", first, second)
+				}
+				if !w.inStep(all...)() {
+					t.Errorf("A has %s, B %s, C %s", w.settings(cellA), w.settings(cellB), w.settings(cellC))
+				}
+				d := w.members[cellB].table().Def
+				if (d.TimeToLive != nil) != (first == nil) || (d.Throughput.Write == 3) != (second == nil) {
+					t.Errorf("the first change: %v; the second: %v; there is %s", first, second, w.settings(cellB))
+				}
+				for _, err := range []error{first, second} {
+					if err != nil {
+						wantCode(t, err, "ResourceInUseException", "")
+					}
+				}
+			})
 		}
 	}
 }
@@ -126,19 +137,19 @@ func TestChangeWithheld(t *testing.T) {
 		}
 		return nil
 	}}
-	if err := w.members[cellA].change(t, expire("until")); err == nil {
+	if err := w.members[cellB].change(t, expire("until")); err == nil {
 		t.Fatal("it is changed")
 	}
-	w.setPolicy(cellB, grant{members: all, actions: []string{"dynamodb:ReadDataForReplication", "dynamodb:WriteDataForReplication"}})
+	w.setPolicy(cellA, grant{members: all, actions: []string{"dynamodb:ReadDataForReplication", "dynamodb:WriteDataForReplication"}})
 	w.transport = w.network
 	w.run(20 * time.Second)
-	for _, c := range []aws.Cell{cellA, cellC} {
+	for _, c := range []aws.Cell{cellB, cellC} {
 		wantCode(t, w.members[c].change(t, provision(3)), "AccessDeniedException", "ReplicateSettings")
 		if d := w.members[c].table().Def; d.TimeToLive != nil || !d.OnDemand {
 			t.Errorf("%v has %s", c, w.settings(c))
 		}
 	}
-	w.setPolicy(cellB, grant{members: all})
+	w.setPolicy(cellA, grant{members: all})
 	w.until(15*time.Second, "all have the same", w.inStep(all...))
 	if w.members[cellC].table().Def.TimeToLive == nil {
 		t.Error("C has no time to live")

@@ -200,20 +200,25 @@ func (r *Replicator) CheckDelete(t *table.Table) error {
 	return nil
 }
 
-// Settle brings the settings that all members keep in step to the other
-// members: capacity mode, throughput, time to live, rules, and an index that t's
-// definition is about to create or to delete. What members have for themselves
-// stays, but for what is overwritten. t's edition is the one that they were made
-// from; the answer is the one that they are.
-func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwritten) (table.Edition, error) {
+// Settle brings the settings that all members keep in step to them, in the order of
+// their cells, once none of the others has anything against it: capacity mode,
+// throughput, time to live, rules, and an index that t's definition is about to create
+// or to delete. What members have for themselves stays, but for what is overwritten.
+// t's edition is the one that they were made from; the answer is the one that they
+// are, which own is given when it is this cell's turn.
+func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwritten, own func(table.Edition) error) (table.Edition, error) {
 	to := t.Def.Edition.Next(r.newID())
 	for _, dry := range []bool{true, false} {
 		for _, m := range t.Def.Group.Members {
-			if m.Cell == r.cell {
-				continue
+			var err error
+			switch {
+			case m.Cell != r.cell:
+				q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, Overwritten: o, Base: t.Def.Edition, Edition: to, DryRun: dry}
+				_, err = r.call(ctx, m.Cell, q)
+			case !dry:
+				err = own(to)
 			}
-			q := &Request{Kind: Settle, Table: t.Def.Name, Group: t.Def.Group, Definition: &t.Def, Overwritten: o, Base: t.Def.Edition, Edition: to, DryRun: dry}
-			if _, err := r.call(ctx, m.Cell, q); err != nil {
+			if err != nil {
 				return to, err
 			}
 		}

@@ -76,7 +76,7 @@ func kindFor(g *table.Group, to table.Topology) (table.GroupKind, error) {
 }
 
 // convertAll asks all members whether they can be of the other kind, and has them
-// become it, this one last.
+// become it.
 func (r *Replicator) convertAll(ctx context.Context, t *table.Table, to table.Topology) error {
 	kind, err := kindFor(t.Def.Group, to)
 	if err != nil {
@@ -99,16 +99,12 @@ func (r *Replicator) convertAll(ctx context.Context, t *table.Table, to table.To
 		return err
 	}
 	q.DryRun = false
-	for _, m := range g.Members {
-		if m.Cell == r.cell {
-			continue
-		}
-		if _, err := r.call(ctx, m.Cell, &q); err != nil {
+	for _, m := range g.Members { // In the order of every change: see Change.
+		if _, err := r.callOrServe(ctx, m.Cell, &q); err != nil {
 			return err
 		}
 	}
-	_, err = r.convert(ctx, r.cell, &q)
-	return err
+	return nil
 }
 
 // checkKeys: in a global table of one account all keys are of one kind (known from
