@@ -47,6 +47,11 @@ type Need struct {
 	Cell   aws.Cell
 	Global string // A global table of 2017, where that is the resource: it is in no Region.
 	Member bool   // Only where the table is a member of a multi-account global table.
+
+	// Of a need at another cell than the owner's: where it makes, or deletes, the
+	// replica that the owner's table of that name has there. It is not asked for
+	// where the owner's cell knows that there can be none: Run says so.
+	Creates, Deletes bool
 }
 
 // ARN returns the ARN of the resource.

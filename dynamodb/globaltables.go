@@ -57,13 +57,13 @@ func (s *Service) caller(c *api.Call) replication.Caller {
 // that they are about. A denial of the data actions is reported first
 // (recorded).
 func needReplicas(c *api.Call, in *sdk.UpdateTableInput) {
-	need := func(region *string, actions ...string) {
+	need := func(region *string, creates bool, actions ...string) {
 		to := aws.Cell{Account: c.Owner.Account, Region: aws.Region(*region)}
 		if !to.Region.Known() || to == c.Owner {
 			return // Run says so.
 		}
 		for _, a := range actions {
-			c.Needs = append(c.Needs, api.Need{Action: "dynamodb:" + a, Table: *in.TableName, Cell: to})
+			c.Needs = append(c.Needs, api.Need{Action: "dynamodb:" + a, Table: *in.TableName, Cell: to, Creates: creates, Deletes: !creates})
 		}
 	}
 	if len(in.ReplicaUpdates) == 0 {
@@ -72,9 +72,9 @@ func needReplicas(c *api.Call, in *sdk.UpdateTableInput) {
 	// What follows the first is the same again, or refused.
 	switch u := &in.ReplicaUpdates[0]; {
 	case u.Create != nil:
-		need(u.Create.RegionName, "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable", "CreateTableReplica")
+		need(u.Create.RegionName, true, "Scan", "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable", "CreateTableReplica")
 	case u.Delete != nil:
-		need(u.Delete.RegionName, "DeleteTableReplica", "DeleteTable")
+		need(u.Delete.RegionName, false, "DeleteTableReplica", "DeleteTable")
 	case u.Disassociate != nil:
 		c.Need("dynamodb:DisassociateTableReplica", *in.TableName, "")
 	}
@@ -192,11 +192,12 @@ func (s *Service) disassociate(ctx context.Context, t *table.Table, region strin
 		return nil, aws.InvalidParameter("Table %s is not a replica of a global table; there is nothing to disassociate", t.Def.Name)
 	case region != string(s.Cell.Region):
 		return nil, aws.InvalidParameter("RegionName of Disassociate must be the Region that the request is sent to, %s; send it to %s with credentials of the account that owns the replica there", s.Cell.Region, region)
-	case !t.Def.MayDisassociate:
-		return nil, aws.Validation("Replica cannot be disassociated as it is currently protected against disassociation. Disable disassociation protection first.")
 	}
 	if err := checkSettled(t); err != nil {
 		return nil, err
+	}
+	if !t.Def.MayDisassociate {
+		return nil, aws.Validation("Replica cannot be disassociated as it is currently protected against disassociation. Disable disassociation protection first.")
 	}
 	after, err := s.Replication.Disassociate(ctx, t)
 	if err != nil {
@@ -219,15 +220,42 @@ func checkSettled(t *table.Table) error {
 	if t.Def.Changing() != nil || t.Def.Updating() {
 		return errChanging
 	}
+	if m := newcomer(t); m != nil {
+		return errAdding(t, m)
+	}
+	return nil
+}
+
+// newcomer is a replica that is being added to a table's global table, nil where
+// there is none.
+func newcomer(t *table.Table) *table.Member {
 	if t.Def.Group == nil {
 		return nil
 	}
-	for _, m := range t.Def.Group.Members {
-		if m.Status == table.Creating {
-			return aws.Validation("Create/Update/Delete of replica is not allowed while the replica is being added to table with name: ‘%s’ in region: ‘%s’.", t.Def.Name, m.Cell.Region)
+	for i := range t.Def.Group.Members {
+		if m := &t.Def.Group.Members[i]; m.Status == table.Creating {
+			return m
 		}
 	}
 	return nil
+}
+
+// errAdding is known from the live service.
+func errAdding(t *table.Table, m *table.Member) error {
+	return aws.Validation("Create/Update/Delete of replica is not allowed while the replica is being added to table with name: ‘%s’ in region: ‘%s’.", t.Def.Name, m.Cell.Region)
+}
+
+// checkAdding refuses changes of settings while a replica is being added: between
+// Regions of one account as the live service does, and elsewhere, where its words are
+// not known, as while any other change is under way.
+func checkAdding(t *table.Table) error {
+	switch m := newcomer(t); {
+	case m == nil:
+		return nil
+	case sameAccount(&t.Def):
+		return errAdding(t, m)
+	}
+	return errChanging
 }
 
 func (s *Service) deleteReplica(ctx context.Context, t *table.Table, region aws.Region) (*types.TableDescription, error) {

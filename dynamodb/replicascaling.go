@@ -258,6 +258,9 @@ func updateTableReplicaAutoScaling(ctx context.Context, s *Service, c *api.Call)
 	if err != nil {
 		return err
 	}
+	if err := checkAdding(t); err != nil {
+		return err
+	}
 	replicas, err := s.replicaScaling(ctx, t)
 	if err != nil {
 		return err

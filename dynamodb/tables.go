@@ -320,6 +320,9 @@ func updateTable(ctx context.Context, s *Service, c *api.Call) error {
 // the setting in step, at all of them: when one of them refuses or is out of
 // reach, nothing was changed anywhere.
 func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Table, in *sdk.UpdateTableInput) (*types.TableDescription, error) {
+	if err := checkAdding(t); err != nil {
+		return nil, err
+	}
 	if err := checkUpdating(&t.Def, in); err != nil {
 		return nil, err
 	}

@@ -43,6 +43,9 @@ func updateTimeToLive(ctx context.Context, s *Service, c *api.Call) error {
 	if err := checkInUse(t); err != nil {
 		return err
 	}
+	if err := checkAdding(t); err != nil {
+		return err
+	}
 	spec := in.TimeToLiveSpecification
 	if _, err := s.Replication.Change(ctx, t, table.Overwritten{}, func(d *table.Definition) error { return s.applyTimeToLive(spec, d) }); err != nil {
 		return err

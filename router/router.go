@@ -279,6 +279,9 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 	var came *policy.Circumstances
 	for i := 0; i < len(c.Needs); i++ {
 		need := &c.Needs[i]
+		if moot(owner, need) {
+			continue
+		}
 		if need.Cell != owner.ID && !r.node.Hosts(need.Cell) && r.peers.Has(need.Cell) {
 			actions := alike(c.Needs[i:])
 			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, replication.Caller{Principal: c.Caller, Came: c.Circumstances(r.node.Dates().Now())}, actions); err != nil {
@@ -287,14 +290,10 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 			i += len(actions) - 1
 			continue
 		}
-		at := owner
-		if need.Cell != owner.ID {
-			var err error
-			if at, err = r.cell(ctx, need.Cell); err != nil {
-				return err
-			}
+		t, err := r.tableOf(ctx, owner, need)
+		if err != nil {
+			return err
 		}
-		t := at.Engine.Table(need.Table)
 		if need.Member && (t == nil || t.Def.Group == nil || t.Def.Group.Kind != table.MultiAccount) {
 			continue
 		}
@@ -307,6 +306,38 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 		}
 	}
 	return nil
+}
+
+// moot reports whether leave to make or to delete a replica elsewhere is not asked
+// for: by what is known here there can be none, and the operation says so. That other
+// Region need not be reached for it, or be there.
+func moot(owner *cell.Cell, need *api.Need) bool {
+	if !need.Creates && !need.Deletes {
+		return false
+	}
+	t := owner.Engine.Table(need.Table)
+	switch {
+	case t == nil:
+		return true
+	case need.Creates:
+		return t.Def.Group != nil && t.Def.Group.Kind == table.MultiAccount
+	}
+	return t.Def.Group.Member(need.Cell) == nil
+}
+
+// tableOf is the table that a need is about; nil where it is not there.
+func (r *Router) tableOf(ctx context.Context, owner *cell.Cell, need *api.Need) (*table.Table, error) {
+	if need.Cell == owner.ID {
+		return owner.Engine.Table(need.Table), nil
+	}
+	if !r.node.Hosts(need.Cell) {
+		return nil, nil //nolint:nilnil // No node has that cell.
+	}
+	at, err := r.cell(ctx, need.Cell)
+	if err != nil {
+		return nil, err
+	}
+	return at.Engine.Table(need.Table), nil
 }
 
 // alike are the actions that are needed on the first one's table, up to the first
