@@ -28,6 +28,19 @@ type SettingsOutput struct {
 	Topology     table.Topology
 	Transactions table.Visibility
 	Members      []string `json:",omitempty"` // As in "111111111111/us-east-1"; none of a regional table.
+
+	Replica string          // Whose settings these are: the one that was asked, as in Members.
+	Others  []OtherSettings `json:",omitempty"` // Of a DescribeTableSettings: what the other members have.
+}
+
+// OtherSettings are those of another replica at this moment.
+type OtherSettings struct {
+	Replica      string // As in Members.
+	InStep       bool   // It has the same, also of the settings that AWS has and keeps in step.
+	Conflict     conflict.Rule
+	Topology     table.Topology
+	Transactions table.Visibility
+	Unknown      string `json:",omitempty"` // Why it did not say; then the others are empty.
 }
 
 // DescribeSettingsInput names a table whose settings are asked for.
@@ -36,12 +49,30 @@ type DescribeSettingsInput struct {
 	Region aws.Region `json:",omitempty"` // Needed where the account has several tables of that name.
 }
 
-func describeTableSettings(_ context.Context, own []*replication.Replicator, in *DescribeSettingsInput) (*SettingsOutput, error) {
+// describeTableSettings asks each replica: one that does not answer, or withholds the
+// keeping of settings, is told as such.
+func describeTableSettings(ctx context.Context, own []*replication.Replicator, in *DescribeSettingsInput) (*SettingsOutput, error) {
 	r, err := replicaOf(own, in.Table, in.Region)
 	if err != nil {
 		return nil, err
 	}
-	return settingsOf(r, in.Table)
+	out, err := settingsOf(r, in.Table)
+	if err != nil {
+		return nil, err
+	}
+	t := r.Engine().Table(in.Table)
+	if t == nil {
+		return nil, errNoTable(in.Table)
+	}
+	others, err := r.SettingsElsewhere(ctx, t)
+	for _, o := range others {
+		s := OtherSettings{Replica: o.Cell.String(), InStep: o.Same, Conflict: o.Rules.Conflict, Topology: o.Topology, Transactions: o.Rules.Transactions}
+		if o.Err != nil {
+			s = OtherSettings{Replica: s.Replica, Unknown: o.Err.Error()}
+		}
+		out.Others = append(out.Others, s)
+	}
+	return out, err
 }
 
 // settingsOf tells the settings of a replica.
@@ -52,7 +83,7 @@ func settingsOf(r *replication.Replicator, name string) (*SettingsOutput, error)
 	}
 	rules := t.Def.Rules()
 	out := &SettingsOutput{
-		Table: name, Conflict: rules.Conflict, Topology: cmp.Or(t.Def.Topology, table.AWSTopology), Transactions: rules.Transactions,
+		Table: name, Replica: r.Cell().String(), Conflict: rules.Conflict, Topology: cmp.Or(t.Def.Topology, table.AWSTopology), Transactions: rules.Transactions,
 	}
 	if t.Def.Group != nil {
 		for _, m := range t.Def.Group.Members {
@@ -115,7 +146,7 @@ func replicaOf(own []*replication.Replicator, name string, at aws.Region) (*repl
 // operations do.
 func OfAccount(operation string) bool {
 	switch operation {
-	case "ListConflicts", "UpdateTableSettings", "CheckDivergence", "ReattachReplica":
+	case "ListConflicts", "UpdateTableSettings", "CheckDivergence", "ReattachReplica", "RemoveLostReplicas":
 		return true
 	}
 	return false

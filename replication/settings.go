@@ -35,6 +35,47 @@ func (r *Replicator) SetRules(ctx context.Context, name string, s table.Rules) e
 	return err
 }
 
+// OtherSettings is what another member says of the settings that all have in step.
+type OtherSettings struct {
+	Cell     aws.Cell
+	Rules    table.Rules
+	Topology table.Topology
+	Same     bool  // All of these settings, capacity and indexes included, are this cell's.
+	Err      error // Why it did not say.
+}
+
+// SettingsElsewhere asks the other members of a table's global table for the settings
+// that all have in step. For some seconds after a change that ended half-way, or
+// while the policy of one withholds the keeping of settings, they may be others.
+func (r *Replicator) SettingsElsewhere(ctx context.Context, t *table.Table) ([]OtherSettings, error) {
+	if t.Def.Group == nil {
+		return nil, nil
+	}
+	own, err := t.Def.InStep()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(ctx, consentWithin)
+	defer stop()
+	var out []OtherSettings
+	for _, m := range t.Def.Group.Members {
+		if m.Cell == r.cell {
+			continue
+		}
+		s := OtherSettings{Cell: m.Cell}
+		a, err := r.call(ctx, m.Cell, &Request{Kind: ReadSettings, Table: t.Def.Name, Group: t.Def.Group})
+		if err == nil {
+			d := &a.Definition
+			var theirs string
+			theirs, err = d.InStep()
+			s.Rules, s.Topology, s.Same = d.Rules(), cmp.Or(d.Topology, table.AWSTopology), theirs == own && d.Edition == t.Def.Edition
+		}
+		s.Err = err
+		out = append(out, s)
+	}
+	return out, nil
+}
+
 // checkKnown refuses values that are none.
 func checkKnown(s table.Rules) error {
 	switch {

@@ -62,11 +62,38 @@ func (g *tableGetCommand) Run(ctx context.Context) error {
 		fmt.Println("It is a regional table: no other replica has it.")
 	} else {
 		fmt.Printf("Its replicas: %s\n", strings.Join(out.Members, ", "))
+		printOthers(&out)
 	}
 	return nil
 }
 
+// printOthers says whether the other replicas have the same settings.
+func printOthers(s *hortusapi.SettingsOutput) {
+	same := true
+	for i := range s.Others {
+		switch o := &s.Others[i]; {
+		case o.Unknown != "":
+			same = false
+			fmt.Printf("%s does not say what it has: %s\n", o.Replica, o.Unknown)
+		case !o.InStep && o.Conflict == s.Conflict && o.Topology == s.Topology && o.Transactions == s.Transactions:
+			same = false
+			fmt.Printf("%s has other settings of DynamoDB (capacity, time to live or indexes) at the moment\n", o.Replica)
+		case !o.InStep:
+			same = false
+			fmt.Printf("%s has other settings at the moment: %s\n", o.Replica, rules(o.Conflict, o.Topology, o.Transactions))
+		}
+	}
+	if same {
+		fmt.Println("All of them have these settings.")
+	} else {
+		fmt.Println("Replicas that reach each other, and allow ReplicateSettings, have the same within seconds.")
+	}
+}
+
 func printSettings(s *hortusapi.SettingsOutput) {
-	fmt.Printf("%s, in all its replicas: concurrent writes are decided by %s; the topology is %s; transactions become visible as %s\n",
-		s.Table, s.Conflict, s.Topology, s.Transactions)
+	fmt.Printf("%s in %s: %s\n", s.Table, s.Replica, rules(s.Conflict, s.Topology, s.Transactions))
+}
+
+func rules(c conflict.Rule, topology table.Topology, transactions table.Visibility) string {
+	return fmt.Sprintf("concurrent writes are decided by %s; the topology is %s; transactions become visible as %s", c, topology, transactions)
 }
