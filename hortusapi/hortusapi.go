@@ -60,6 +60,7 @@ func Operations() []*Operation {
 		accountOperation("UpdateTableSettings", updateTableSettings),
 		accountOperation("CheckDivergence", checkDivergence),
 		accountOperation("ReattachReplica", reattachReplica),
+		accountOperation("RemoveLostReplicas", removeLostReplicas),
 	}
 	return ops
 }

@@ -61,7 +61,7 @@ func checkRequest(r *replication.Request) error {
 		if r.Group == nil || !r.Compared.Valid() {
 			return ErrMalformed
 		}
-	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale, replication.Override, replication.Resow, replication.Convert, replication.Rejoin, replication.Reached, replication.Renew, replication.Consent, replication.ReadSettings, replication.Lineage:
+	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale, replication.Override, replication.Resow, replication.Convert, replication.Rejoin, replication.Reached, replication.Renew, replication.Consent, replication.ReadSettings, replication.Lineage, replication.Remove:
 		if r.Group == nil {
 			return ErrMalformed
 		}
@@ -75,6 +75,11 @@ func checkRequest(r *replication.Request) error {
 	}
 	if r.Member.Cell != (aws.Cell{}) && !validCell(r.Member.Cell) {
 		return ErrMalformed
+	}
+	for _, c := range r.Lost {
+		if !validCell(c) {
+			return ErrMalformed
+		}
 	}
 	return nil
 }

@@ -48,6 +48,8 @@ func (r *Replicator) confirm(q *Request) (*Response, error) {
 		return &Response{}, nil
 	case belongs(t, q.Group.ID, r.cell) && (t.Def.Resync != 0 || r.unmet(t)):
 		return &Response{}, nil // Its store was put back, or may have been: it need not know all members.
+	case takenOut(t, q.Group.ID, &q.Member):
+		return &Response{Out: true}, nil
 	case belongs(t, q.Group.ID, r.cell):
 		return &Response{Uncounted: true}, nil
 	case wasDetached(t, q.Group.ID):
@@ -85,8 +87,11 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 			q.Member = *t.Def.Group.Member(k.r.cell)
 		}
 		a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		away, uncounted := err == nil && a.Away, err == nil && a.Uncounted
-		if !isNotFound(err) && !away && !uncounted {
+		out, away, uncounted := err == nil && a.Out, err == nil && a.Away, err == nil && a.Uncounted
+		if out && t.Def.Status != table.Deleting {
+			return k.expelled(ctx, m.Cell)
+		}
+		if !isNotFound(err) && !away && !uncounted && !out {
 			continue // It is one, or cannot be asked.
 		}
 		if uncounted && t.Def.Status == table.Creating {
@@ -150,7 +155,7 @@ func (k *keeper) learnParted(ctx context.Context, t *table.Table, now time.Time)
 			continue
 		}
 		a, err := k.r.transport.Call(ctx, k.r.cell, m.Cell, q)
-		if isNotFound(err) || (err == nil && (a.Away || a.Uncounted)) {
+		if isNotFound(err) || (err == nil && (a.Away || a.Uncounted || a.Out)) {
 			k.parted[m.Cell] = true
 		}
 	}

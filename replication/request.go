@@ -45,6 +45,7 @@ const (
 	Lineage                             // Which runs has the cell that is asked had?
 	Underway                            // Which versions of the cell that is asked are still to come to Member?
 	Explain                             // What of the table keeps Member from joining the global table of Group by way of Member.Source? Without Group: who are its members?
+	Remove                              // Take out the members in Lost, from which nothing is heard any more.
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -67,6 +68,7 @@ type Request struct {
 	Runs       *Runs            `json:",omitempty"` // Of a Reached: those of the asking cell.
 
 	Roles []identity.Role `json:",omitempty"` // Of an Adopt: those of the account that the replica needs.
+	Lost  []aws.Cell      `json:",omitempty"` // Of a Remove.
 
 	Came *policy.Circumstances `json:",omitempty"` // How Caller's call came. Nil where that is not known.
 
@@ -82,6 +84,8 @@ type Response struct {
 	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin and a Renew: from where on this cell's log is kept. Of a Reached: the cursor.
 	Away       bool             `json:",omitempty"` // Of a Confirm: it was one until it was detached, and may come back.
 	Uncounted  bool             `json:",omitempty"` // Of a Confirm: it is one, and Member is none.
+	Out        bool             `json:",omitempty"` // Of a Confirm: it is one, and has taken out the member that the request names, which may come back.
+	Known      []Known          `json:",omitempty"` // Of a Remove: how much of the logs of those in Lost is here.
 	Done       bool             // Of a Drain. Of a Reached: there is a cursor.
 	Behind     bool             `json:",omitempty"` // Of a Reached: this cell's log begins after what the asking one has.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
@@ -145,6 +149,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.readSettings(from, q)
 	case Lineage:
 		return r.lineage(ctx, from, q)
+	case Remove:
+		return r.removeLost(ctx, from, q)
 	}
 	return nil, fmt.Errorf("replication: unknown request %d", q.Kind)
 }
@@ -155,7 +161,7 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 	a, err := r.transport.Call(ctx, r.cell, to, q)
 	if errors.Is(err, ErrUnreachable) {
 		so := "it may have been changed elsewhere already; try again"
-		if q.DryRun || q.Kind == Inspect || q.Kind == Consent || q.Kind == Digest || q.Kind == ReadRows || q.Kind == Underway {
+		if q.DryRun || q.Kind == Inspect || q.Kind == Consent || q.Kind == ReadSettings || q.Kind == Digest || q.Kind == ReadRows || q.Kind == Underway {
 			so = "nothing was changed; try again"
 		}
 		return nil, &aws.Error{

@@ -47,7 +47,8 @@ func printReason(l *hortusapi.Replication) {
 	}
 	printIndented(reason)
 	if l.State == replication.NoContact {
-		fmt.Println("  What is written meanwhile waits, for up to 24 hours. See that the other node runs and that this one reaches it; hortus link list shows what is cut by hand. A member that lost its data is taken out within half a minute of silence, and joins anew.")
+		fmt.Println("  What is written meanwhile waits, for up to 24 hours. See that the other node runs and that this one reaches it; hortus link list shows what is cut by hand.")
+		fmt.Printf("  A node that runs again without its data says so when it is asked, within half a minute, and its replica is taken out and joins anew. One that never runs again stays a member, for which changes of settings, deletions and disassociations wait, until it is given up: hortus replication remove-lost %s ACCOUNT/REGION\n", l.Table)
 	}
 	if l.Allow != "" {
 		fmt.Printf("  Add this statement to the policy of %s's table:\n    %s\n", l.By, l.Allow)

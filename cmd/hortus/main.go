@@ -45,7 +45,9 @@ type commands struct {
 	Replication struct {
 		Status   statusCommand   `cmd:"" help:"Show every link of every global table."`
 		Reattach reattachCommand `cmd:"" help:"Bring back a replica that was detached, with its data."`
-	} `cmd:"" help:"Look at replication, and undo a detachment."`
+
+		RemoveLost removeLostCommand `cmd:"" help:"Take replicas that will never return out of a global table."`
+	} `cmd:"" help:"Look at replication, undo a detachment, give up a replica that is lost."`
 	Conflicts  conflictsCommand `cmd:"" help:"List writes that were overwritten by one that had not seen them."`
 	Divergence struct {
 		Check  divergenceCheckCommand  `cmd:"" help:"Compare two replicas of a table."`
