@@ -32,11 +32,29 @@ func (m *nodes) mostAt(n *node) int64 {
 	return *d.OnDemandThroughput.MaxReadRequestUnits
 }
 
+// joined has a table in all nodes, each of which has heard that all are ACTIVE: until
+// then settings and replicas stay.
+func (m *nodes) joined(t *testing.T) {
+	t.Helper()
+	m.join(deadline(t), "Orders")
+	for _, n := range m.all {
+		eventually(t, n.region+" shows all replicas as ACTIVE", func() bool {
+			d, active := m.describe(n), 0
+			for i := range d.Replicas {
+				if d.Replicas[i].ReplicaStatus == types.ReplicaStatusActive {
+					active++
+				}
+			}
+			return active == len(m.all)-1
+		})
+	}
+}
+
 // TestNodesSettingsAtOnce: of changes of settings that two nodes take at the same time
 // one is done, at all nodes by the time it is answered, and nothing of the other is.
 func TestNodesSettingsAtOnce(t *testing.T) {
 	m := newNodes(t, threePlaces, nil)
-	m.join(deadline(t), "Orders")
+	m.joined(t)
 	for i := range int64(20) {
 		var errs [2]error
 		var both sync.WaitGroup
@@ -119,7 +137,7 @@ func TestNodesLost(t *testing.T) {
 // that does cannot be reached. Nor can one be made of a multi-account global table.
 func TestNodesNoReplicaThere(t *testing.T) {
 	m := newNodes(t, threePlaces[:2], nil)
-	m.join(deadline(t), "Orders")
+	m.joined(t)
 	a, b := m.all[0], m.all[1]
 	change := func(u types.ReplicationGroupUpdate, code, text string) {
 		t.Helper()
