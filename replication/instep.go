@@ -33,7 +33,11 @@ import (
 // copies, more than once.
 func (r *Replicator) Change(ctx context.Context, t *table.Table, o table.Overwritten, change func(*table.Definition) error) (*table.Table, error) {
 	if t.Def.Group == nil {
-		return r.changeOwn(ctx, t, t.Def.Edition, change)
+		to := t.Def.Edition
+		if to != (table.Edition{}) {
+			to = to.Next(r.newID()) // Others may have had that one, and come again.
+		}
+		return r.changeOwn(ctx, t, to, change)
 	}
 	def, err := t.Def.Clone()
 	if err != nil {

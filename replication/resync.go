@@ -129,6 +129,13 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 	case d.Status == table.Creating, d.Updating(), d.Changing() != nil,
 		len(g.Recover) > 0, slices.ContainsFunc(g.Members, seeded):
 		return nil, errInUse
+	}
+	// Who may have been put back itself, and does not know yet, takes nobody for asked.
+	switch met, err := r.hasMet(ctx, t, from); {
+	case err != nil:
+		return nil, err
+	case !met && t.Def.Resync == 0:
+		return nil, errInUse
 	case q.DryRun:
 		return &Response{Definition: table.Definition{Group: g}}, nil
 	case !slices.Equal(cells(g), cells(q.Group)):

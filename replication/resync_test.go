@@ -161,3 +161,23 @@ func TestLeaveWhileOneIsPutBack(t *testing.T) {
 		}
 	}
 }
+
+// TestCountedAnewByOneThatDoesNotKnow: a member whose store was put back counts no other
+// one anew before it has asked that one: it would take it for asked.
+func TestCountedAnewByOneThatDoesNotKnow(t *testing.T) {
+	w := newPair(t)
+	early := w.members[cellA].store.Copy()
+	w.fill(cellA, 0, 10)
+	w.until(5*time.Second, "both have 10", w.settled(10, cellA, cellB))
+	w.restore(cellA, early)
+	g := w.members[cellB].table().Def.Group
+	q := &replication.Request{Kind: replication.Renew, Table: tableName, Group: g, Member: *g.Member(cellB), DryRun: true}
+	q.Member.Since++
+	_, err := w.members[cellA].repl.Serve(t.Context(), cellB, q)
+	wantCode(t, err, "ResourceInUseException", "")
+	w.wantBack(10, cellA, cellB)
+	q.Group = w.members[cellB].table().Def.Group
+	if _, err := w.members[cellA].repl.Serve(t.Context(), cellB, q); err != nil {
+		t.Error(err)
+	}
+}

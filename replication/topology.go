@@ -38,6 +38,9 @@ func (r *Replicator) SetTopology(ctx context.Context, name string, to table.Topo
 			return errInUse
 		}
 		d.SetTopology(to)
+		if d.Edition != (table.Edition{}) {
+			d.Edition = d.Edition.Next(r.newID()) // As in Change.
+		}
 		return nil
 	})
 	return err

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/kv"
@@ -14,6 +15,16 @@ type copied struct {
 	since int64
 
 	edition table.Edition // Of its settings.
+	members []string      // The ids of all tables then.
+}
+
+// tables are the ids of all members' tables.
+func (w *world) tables() []string {
+	var out []string
+	for _, c := range w.cells[:w.Members] {
+		out = append(out, c.table().Def.ID)
+	}
+	return out
 }
 
 // putBack is a cell's return to a copy: until it is counted anew what others have of
@@ -37,7 +48,7 @@ func (w *world) copyDisk() {
 		return
 	}
 	w.trace("%v: is copied, up to %d", c, c.disk.Durable())
-	c.copy = &copied{c.disk.Copy(), c.table().Def.ID, c.table().Def.Group.Member(c.name).Since, c.table().Def.Edition}
+	c.copy = &copied{c.disk.Copy(), c.table().Def.ID, c.table().Def.Group.Member(c.name).Since, c.table().Def.Edition, w.tables()}
 }
 
 // putBack has a member start again on a copy that was made before, while all are
@@ -47,10 +58,7 @@ func (w *world) putBack() {
 	c := w.pick(func(c *cell) bool {
 		return c.member() && c.serving() && c.copy != nil && c.copy.table == c.table().Def.ID && !c.table().Def.Returning()
 	})
-	if c == nil || !w.complete() {
-		return
-	}
-	if !c.passClock() {
+	if c == nil || !w.complete() || !slices.Equal(c.copy.members, w.tables()) || !c.passClock() {
 		return
 	}
 	c.crash("is put back to an earlier copy")
