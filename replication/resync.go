@@ -130,11 +130,13 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 		len(g.Recover) > 0, slices.ContainsFunc(g.Members, seeded):
 		return nil, errInUse
 	}
-	// Who may have been put back itself, and does not know yet, takes nobody for asked.
+	// Who may have been put back itself, and does not know yet, takes nobody for asked;
+	// but one that knows less of this cell than it does itself could not be asked.
+	asks := q.Group.Member(r.cell)
 	switch met, err := r.hasMet(ctx, t, from); {
 	case err != nil:
 		return nil, err
-	case !met && t.Def.Resync == 0:
+	case !met && t.Def.Resync == 0 && (asks == nil || asks.Since >= g.Member(r.cell).Since):
 		return nil, errInUse
 	case q.DryRun:
 		return &Response{Definition: table.Definition{Group: g}}, nil
