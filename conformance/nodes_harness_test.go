@@ -115,7 +115,13 @@ func (m *nodes) run(args ...string) string {
 
 func (m *nodes) start(i int) {
 	args := append(slices.Clone(m.all[i].within), binary, "serve", "--config", m.all[i].config)
-	m.all[i].server = launchThis(m.t, exec.Command(args[0], args[1:]...))
+	s := launchThis(m.t, exec.Command(args[0], args[1:]...))
+	m.all[i].server = s
+	m.t.Cleanup(func() {
+		if m.t.Failed() {
+			m.t.Logf("what %s logged:\n%s", m.all[i].region, s.log.String())
+		}
+	})
 }
 
 // client is one with the node's key.

@@ -2,6 +2,8 @@ package replication
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -66,14 +68,14 @@ type LinkStatus struct {
 // Status tells about every link of the cell, both directions.
 func (r *Replicator) Status() []LinkStatus {
 	now := r.clock.Now()
-	var out []LinkStatus
+	links, out := r.now()
 	seeds := map[string]*keeper{}
-	for _, l := range r.sorted() {
+	for _, l := range links {
 		if k, ok := l.work.(*keeper); ok {
 			seeds[l.key.table] = k
 		}
 	}
-	for _, l := range r.sorted() {
+	for _, l := range links {
 		if l.key.side == comparing || l.key.side == mending {
 			continue // It may be at work for seconds.
 		}
@@ -102,6 +104,25 @@ func (r *Replicator) Status() []LinkStatus {
 		out = append(out, s)
 	}
 	return out
+}
+
+// now lists the links in a fixed order, and tells about those that are not there
+// while a replica is counted anew. Both are of one moment, or a global table might
+// be shown as none.
+func (r *Replicator) now() (links []*link, remaking []LinkStatus) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range slices.SortedFunc(maps.Keys(r.barred), linkKey.compare) {
+		s := LinkStatus{
+			Table: k.table, Source: r.cell, Destination: k.peer, State: CutOff,
+			Reason: "the replica of one of the two is being counted anew, since its store was put back or it fell behind: the link is made again then",
+		}
+		if k.side == receiving {
+			s.Source, s.Destination = k.peer, r.cell
+		}
+		remaking = append(remaking, s)
+	}
+	return slices.SortedFunc(maps.Values(r.links), func(a, b *link) int { return a.key.compare(b.key) }), remaking
 }
 
 func (r *Replicator) seedStatus(s *LinkStatus, k *keeper) {
