@@ -54,6 +54,13 @@ type object map[string]any
 // further ones of each node's configuration.
 func newNodes(t *testing.T, places []place, data map[int]string, settings ...object) *nodes {
 	t.Helper()
+	return makeNodes(t, places, data, func(int, int) bool { return true }, settings...)
+}
+
+// makeNodes puts a way that can be cut only where cuttable says so, from i to j;
+// the others call each other without anything between.
+func makeNodes(t *testing.T, places []place, data map[int]string, cuttable func(i, j int) bool, settings ...object) *nodes {
+	t.Helper()
 	m := &nodes{t: t, dir: t.TempDir(), ways: map[[2]int]*way{}}
 	m.run("cert", "ca", "--out", m.dir)
 	for _, p := range places {
@@ -65,11 +72,15 @@ func newNodes(t *testing.T, places []place, data map[int]string, settings ...obj
 	for i, n := range m.all {
 		var peers []object
 		for j, other := range m.all {
-			if i != j {
-				w := newWay(t, other.met)
-				m.ways[[2]int{i, j}] = w
-				peers = append(peers, object{"address": w.address, "cells": []object{{"account": other.account, "region": other.region}}})
+			if i == j {
+				continue
 			}
+			address := other.met
+			if cuttable(i, j) {
+				w := newWay(t, address)
+				m.ways[[2]int{i, j}], address = w, w.address
+			}
+			peers = append(peers, object{"address": address, "cells": []object{{"account": other.account, "region": other.region}}})
 		}
 		dir := data[i]
 		if dir == "" {
