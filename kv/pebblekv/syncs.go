@@ -1,6 +1,7 @@
 package pebblekv
 
 import (
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -53,13 +54,50 @@ func (w watchedFS) file(name string) func(vfs.File, error) (vfs.File, error) {
 		if err != nil || !strings.HasSuffix(name, logSuffix) {
 			return f, err
 		}
-		return &watchedFile{f, w.syncs}, nil
+		info, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return &watchedFile{File: f, syncs: w.syncs, size: info.Size()}, nil
 	}
 }
 
+// A log's file is made longer by as much as is in it, within these bounds.
+const (
+	aheadAtLeast = 64 << 10
+	aheadAtMost  = 512 << 10
+)
+
+var zeros [aheadAtMost]byte
+
+// watchedFile is the file of a write-ahead log. It is kept longer than what was
+// written to it: a sync of bytes that a file has already is one write, where one
+// that makes it longer writes the file's metadata as well, and waits for that. The
+// engine reads zeros as the log's end.
 type watchedFile struct {
 	vfs.File
 	syncs *syncs
+	at    int64 // Where the next write goes.
+	size  int64 // The file's.
+}
+
+func (w *watchedFile) Write(p []byte) (int, error) {
+	if end := w.at + int64(len(p)); end > w.size {
+		w.extend(end)
+	}
+	n, err := w.File.Write(p)
+	w.at += int64(n)
+	w.size = max(w.size, w.at)
+	return n, err
+}
+
+// extend puts zeros behind end. Where that fails the file stays as short as what
+// is written to it makes it: the write itself tells what is wrong with the disk.
+func (w *watchedFile) extend(end int64) {
+	ahead := min(max(w.size, aheadAtLeast), aheadAtMost)
+	if n, err := w.WriteAt(zeros[:ahead], end); err == nil {
+		w.size = end + int64(n)
+	}
 }
 
 func (w *watchedFile) SyncData() error {
