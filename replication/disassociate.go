@@ -55,7 +55,7 @@ func (k *keeper) part(ctx context.Context, t *table.Table, now time.Time) (left 
 		}
 	}
 	if len(lacking) == 0 {
-		if all, err := k.r.standBack(ctx, t, k.parted); !all || err != nil {
+		if all, err := k.r.standBack(ctx, t, k.parted, now.Sub(k.leaving) < leaveWithin); !all || err != nil {
 			return false, err
 		}
 		return true, k.r.detach(ctx, k.table, k.group, k.last, false)

@@ -140,6 +140,17 @@ func (k *keeper) keepUp(ctx context.Context, t *table.Table, now time.Time) (tim
 	return k.keepUpAt, err
 }
 
+// older begins the answer to a member that leaves, and has settings of an edition:
+// whether this cell's are older. They are taken over then; but not where this cell
+// leaves, too.
+func (r *Replicator) older(t *table.Table, from aws.Cell, to table.Edition) *Response {
+	if t.Def.Status == table.Deleting || t.Def.Edition.Compare(to) >= 0 {
+		return &Response{}
+	}
+	r.put(linkKey{t.Def.Name, t.Def.Group.ID, r.cell, keeping}, &Message{Kind: Ack, from: from})
+	return &Response{Older: true, Withheld: r.CheckSettle(t) != nil}
+}
+
 // readSettings answers keepUp.
 func (r *Replicator) readSettings(from aws.Cell, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)

@@ -212,3 +212,47 @@ func TestRestoredSettings(t *testing.T) {
 	w.fill(cellA, 5, 6)
 	w.wantBack(6, all...)
 }
+
+// TestLeaveWithLaterSettings: a member is deleted, or leaves and keeps its data, while
+// another one has settings of before: its store was put back, and it has not heard of
+// the later ones. The member goes once that one has them; where a policy withholds them
+// it does not wait for ever.
+func TestLeaveWithLaterSettings(t *testing.T) {
+	for _, c := range []struct {
+		keeps    bool
+		withhold aws.Cell
+	}{{}, {keeps: true}, {withhold: cellA}, {withhold: cellB}, {keeps: true, withhold: cellA}} {
+		w := newPair(t)
+		both := []aws.Cell{cellA, cellB}
+		w.fill(cellA, 0, 5)
+		w.until(5*time.Second, "both have 5", w.settled(5, both...))
+		w.run(7 * time.Second)
+		early := w.members[cellA].store.Copy()
+		if err := w.members[cellB].change(t, expire("until")); err != nil {
+			t.Fatal(err)
+		}
+		w.restore(cellA, early)
+		if c.withhold != (aws.Cell{}) {
+			w.setPolicy(c.withhold, grant{members: both, actions: serviceActions[:2]})
+		}
+		// Settings are told by signs of life, too: here these come too late.
+		w.transport = losing{tap{Transport: w.network}, func(m *replication.Message) bool {
+			return m.Kind == replication.Ack || len(m.Entries) == 0
+		}}
+		b := w.members[cellB]
+		var err error
+		if c.keeps {
+			_, err = b.repl.Disassociate(t.Context(), b.table())
+		} else {
+			err = b.repl.Leave(t.Context(), b.table())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.until(2*time.Minute, "B has left", func() bool { return b.table() == nil || b.table().Def.Group == nil })
+		w.until(time.Minute, "A is alone", func() bool { return w.members[cellA].table().Def.Group == nil })
+		if has, wants := w.members[cellA].table().Def.TimeToLive != nil, c.withhold == (aws.Cell{}); has != wants {
+			t.Errorf("%+v: A has a time to live: %t", c, has)
+		}
+	}
+}

@@ -174,7 +174,7 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 		}
 	}
 	if len(lacking) == 0 {
-		if all, err := k.r.standBack(ctx, t, k.parted); !all || err != nil {
+		if all, err := k.r.standBack(ctx, t, k.parted, now.Sub(k.leaving) < leaveWithin); !all || err != nil {
 			return now.Add(standAgain), err
 		}
 	}

@@ -74,7 +74,7 @@ type Request struct {
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 	Base        table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of the settings that it changes.
-	Edition     table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of those that it makes.
+	Edition     table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of those that it makes. Of a Reached: of those of the asking cell, which leaves.
 	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
 }
 
@@ -88,6 +88,8 @@ type Response struct {
 	Known      []Known          `json:",omitempty"` // Of a Remove: how much of the logs of those in Lost is here.
 	Done       bool             // Of a Drain. Of a Reached: there is a cursor.
 	Behind     bool             `json:",omitempty"` // Of a Reached: this cell's log begins after what the asking one has.
+	Older      bool             `json:",omitempty"` // Of a Reached: this cell has still to take over the asking one's settings.
+	Withheld   bool             `json:",omitempty"` // Of a Reached that is Older: its policy keeps it from that.
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest, a ReadRows and an Underway.
 	Runs       *Runs            `json:",omitempty"` // Of a Lineage.

@@ -246,8 +246,10 @@ const stillAstray = time.Second
 
 // standBack asks the members, before this one leaves, how far they have its log
 // applied, and goes back for one that has less than it acknowledged: its store was put
-// back, and it may not have said so yet. It returns true where none has.
-func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[aws.Cell]bool) (bool, error) {
+// back, and it may not have said so yet. Settings of before that are waited for
+// likewise; where policies keep them back only while it is patient. It returns true
+// where nobody lacks anything.
+func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[aws.Cell]bool, patient bool) (bool, error) {
 	if t.Def.Group.Member(r.cell).Status == table.Creating {
 		return true, nil // It was never in use, and wrote nothing.
 	}
@@ -256,7 +258,7 @@ func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[a
 		if !ok || l.key.group != t.Def.Group.ID || parted[s.peer] {
 			continue
 		}
-		q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell)}
+		q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell), Edition: t.Def.Edition}
 		var err error
 		if q.Position, _, err = r.cursorOn(ctx, t, s.peer); err != nil {
 			return false, err
@@ -269,6 +271,8 @@ func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[a
 			continue // It does not count this cell any more.
 		case err != nil:
 			return false, err
+		case a.Older && (patient || (!a.Withheld && r.CheckSettle(t) == nil)):
+			return false, nil
 		}
 		l.mu.Lock()
 		less := a.Done && s.started && a.Position < s.acked

@@ -274,17 +274,18 @@ func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (
 			return nil, err
 		}
 	}
-	var out Response
+	out := r.older(t, from, q.Edition)
 	own, asks := t.Def.Group.Member(r.cell), q.Group.Member(r.cell)
 	switch since := t.Def.Group.Member(from).Since; {
 	case since > q.Member.Since, asks != nil && own.Since > asks.Since:
-		return &Response{Behind: true}, nil // One of the two was counted anew since then.
+		out.Behind = true
+		return out, nil // One of the two was counted anew since then.
 	case since < q.Member.Since:
 		return nil, notFound(q.Table)
 	}
 	var err error
 	if out.Position, out.Done, err = r.cursorOn(ctx, t, from); err != nil || q.Member.Status != table.Active {
-		return &out, err
+		return out, err
 	}
 	start, err := t.Log.Start(ctx)
 	if err != nil {
@@ -295,7 +296,7 @@ func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (
 	for _, x := range readers {
 		out.Behind = out.Behind || (x.Lost && x.Name == from.String())
 	}
-	return &out, err
+	return out, err
 }
 
 // unmet reports whether there is a member that was not yet asked in this run.
