@@ -62,10 +62,13 @@ func (w watchedFS) file(name string) func(vfs.File, error) (vfs.File, error) {
 	}
 }
 
-// A log's file is made longer by as much as is in it, within these bounds.
+// A log's file is made longer by as much as is in it, within these bounds; and not
+// at all while each sync takes aheadBelow or more, which costs more than what
+// making the file longer adds to it.
 const (
 	aheadAtLeast = 64 << 10
 	aheadAtMost  = 512 << 10
+	aheadBelow   = 32 << 10
 )
 
 var zeros [aheadAtMost]byte
@@ -79,10 +82,12 @@ type watchedFile struct {
 	syncs *syncs
 	at    int64 // Where the next write goes.
 	size  int64 // The file's.
+	since int64 // What was written since the last sync.
 }
 
 func (w *watchedFile) Write(p []byte) (int, error) {
-	if end := w.at + int64(len(p)); end > w.size {
+	w.since += int64(len(p))
+	if end := w.at + int64(len(p)); end > w.size && w.since < aheadBelow {
 		w.extend(end)
 	}
 	n, err := w.File.Write(p)
@@ -102,6 +107,7 @@ func (w *watchedFile) extend(end int64) {
 
 func (w *watchedFile) SyncData() error {
 	began := time.Now() //nolint:forbidigo // Disk time, not the cell's.
+	w.since = 0
 	err := w.File.SyncData()
 	w.syncs.took.Store(int64(time.Since(began))) //nolint:forbidigo // As above.
 	return err

@@ -90,6 +90,9 @@ func TestLogsAreLonger(t *testing.T) {
 		if _, err := f.Write(piece); err != nil {
 			t.Fatal(err)
 		}
+		if err := f.SyncData(); err != nil {
+			t.Fatal(err)
+		}
 		if n := size("1.log"); n != last {
 			grew, last = grew+1, n
 		}
@@ -124,6 +127,31 @@ func TestLogsAreLonger(t *testing.T) {
 	}
 	if n := size("2.log"); n != last {
 		t.Errorf("a log of %d bytes that is used again has %d", last, n)
+	}
+}
+
+// TestLogOfLargeSyncs: where syncs are large a log is as long as what is in it.
+func TestLogOfLargeSyncs(t *testing.T) {
+	mem := vfs.NewMem()
+	f, err := new(syncs).watch(mem).Create("1.log", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for range 2 {
+			if _, err := f.Write(make([]byte, aheadBelow)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.SyncData(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := mem.Stat("1.log"); err != nil || info.Size() != 6*aheadBelow {
+		t.Errorf("%v, %v", info, err)
 	}
 }
 
