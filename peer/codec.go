@@ -103,6 +103,7 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(m.Cursors)))
 		for _, c := range m.Cursors {
 			dst = binary.AppendUvarint(appendCell(dst, c.Cell), uint64(c.Position))
+			dst = binary.BigEndian.AppendUint64(dst, c.Run)
 		}
 	}
 	if has&hasLowWater != 0 {
@@ -250,8 +251,8 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 		}
 	}
 	if has&hasCursors != 0 {
-		for range d.count(15) {
-			m.Cursors = append(m.Cursors, replication.Cursor{Cell: d.cell(), Position: kv.Position(d.uvarint())})
+		for range d.count(23) {
+			m.Cursors = append(m.Cursors, replication.Point{Cell: d.cell(), Position: kv.Position(d.uvarint()), Run: d.uint64()})
 		}
 	}
 	if has&hasLowWater != 0 {

@@ -34,7 +34,7 @@ func full() *replication.Message {
 		Edition:      table.Edition{Number: 78, ID: "e"},
 		Refused:      "because", Held: "what", Denied: true, Active: true, Life: "life",
 		Begin: true, Key: []byte("key"), Pages: 9, Last: true, Next: []byte("next"),
-		Rows: []table.Row{[]byte("row"), []byte("rows")}, Cursors: []replication.Cursor{{Cell: prod, Position: 10}},
+		Rows: []table.Row{[]byte("row"), []byte("rows")}, Cursors: []replication.Point{{Cell: prod, Position: 10, Run: 1 << 62}},
 		LowWater: clock.Timestamp{Wall: 11, Logical: 12},
 		Applied:  []replication.Mark{{Cell: staging, Time: clock.Timestamp{Wall: 13}}}, Wants: true,
 		Floor: clock.Timestamp{Wall: 14, Logical: 15}, Seeded: 16, Run: 1 << 63, Stranger: true,

@@ -166,6 +166,19 @@ func (q *queue) follow(cursor kv.Position) {
 	q.drop(cursor)
 }
 
+// rest drops what has come for a table and is not applied. It returns false while
+// something is being applied.
+func (a *assembly) rest(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[name]
+	if q == nil || q.busy {
+		return q == nil
+	}
+	q.units, q.bytes, q.end = nil, 0, q.cursor
+	return true
+}
+
 // drop takes off what is applied.
 func (q *queue) drop(upTo kv.Position) {
 	n := 0

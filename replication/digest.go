@@ -49,8 +49,8 @@ type Comparison struct {
 	Looked int              // Of a ReadRows of keys: the first so many were looked for.
 	Floor  clock.Timestamp  // Of a ReadRows: the floor of the member that answers.
 
-	Cursors  []Cursor `json:",omitempty"` // Of a ReadRows of keys: up to where the cell that answers had applied the logs of the others before it read them.
-	Underway []bool   `json:",omitempty"` // Of an Underway: by version; none where nothing is shipped to that member.
+	Cursors  []Point `json:",omitempty"` // Of a ReadRows of keys: up to where the cell that answers had applied the logs of the others before it read them.
+	Underway []bool  `json:",omitempty"` // Of an Underway: by version; none where nothing is shipped to that member.
 }
 
 // compared finds the table that another member asks about, and refuses a cell that

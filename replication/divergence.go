@@ -89,7 +89,7 @@ type check struct {
 	out     *Divergence
 	floors  [2]clock.Timestamp // Here and there: what is not there and was deleted up to then is no difference.
 	found   []Difference
-	stand   [2][]Cursor // Here and there: what was applied of the others' logs before rows were last looked at.
+	stand   [2][]Point // Here and there: what was applied of the others' logs before rows were last looked at.
 }
 
 // CheckDivergence compares a page of this cell's replica with that of another

@@ -223,18 +223,17 @@ func (r *Replicator) forgetSeed(ctx context.Context, name string) error {
 	return r.forget(ctx, seedKey(name))
 }
 
-// setCursor puts the cursor on a member's log, which begins with this cell's log
-// now; joined says that it will be told where by the member that seeds it.
-func (r *Replicator) setCursor(ctx context.Context, t *table.Table, c aws.Cell, at kv.Position, joined bool) error {
+// setCursor puts the cursor on the log of a member that begins with this cell's log
+// now.
+func (r *Replicator) setCursor(ctx context.Context, t *table.Table, at Point) error {
 	runs, err := r.begun(ctx)
 	if err != nil {
 		return err
 	}
-	cursor, met, run := cursorKey(t, c), metKey(t, c), runKey(t, c)
-	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{cursor, met, run}}, func(_ [][]byte, w *kv.Writes) error {
-		w.Set(cursor, cursorValue(at))
-		w.Delete(run)
-		w.Set(met, meeting{runs.last(), joined}.value())
+	keys := [][]byte{cursorKey(t, at.Cell), runKey(t, at.Cell), metKey(t, at.Cell)}
+	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: keys}, func(_ [][]byte, w *kv.Writes) error {
+		writeCursor(w, t, at)
+		w.Set(metKey(t, at.Cell), metValue(runs.last()))
 		return nil
 	})
 	return err

@@ -46,8 +46,7 @@ type keeper struct {
 
 	recovery *recovery
 
-	met    map[aws.Cell]bool // In this run: see runs.
-	meetAt time.Time         // When those that were not are asked again.
+	meetAt time.Time // When the members are asked again that could not be asked in this run: see runs.
 
 	newer    aws.Cell  // A member that has later settings; none where none is known.
 	keepUpAt time.Time // When it is asked again for them.

@@ -15,18 +15,25 @@ import (
 )
 
 // A store that was put back to an earlier state gives out positions again. So a
-// position that a client keeps names the run of its cell in which it was given out,
-// by a number drawn at random, which no other history has: see runs. Whoever waits
-// for it at another member asks two things: has the member applied as much, and of
-// the history that the position is of? A member knows in which run of the other one
-// its cursor stands from the batches, which are sent once both were compared, and
-// what was before that run from the other one itself.
+// position goes nowhere without the run of its cell in which it was given out, a
+// number drawn at random, which no other history has: see runs.
+//
+// A cursor is such a point: of the history that ends with its run all up to its
+// position is applied. It moves on within the run by batches of that run alone, and
+// to a later run when the member asks in which its log is to be read on, and finds
+// the point in its own history (meet, goOn). What comes of another run is late, or of
+// a history that was forgotten, and is dropped on both sides: batches and promises
+// here, acknowledgements there.
+//
+// Whoever waits at another member for a position that a client keeps asks two things:
+// has the member applied as much, and of the history that the position is of?
 
 // Point is a position on a member's log, and the run of that member in which it was
-// given out.
+// given out. The run is zero where it is not known: of a log of which nothing was
+// read yet, and of what was stored before cursors had one.
 type Point struct {
 	Cell     aws.Cell
-	Run      uint64 // Never zero.
+	Run      uint64
 	Position kv.Position
 }
 
@@ -51,6 +58,12 @@ func (s *Runs) valid() bool {
 	return s != nil && len(s.IDs) > 0 && len(s.IDs) == len(s.Found) && len(s.IDs) <= maxRuns && s.present() != 0
 }
 
+// here is how far this cell's log is durable.
+func (r *Replicator) here(ctx context.Context) (Point, error) {
+	run, err := r.Present(ctx)
+	return Point{r.cell, run, r.engine.Store().Durable()}, err
+}
+
 // Present names the run of this cell.
 func (r *Replicator) Present(ctx context.Context) (uint64, error) {
 	runs, err := r.begun(ctx)
@@ -66,8 +79,6 @@ func (r *Replicator) Present(ctx context.Context) (uint64, error) {
 const (
 	runPrefix  = 'u'
 	pastPrefix = 'k'
-
-	maxLeft = 16 // Runs that a receiver remembers to have left.
 )
 
 func runKey(t *table.Table, peer aws.Cell) []byte {
@@ -76,42 +87,78 @@ func runKey(t *table.Table, peer aws.Cell) []byte {
 
 func pastKey(c aws.Cell) []byte { return append([]byte{pastPrefix}, c.String()...) }
 
-// enter notes in which run of the peer its batches are made. It was compared with
-// this cell before: what is applied here is of its history. A batch of a run that
-// is over, which comes late, changes nothing.
-func (v *receiver) enter(ctx context.Context, t *table.Table, run uint64) error {
-	if run == 0 || run == v.run.Load() || slices.Contains(v.left, run) {
-		return nil
+func runValue(run uint64) []byte { return binary.BigEndian.AppendUint64([]byte{1}, run) }
+
+func decodeRun(b []byte) (uint64, error) {
+	if len(b) != 9 || b[0] != 1 {
+		return 0, fmt.Errorf("replication: malformed run %x", b)
 	}
-	key := runKey(t, v.peer)
-	_, err := v.r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
-		w.Set(key, binary.BigEndian.AppendUint64([]byte{1}, run))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if v.left = append(v.left, v.run.Load()); len(v.left) > maxLeft {
-		v.left = v.left[1:]
-	}
-	v.run.Store(run)
-	return nil
+	return binary.BigEndian.Uint64(b[1:]), nil
 }
 
-// loadRun reads the run that enter noted last; zero where it noted none.
+// enter reports whether what the peer sends is of the run in which the cursor stands.
+// The first batch names that where it is not known: it is sent once the peer has
+// looked at the cursor, or has taken it for none.
+func (v *receiver) enter(ctx context.Context, t *table.Table, run uint64) (bool, error) {
+	stands := v.run.Load()
+	if run == 0 || stands != 0 || !v.known {
+		return run == 0 || run == stands || !v.known, nil
+	}
+	return true, v.setRun(ctx, t, run)
+}
+
+// setRun notes in which run of the peer the cursor stands.
+func (v *receiver) setRun(ctx context.Context, t *table.Table, run uint64) error {
+	key := runKey(t, v.peer)
+	_, err := v.r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
+		w.Set(key, runValue(run))
+		return nil
+	})
+	if err == nil {
+		v.run.Store(run)
+	}
+	return err
+}
+
+// goOn takes the cursor on a member's log to that member's present run, where it
+// stands in the history that led there. From then on nothing of an earlier run is
+// taken, for what was sent then and is under way yet may have been forgotten since.
+// It returns where the cursor stands, false where there is none, or it moves just now.
+func (r *Replicator) goOn(ctx context.Context, t *table.Table, from aws.Cell, runs *Runs) (Point, bool, error) {
+	l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, from, receiving})
+	if l == nil {
+		return Point{}, false, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v, _ := l.work.(*receiver)
+	if _, _, err := v.stands(ctx, t); err != nil {
+		return Point{}, false, err
+	}
+	run := v.run.Load()
+	if run != runs.present() && !r.assembly(from).rest(t.Def.Name) {
+		return Point{}, false, nil
+	}
+	at, known, err := r.cursorOn(ctx, t, from)
+	if err == nil && known && run != runs.present() && runs.holds(run, at) {
+		run, v.promised = runs.present(), nil
+		err = v.setRun(ctx, t, run)
+	}
+	return Point{from, run, at}, known, err
+}
+
+// loadRun reads the run that was noted last; zero where none was.
 func (v *receiver) loadRun(ctx context.Context, t *table.Table) error {
 	b, _, err := v.r.engine.Store().Get(ctx, runKey(t, v.peer), nil)
-	switch {
-	case errors.Is(err, kv.ErrNotFound):
+	if errors.Is(err, kv.ErrNotFound) {
 		return nil
-	case err == nil && (len(b) != 9 || b[0] != 1):
-		err = fmt.Errorf("replication: malformed run %x", b)
 	}
 	if err != nil {
 		return err
 	}
-	v.run.Store(binary.BigEndian.Uint64(b[1:]))
-	return nil
+	run, err := decodeRun(b)
+	v.run.Store(run)
+	return err
 }
 
 // past returns what another cell last said of its runs; nil where it never did.

@@ -44,7 +44,7 @@ type Message struct {
 
 	From, To kv.Position // Positions of the source's log.
 	Entries  []Entry
-	Run      uint64 // Of a Batch: the source's run; see Point.
+	Run      uint64 // Of what names positions: their run, see Point. Of an Ack: that of the history in which the cursor stands.
 	Refused  string // Of an Ack: why the destination does not apply what comes. Of a Batch: why the source sends nothing.
 	Denied   bool   // Of an Ack with Refused: by a policy, and not for the time being.
 	Active   bool   // Of an Ack: the destination is seeded and in use.
@@ -66,7 +66,7 @@ type Message struct {
 	Last    bool     // Of a SeedPage: no further one was asked for.
 	Next    []byte   // Of a SeedPage: the key to ask from next; nil at the end.
 	Rows    []table.Row
-	Cursors []Cursor        // Of a SeedPage with Begin: the source's own cursors on the other members.
+	Cursors []Point         // Of a SeedPage with Begin: the source's own cursors on the other members.
 	Floor   clock.Timestamp // Of a SeedPage with Begin: see table.Table.Floor.
 
 	LowWater clock.Timestamp // Of Progress: all that the sender stamped up to this is in its log up to To.
@@ -95,12 +95,6 @@ type Entry struct {
 	Position kv.Position
 	Time     int64 // When the source committed it, microseconds.
 	Record   []byte
-}
-
-// Cursor is a position on a member's log.
-type Cursor struct {
-	Cell     aws.Cell
-	Position kv.Position
 }
 
 // Mark is a time up to which all versions of a member are applied.

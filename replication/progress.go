@@ -68,6 +68,10 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 	if len(t.Def.Group.Recover) > 0 || t.Def.Returning() || k.r.unmet(t) {
 		return nil // What it has applied says nothing of the rows of one that left, or of what it missed or forgot.
 	}
+	run, err := k.r.Present(ctx)
+	if err != nil {
+		return err
+	}
 	reached := k.r.reached(k.table, k.group)
 	low, at, turned, err := k.r.engine.LowWater(ctx, t)
 	if err != nil {
@@ -83,7 +87,7 @@ func (k *keeper) progress(ctx context.Context, t *table.Table, wants bool) error
 	for _, m := range t.Def.Group.Members {
 		if m.Cell != k.r.cell {
 			to := k.shipped(m.Cell, at)
-			k.r.send(t.Def.Group, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Applied: told, Wants: wants})
+			k.r.send(t.Def.Group, m.Cell, &Message{Kind: Progress, Table: k.table, Group: k.group, LowWater: low, To: to, Run: run, Applied: told, Wants: wants})
 		}
 	}
 	stable, ok := k.stable(t.Def.Group, append(reached, own))

@@ -154,7 +154,10 @@ func (r *Replicator) rejoinAll(ctx context.Context, q *Request, answered func(aw
 // comeBack has all members take this cell's replica in, and makes it one. What was
 // written here up to now is in the rows, what is written from now on in the log.
 func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, seen *Response) error {
-	at := r.engine.Store().Durable()
+	at, err := r.here(ctx)
+	if err != nil {
+		return err
+	}
 	for _, m := range q.Group.Members {
 		if m.Cell == r.cell {
 			continue
@@ -162,14 +165,14 @@ func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, s
 		if err := t.Log.Remove(ctx, m.Cell.String()); err != nil {
 			return err
 		}
-		if _, err := t.Log.Register(ctx, m.Cell.String(), at); err != nil {
+		if _, err := t.Log.Register(ctx, m.Cell.String(), at.Position); err != nil {
 			return err
 		}
 	}
-	q.DryRun, q.Position = false, at
-	starts := map[aws.Cell]kv.Position{}
-	err := r.rejoinAll(ctx, q, func(c aws.Cell, a *Response) {
-		starts[c] = a.Position
+	q.DryRun, q.Position, q.Run = false, at.Position, at.Run
+	var starts []Point
+	err = r.rejoinAll(ctx, q, func(c aws.Cell, a *Response) {
+		starts = append(starts, Point{c, a.Run, a.Position})
 		if c == seen.Definition.Group.Members[0].Cell {
 			seen = a
 		}
@@ -185,14 +188,14 @@ func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, s
 
 // reenter makes the detached table a member. It follows the settings that all have
 // in step.
-func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group, common *table.Definition, starts map[aws.Cell]kv.Position) error {
+func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group, common *table.Definition, starts []Point) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	if _, err := r.ensureRoles(ctx, g, nil); err != nil {
 		return err
 	}
-	for c, at := range starts {
-		if err := r.setCursor(ctx, t, c, at, false); err != nil {
+	for _, at := range starts {
+		if err := r.setCursor(ctx, t, at); err != nil {
 			return err
 		}
 	}
@@ -256,7 +259,11 @@ func (r *Replicator) rejoin(ctx context.Context, from aws.Cell, q *Request) (*Re
 		}
 		t = r.engine.Table(q.Table)
 	}
-	out.Position = r.engine.Store().Durable()
+	at, err := r.here(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Position, out.Run = at.Position, at.Run
 	return out, r.takeBack(ctx, t, q, out.Position)
 }
 
@@ -305,7 +312,7 @@ func (r *Replicator) takeBack(ctx context.Context, t *table.Table, q *Request, s
 	if _, err := t.Log.Register(ctx, name, start); err != nil {
 		return err
 	}
-	if err := r.setCursor(ctx, t, q.Member.Cell, q.Position, false); err != nil {
+	if err := r.setCursor(ctx, t, Point{q.Member.Cell, q.Run, q.Position}); err != nil {
 		return err
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {

@@ -35,7 +35,6 @@ type receiver struct {
 	safe     bool          // There is a durable cursor.
 	life     string        // Names this run to the peer.
 	run      atomic.Uint64 // Of the peer, in whose history the cursor stands; zero while that is not known.
-	left     []uint64      // Runs of the peer that are over.
 	heardAt  time.Time
 	leave    permission
 	told     *table.Inaccessible // What the peer said of itself.
@@ -89,12 +88,22 @@ func cursorValue(at kv.Position) []byte {
 	return binary.BigEndian.AppendUint64([]byte{1}, uint64(at))
 }
 
+// writeCursor puts the cursor on a member's log to a point.
+func writeCursor(w *kv.Writes, t *table.Table, at Point) {
+	w.Set(cursorKey(t, at.Cell), cursorValue(at.Position))
+	if at.Run == 0 {
+		w.Delete(runKey(t, at.Cell))
+	} else {
+		w.Set(runKey(t, at.Cell), runValue(at.Run))
+	}
+}
+
 // cursors returns this cell's cursors on the other members' logs, for a
 // newcomer to tail from. It shows none that a crash could take back: the newcomer
 // would pass what this cell then lacks. Nor does it leave out a member: nobody
 // would ever tell the newcomer where to begin there. So until every cursor is
 // durable, ok is false.
-func (r *Replicator) cursors(ctx context.Context, t *table.Table, newcomer aws.Cell) (out []Cursor, ok bool, err error) {
+func (r *Replicator) cursors(ctx context.Context, t *table.Table, newcomer aws.Cell) (out []Point, ok bool, err error) {
 	for _, m := range t.Def.Group.Members {
 		if m.Cell == r.cell || m.Cell == newcomer {
 			continue
@@ -106,11 +115,12 @@ func (r *Replicator) cursors(ctx context.Context, t *table.Table, newcomer aws.C
 		v, _ := l.work.(*receiver)
 		l.mu.Lock()
 		at, safe, err := v.stands(ctx, t)
+		run := v.run.Load()
 		l.mu.Unlock()
 		if err != nil || !safe {
 			return nil, false, err
 		}
-		out = append(out, Cursor{m.Cell, at})
+		out = append(out, Point{m.Cell, run, at})
 	}
 	return out, true, nil
 }
@@ -279,13 +289,15 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 		return nil
 	}
 	v.heardAt = now
-	if m.Kind == Progress {
-		v.promise(m)
-	} else {
+	if m.Kind == Batch {
 		v.withheld, v.told = m.Refused, m.Inaccessible
-		if err := v.enter(ctx, t, m.Run); err != nil {
-			return err
-		}
+	}
+	if ours, err := v.enter(ctx, t, m.Run); err != nil || !ours {
+		v.ack(t, "") // It is late, or the source has to ask where the cursor stands.
+		return err
+	}
+	if m.Kind == Progress && v.known {
+		v.promise(m)
 	}
 	if a != nil {
 		if err := v.enqueue(ctx, a, t, m, now); err != nil {
@@ -416,7 +428,7 @@ func (v *receiver) ack(t *table.Table, refused string) {
 
 func (v *receiver) acknowledgement(t *table.Table, refused string) *Message {
 	m := &Message{
-		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Life: v.life,
+		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Run: v.run.Load(), Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: inUse(t),
 		Inaccessible: t.Def.Inaccessible, Edition: t.Def.Edition,
 	}

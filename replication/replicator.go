@@ -201,7 +201,7 @@ func (r *Replicator) newLink(k linkKey) *link {
 		v := &receiver{mailbox: newMailbox(), r: r, table: k.table, group: k.group, peer: k.peer, life: r.newID(), lag: metrics.NewHistogram()}
 		l.work, l.box = v, &v.mailbox
 	case keeping:
-		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group, met: map[aws.Cell]bool{}}
+		p := &keeper{mailbox: newMailbox(), r: r, table: k.table, group: k.group}
 		l.work, l.box = p, &p.mailbox
 	case mending:
 		m := &mender{mailbox: newMailbox(), r: r, table: k.table, group: k.group}

@@ -66,6 +66,7 @@ type Request struct {
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows, a MergeRows and an Underway.
 	Actions    []string         `json:",omitempty"` // Of a Permit.
 	Runs       *Runs            `json:",omitempty"` // Of a Reached: those of the asking cell.
+	Run        uint64           `json:",omitempty"` // Of a Rejoin and a Renew: of Position.
 
 	Roles []identity.Role `json:",omitempty"` // Of an Adopt: those of the account that the replica needs.
 	Lost  []aws.Cell      `json:",omitempty"` // Of a Remove.
@@ -93,6 +94,7 @@ type Response struct {
 	Scaling    []scaling.Target // Of an Admit at the newcomer's source, and of a ReadScaling.
 	Comparison *Comparison      `json:",omitempty"` // Of a Digest, a ReadRows and an Underway.
 	Runs       *Runs            `json:",omitempty"` // Of a Lineage.
+	Run        uint64           `json:",omitempty"` // Of a Rejoin, a Renew and a Reached: of Position.
 
 	Explanation *Explanation `json:",omitempty"` // Of an Explain.
 
@@ -450,7 +452,7 @@ func (r *Replicator) takeIn(ctx context.Context, t *table.Table, q *Request) err
 		return err
 	}
 	// The newcomer ships its log from the beginning.
-	if err := r.setCursor(ctx, t, q.Member.Cell, 0, true); err != nil {
+	if err := r.setCursor(ctx, t, Point{Cell: q.Member.Cell}); err != nil {
 		return err
 	}
 	return r.enrol(ctx, q)

@@ -154,28 +154,32 @@ func seedFrom(d *table.Definition, group string, member table.Member) error {
 }
 
 // unnamed are the cursors, as they are, of receivers that a source does not name.
-func (k *keeper) unnamed(named []Cursor) []Cursor {
-	var out []Cursor
+func (k *keeper) unnamed(named []Point) []Point {
+	var out []Point
 	for _, l := range k.r.sortedOf(k.table) {
 		v, ok := l.work.(*receiver)
-		if !ok || l.key.group != k.group || slices.ContainsFunc(named, func(c Cursor) bool { return c.Cell == v.peer }) {
+		if !ok || l.key.group != k.group || slices.ContainsFunc(named, func(c Point) bool { return c.Cell == v.peer }) {
 			continue
 		}
 		l.mu.Lock()
 		if v.known {
-			out = append(out, Cursor{v.peer, v.cursor})
+			out = append(out, Point{v.peer, v.run.Load(), v.cursor})
 		}
 		l.mu.Unlock()
 	}
 	return out
 }
 
-// anew forgets where the receiver stood, before it is put further back: in a new
-// life, for within one its cursor never goes back.
-func (v *receiver) anew() {
-	v.life, v.known = v.r.newID(), false
-	v.unsure, v.safe, v.durable = nil, false, 0
-	v.promised, v.claimed, v.reached = nil, nil, clock.Timestamp{}
+// begin puts the cursor where a seed says; anew where there was another source before,
+// and it may be put further back: in a new life, for within one it never goes back.
+func (v *receiver) begin(at Point, commit kv.Position, anew bool) {
+	if anew {
+		v.life, v.known = v.r.newID(), false
+		v.unsure, v.safe, v.durable = nil, false, 0
+		v.promised, v.claimed, v.reached = nil, nil, clock.Timestamp{}
+	}
+	v.run.Store(at.Run)
+	v.stand(at.Position, commit)
 }
 
 // resow answers a newcomer that is to be seeded from another member than before.

@@ -69,9 +69,13 @@ func (r *Replicator) renew(ctx context.Context, t *table.Table) error {
 			q.Member.Since = max(q.Member.Since, m.Since+1)
 		}
 	}
-	q.DryRun, q.Position = false, r.engine.Store().Durable()
-	starts := map[aws.Cell]kv.Position{}
-	if err := r.rejoinAll(ctx, q, func(c aws.Cell, a *Response) { starts[c] = a.Position }); err != nil {
+	at, err := r.here(ctx)
+	if err != nil {
+		return err
+	}
+	q.DryRun, q.Position, q.Run = false, at.Position, at.Run
+	var starts []Point
+	if err := r.rejoinAll(ctx, q, func(c aws.Cell, a *Response) { starts = append(starts, Point{c, a.Run, a.Position}) }); err != nil {
 		return err
 	}
 	r.changing.Lock()
@@ -145,8 +149,11 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 		// several that were put back may have been counted anew in part.
 		return nil, errInUse
 	}
-	at := r.engine.Store().Durable()
-	return &Response{Position: at}, r.restart(ctx, t, q.Member, map[aws.Cell]kv.Position{from: q.Position}, at)
+	at, err := r.here(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Position: at.Position, Run: at.Run}, r.restart(ctx, t, q.Member, []Point{{from, q.Run, q.Position}}, at.Position)
 }
 
 // countedAnew reports whether a member is being counted anew: it lacks what it has
@@ -160,20 +167,20 @@ func countedAnew(g *table.Group, c aws.Cell) bool {
 // restart counts a member anew, this cell or another one, and begins its links with
 // this one anew: the logs of the cells named are applied from the positions given,
 // and this cell's log is shipped to them from a position of its own.
-func (r *Replicator) restart(ctx context.Context, t *table.Table, m table.Member, starts map[aws.Cell]kv.Position, from kv.Position) error {
+func (r *Replicator) restart(ctx context.Context, t *table.Table, m table.Member, starts []Point, from kv.Position) error {
 	relink, free := r.unlink(t, starts)
 	defer relink()
 	if !free {
 		return errInUse
 	}
-	for c, at := range starts {
-		if err := t.Log.Remove(ctx, c.String()); err != nil {
+	for _, at := range starts {
+		if err := t.Log.Remove(ctx, at.Cell.String()); err != nil {
 			return err
 		}
-		if _, err := t.Log.Register(ctx, c.String(), from); err != nil {
+		if _, err := t.Log.Register(ctx, at.Cell.String(), from); err != nil {
 			return err
 		}
-		if err := r.setCursor(ctx, t, c, at, false); err != nil {
+		if err := r.setCursor(ctx, t, at); err != nil {
 			return err
 		}
 	}
@@ -191,12 +198,12 @@ func (r *Replicator) restart(ctx context.Context, t *table.Table, m table.Member
 // unlink ends the links with some members of a table and waits for what they are
 // at; relink makes them anew. free is false while another table's link applies what
 // had come by one of them.
-func (r *Replicator) unlink(t *table.Table, peers map[aws.Cell]kv.Position) (relink func(), free bool) {
+func (r *Replicator) unlink(t *table.Table, peers []Point) (relink func(), free bool) {
 	var gone []*link
 	r.mu.Lock()
-	for c := range peers {
+	for _, c := range peers {
 		for _, s := range []side{sending, receiving} {
-			k := linkKey{t.Def.Name, t.Def.Group.ID, c, s}
+			k := linkKey{t.Def.Name, t.Def.Group.ID, c.Cell, s}
 			r.barred[k] = true
 			if l := r.links[k]; l != nil {
 				if l.stop != nil {
@@ -217,9 +224,9 @@ func (r *Replicator) unlink(t *table.Table, peers map[aws.Cell]kv.Position) (rel
 	}
 	return func() {
 		r.mu.Lock()
-		for c := range peers {
-			delete(r.barred, linkKey{t.Def.Name, t.Def.Group.ID, c, sending})
-			delete(r.barred, linkKey{t.Def.Name, t.Def.Group.ID, c, receiving})
+		for _, c := range peers {
+			delete(r.barred, linkKey{t.Def.Name, t.Def.Group.ID, c.Cell, sending})
+			delete(r.barred, linkKey{t.Def.Name, t.Def.Group.ID, c.Cell, receiving})
 		}
 		r.mu.Unlock()
 		r.Refresh()
@@ -258,12 +265,7 @@ func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[a
 		if !ok || l.key.group != t.Def.Group.ID || parted[s.peer] {
 			continue
 		}
-		q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell), Edition: t.Def.Edition}
-		var err error
-		if q.Position, _, err = r.cursorOn(ctx, t, s.peer); err != nil {
-			return false, err
-		}
-		a, err := r.transport.Call(ctx, r.cell, s.peer, q)
+		a, err := r.askReached(ctx, t, s.peer, t.Def.Edition)
 		switch {
 		case errors.Is(err, ErrUnreachable):
 			return false, nil
@@ -275,12 +277,16 @@ func (r *Replicator) standBack(ctx context.Context, t *table.Table, parted map[a
 			return false, nil
 		}
 		l.mu.Lock()
+		other := a.Run != 0 && a.Run != s.run
 		less := a.Done && s.started && a.Position < s.acked
-		if less {
+		switch {
+		case other:
+			err = s.askAgain(ctx, t)
+		case less:
 			err = s.standAt(ctx, t, a.Position)
 		}
 		l.mu.Unlock()
-		if less || err != nil {
+		if other || less || err != nil {
 			return false, err
 		}
 	}

@@ -17,13 +17,11 @@ import (
 // copy of its files. It then gives out positions again that other members have
 // passed already, and they would take what stands there for known. So a cell counts
 // the times that its store was opened, its runs, and notes what each found. Once in
-// a run, before anything is sent to a member, that member is asked how far it has
-// come. What a run found holds all that was ever sent before, for only what is
-// durable is sent; whoever has more than was found by the first run in which it was
-// not asked has it of a history that this store has forgotten.
-//
-// Runs are counted in the store itself, so a copy knows its own alone, and a number
-// that a forgotten run had, too, is compared with nothing of that run.
+// a run, before anything is sent to a member, that member is asked in which run it
+// stands, and where: see lineage.go. What a run found holds all that was ever sent
+// before, for only what is durable is sent; whoever has more of an earlier run than
+// the next one found, or anything of one that is not known, has it of a history that
+// this store has forgotten.
 
 // Runs are what each opening of a store found, as far as it is kept.
 type Runs struct {
@@ -32,8 +30,8 @@ type Runs struct {
 	IDs   []uint64      `json:"ids"` // Of each: a number drawn at random. Zero of those of before there were any.
 }
 
-// maxRuns bounds what is kept. Of a member that was not asked for longer the first
-// one counts: it may be taken for one that has more, and is compared for nothing.
+// maxRuns bounds what is kept. A member that could not be asked for longer is taken
+// for one that has more, and is compared for nothing.
 const maxRuns = 256
 
 // runsKey is where they are stored, and metPrefix begins the keys that say in which
@@ -102,35 +100,22 @@ func (r *Replicator) begun(ctx context.Context) (*Runs, error) {
 	return r.runs, err
 }
 
-// meeting says when a member was last asked. The zero meeting is that of one that
-// never was.
-type meeting struct {
-	run    uint64
-	joined bool // It was not asked, but joined then. Its cursor came with its seed, later.
-}
-
-// metIn returns when a member was last asked.
-func (r *Replicator) metIn(ctx context.Context, t *table.Table, peer aws.Cell) (meeting, error) {
+// metIn returns in which run a member was last asked; zero where it never was.
+func (r *Replicator) metIn(ctx context.Context, t *table.Table, peer aws.Cell) (uint64, error) {
 	b, _, err := r.engine.Store().Get(ctx, metKey(t, peer), nil)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
-		return meeting{}, nil
-	case err == nil && (len(b) != 10 || b[0] != 1 || b[9] > 1):
+		return 0, nil
+	case err == nil && (len(b) != 10 || b[0] != 1):
 		err = fmt.Errorf("replication: malformed run %x", b)
 	}
 	if err != nil {
-		return meeting{}, err
+		return 0, err
 	}
-	return meeting{run: binary.BigEndian.Uint64(b[1:]), joined: b[9] == 1}, nil
+	return binary.BigEndian.Uint64(b[1:]), nil
 }
 
-func (m meeting) value() []byte {
-	b := append(binary.BigEndian.AppendUint64([]byte{1}, m.run), 0)
-	if m.joined {
-		b[9] = 1
-	}
-	return b
-}
+func metValue(run uint64) []byte { return append(binary.BigEndian.AppendUint64([]byte{1}, run), 0) }
 
 // setMet notes that a member has no more than this cell's log holds.
 func (r *Replicator) setMet(ctx context.Context, t *table.Table, peer aws.Cell) error {
@@ -140,7 +125,7 @@ func (r *Replicator) setMet(ctx context.Context, t *table.Table, peer aws.Cell) 
 	}
 	key := metKey(t, peer)
 	_, err = r.engine.Store().Update(ctx, kv.Plan{Write: [][]byte{key}}, func(_ [][]byte, w *kv.Writes) error {
-		w.Set(key, meeting{run: runs.last()}.value())
+		w.Set(key, metValue(runs.last()))
 		return nil
 	})
 	return err
@@ -158,7 +143,8 @@ func (k *keeper) meet(ctx context.Context, t *table.Table, now time.Time) (time.
 	k.meetAt = time.Time{}
 	var errs error
 	for _, m := range t.Def.Group.Members {
-		if m.Cell == k.r.cell || k.met[m.Cell] {
+		l := k.r.linkOf(linkKey{k.table, k.group, m.Cell, sending})
+		if l == nil || l.begun() {
 			continue
 		}
 		met, err := k.r.meet(ctx, t, m)
@@ -166,12 +152,17 @@ func (k *keeper) meet(ctx context.Context, t *table.Table, now time.Time) (time.
 			k.meetAt = now.Add(meetAgain)
 			continue
 		}
-		k.met[m.Cell] = true
-		if l := k.r.linkOf(linkKey{k.table, k.group, m.Cell, sending}); l != nil {
-			l.box.rouse()
-		}
+		l.box.rouse()
 	}
 	return k.meetAt, errs
+}
+
+// begun reports whether a link sends, which it does once the peer was asked.
+func (l *link) begun() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.work.(*sender)
+	return ok && s.started
 }
 
 // hasMet reports whether a member was asked in this run.
@@ -181,7 +172,7 @@ func (r *Replicator) hasMet(ctx context.Context, t *table.Table, c aws.Cell) (bo
 		return false, err
 	}
 	met, err := r.metIn(ctx, t, c)
-	return err == nil && met.run == runs.last(), err
+	return err == nil && met == runs.last(), err
 }
 
 // meet asks a member how far it has come, where that was not done in this run. It
@@ -193,14 +184,10 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 		return false, err
 	}
 	met, err := r.metIn(ctx, t, m.Cell)
-	if err != nil || met.run == runs.last() {
+	if err != nil || met == runs.last() {
 		return err == nil, err
 	}
-	q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell), Runs: runs}
-	if q.Position, _, err = r.cursorOn(ctx, t, m.Cell); err != nil {
-		return false, err
-	}
-	a, err := r.transport.Call(ctx, r.cell, m.Cell, q)
+	a, err := r.askReached(ctx, t, m.Cell, table.Edition{})
 	switch {
 	case errors.Is(err, ErrUnreachable) || isNotFound(err):
 		return false, nil
@@ -208,44 +195,31 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 		return false, err
 	case a.Behind:
 		r.logger.Error("a member has given up changes that this cell lacks: the replica is compared with all others",
-			"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "at", uint64(q.Position))
+			"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String())
 		return false, r.stray(ctx, t)
 	case !a.Done:
 		return false, nil
-	case a.Position > runs.after(met.run):
-		switch from, err := r.seedMet(ctx, t, m, met); {
-		case err != nil || from == unasked:
-			return false, err
-		case from == forgotten:
-			r.logger.Error("a member has had more than this cell's log holds: the store was put back to an earlier state, and the replica is compared with all others",
-				"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "had", uint64(a.Position), "found", uint64(runs.after(met.run)))
-			return false, r.stray(ctx, t)
-		}
+	case a.Run != runs.present() && (a.Run != 0 || a.Position > runs.after(met)):
+		r.logger.Error("a member has had more than this cell's log holds: the store was put back to an earlier state, and the replica is compared with all others",
+			"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String(), "had", uint64(a.Position), "run", a.Run)
+		return false, r.stray(ctx, t)
 	}
 	return true, r.setMet(ctx, t, m.Cell)
 }
 
-// account says how a member may have come by a position of this cell's log.
-type account int
-
-const (
-	forgotten account = iota // In no way that this store knows of.
-	unasked                  // By another member, which was not asked in this run.
-	seeded                   // By another member, which was.
-)
-
-// seedMet looks where a member that has more than was ever sent to it may have that
-// from: it joined and was not asked since, and has its cursor from the member that
-// seeded it, which may have come as far in a run between or in this one.
-func (r *Replicator) seedMet(ctx context.Context, t *table.Table, m table.Member, at meeting) (account, error) {
-	if !at.joined || m.Source == r.cell || t.Def.Group.Member(m.Source) == nil {
-		return forgotten, nil
+// askReached asks a member how far this cell's log is applied there. Where that is of
+// the history of the present run, the cursor is one of that run from then on. A cell
+// that leaves names its settings: see older.
+func (r *Replicator) askReached(ctx context.Context, t *table.Table, peer aws.Cell, has table.Edition) (*Response, error) {
+	q := &Request{Kind: Reached, Table: t.Def.Name, Group: t.Def.Group, Member: *t.Def.Group.Member(r.cell), Edition: has}
+	var err error
+	if q.Runs, err = r.begun(ctx); err != nil {
+		return nil, err
 	}
-	is, err := r.hasMet(ctx, t, m.Source)
-	if !is || err != nil {
-		return unasked, err
+	if q.Position, _, err = r.cursorOn(ctx, t, peer); err != nil {
+		return nil, err
 	}
-	return seeded, nil
+	return r.transport.Call(ctx, r.cell, peer, q)
 }
 
 // cursorOn returns the stored cursor on a member's log; false where there is none.
@@ -261,7 +235,7 @@ func (r *Replicator) cursorOn(ctx context.Context, t *table.Table, peer aws.Cell
 	return at, err == nil, err
 }
 
-// reachedBy answers meet: up to where the asking member's log is applied here, Done
+// reachedBy answers askReached: up to where the asking member's log is applied here, Done
 // where there is a cursor on it, and whether the log of this cell begins after what
 // that member has, or the membership that it knows of is over.
 func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
@@ -269,10 +243,8 @@ func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (
 	if !belongs(t, q.Group.ID, from) || !belongs(t, q.Group.ID, r.cell) {
 		return nil, notFound(q.Table)
 	}
-	if q.Runs != nil {
-		if err := r.learn(ctx, from, q.Runs); err != nil {
-			return nil, err
-		}
+	if err := r.learn(ctx, from, q.Runs); err != nil {
+		return nil, err
 	}
 	out := r.older(t, from, q.Edition)
 	own, asks := t.Def.Group.Member(r.cell), q.Group.Member(r.cell)
@@ -283,8 +255,9 @@ func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (
 	case since < q.Member.Since:
 		return nil, notFound(q.Table)
 	}
-	var err error
-	if out.Position, out.Done, err = r.cursorOn(ctx, t, from); err != nil || q.Member.Status != table.Active {
+	at, done, err := r.goOn(ctx, t, from, q.Runs)
+	out.Position, out.Run, out.Done = at.Position, at.Run, done
+	if err != nil || q.Member.Status != table.Active {
 		return out, err
 	}
 	start, err := t.Log.Start(ctx)
@@ -302,14 +275,7 @@ func (r *Replicator) reachedBy(ctx context.Context, from aws.Cell, q *Request) (
 // unmet reports whether there is a member that was not yet asked in this run.
 func (r *Replicator) unmet(t *table.Table) bool {
 	for _, l := range r.sortedOf(t.Def.Name) {
-		s, ok := l.work.(*sender)
-		if !ok || l.key.group != t.Def.Group.ID {
-			continue
-		}
-		l.mu.Lock()
-		started := s.started
-		l.mu.Unlock()
-		if !started {
+		if l.key.side == sending && l.key.group == t.Def.Group.ID && !l.begun() {
 			return true
 		}
 	}

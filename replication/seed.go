@@ -156,13 +156,14 @@ func (k *keeper) answer(ctx context.Context, t *table.Table, m *Message) error {
 		k.queueRun(m)
 		return nil
 	}
-	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: true, Key: m.Key, Life: m.Life, To: k.r.engine.Store().Durable()}
+	here, err := k.r.here(ctx)
+	if err != nil {
+		return err
+	}
+	out := &Message{Kind: SeedPage, Table: k.table, Group: k.group, Begin: true, Key: m.Key, Life: m.Life, To: here.Position, Run: here.Run}
 	cursors, ok, err := k.r.cursors(ctx, t, m.from)
 	if err != nil || !ok {
 		return err // It will ask again.
-	}
-	if err := k.r.setMet(ctx, t, m.from); err != nil {
-		return err // How far it is told to be is past what this run found.
 	}
 	out.Cursors, out.Floor = cursors, t.Floor()
 	k.r.send(t.Def.Group, m.from, out)
@@ -189,11 +190,11 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	}
 	next := *s
 	var states []conflict.State
-	var cursors []Cursor
+	var cursors []Point
 	if m.Begin {
 		next.Begun = true
-		cursors = slices.DeleteFunc(slices.Clone(m.Cursors), func(c Cursor) bool { return c.Cell == k.r.cell || c.Cell == s.Source })
-		cursors = append(cursors, Cursor{s.Source, m.To})
+		cursors = slices.DeleteFunc(slices.Clone(m.Cursors), func(c Point) bool { return c.Cell == k.r.cell || c.Cell == s.Source })
+		cursors = append(cursors, Point{s.Source, m.Run, m.To})
 		// The source drops no tombstone while this member is being made: no page
 		// lacks one of after its floor.
 		if err := k.r.engine.FollowFloor(ctx, t, m.Floor); err != nil {
@@ -219,15 +220,12 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 	done, err := k.r.engine.Apply(ctx, t, states, func(w *kv.Writes) {
 		w.Set(seedKey(k.table), b)
 		for _, c := range cursors {
-			w.Set(cursorKey(t, c.Cell), cursorValue(c.Position))
+			writeCursor(w, t, c)
 		}
 	})
 	for i, l := range links {
 		if v, ok := l.work.(*receiver); ok && err == nil {
-			if s.Era != "" {
-				v.anew()
-			}
-			v.stand(cursors[i].Position, done.Commit)
+			v.begin(cursors[i], done.Commit, s.Era != "")
 		}
 		l.mu.Unlock()
 		l.box.rouse()
@@ -248,14 +246,14 @@ func (k *keeper) plant(ctx context.Context, t *table.Table, m *Message, now time
 }
 
 // hold locks the receivers that cursors are for, and returns both. A member
-// that joined while this one was being made may have been heard already, so that
-// its cursor is further on. After another source that counts for nothing: what
+// that joined while this one was being made keeps its log for it from the beginning,
+// and may have been heard already: its cursor stays. After another source that counts for nothing: what
 // that one had shown is not all here, and this one may have applied less. The
 // cursors are then exactly its own; a receiver that it does not name, of a member
 // that joined just now, goes on where it was.
-func (k *keeper) hold(cursors []Cursor, exactly bool) ([]*link, []Cursor) {
+func (k *keeper) hold(cursors []Point, exactly bool) ([]*link, []Point) {
 	var links []*link
-	var out []Cursor
+	var out []Point
 	if exactly {
 		cursors = append(cursors, k.unnamed(cursors)...)
 	}
@@ -266,7 +264,7 @@ func (k *keeper) hold(cursors []Cursor, exactly bool) ([]*link, []Cursor) {
 		}
 		l.mu.Lock()
 		if v, ok := l.work.(*receiver); ok && v.known && !exactly {
-			c.Position = max(c.Position, v.cursor)
+			c.Run, c.Position = v.run.Load(), v.cursor
 		}
 		links, out = append(links, l), append(out, c)
 	}

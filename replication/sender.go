@@ -109,6 +109,9 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 	}
 	for _, m := range s.listen(t) {
+		if m.Run != 0 && m.Run != s.run {
+			return now.Add(time.Second), s.askAgain(ctx, t)
+		}
 		err := s.goBack(ctx, t, m)
 		s.acknowledge(m, now)
 		if err = errors.Join(err, s.activate(ctx, t, m)); err != nil {
@@ -208,6 +211,16 @@ func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error
 	s.acked, s.sent, s.read, s.persist = reader.Position, reader.Position, reader.Position, reader.Position
 	s.started, s.resend, s.keptAt, s.room = true, resendAfter, now, firstRoom
 	return nil
+}
+
+// askAgain ends sending until the peer has been asked again: its cursor stands in
+// another run, or stood there when it said so. Its store may have been put back, or it
+// was seeded by a member that was not asked in this run.
+func (s *sender) askAgain(ctx context.Context, t *table.Table) error {
+	s.started, s.flight, s.bytes, s.held = false, nil, 0, ""
+	err := s.r.forget(ctx, metKey(t, s.peer))
+	s.r.rouseKeeper(t)
+	return err
 }
 
 // reader returns the peer's cursor on the log. One that was cut off stays so.

@@ -137,8 +137,8 @@ func (c *check) underway(ctx context.Context, e errand, list []want) ([]bool, er
 }
 
 // standing is up to where this cell has applied the logs of the other members.
-func (r *Replicator) standing(ctx context.Context, t *table.Table) ([]Cursor, error) {
-	var out []Cursor
+func (r *Replicator) standing(ctx context.Context, t *table.Table) ([]Point, error) {
+	var out []Point
 	for _, m := range t.Def.Group.Members {
 		l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, m.Cell, receiving})
 		if l == nil {
@@ -153,13 +153,13 @@ func (r *Replicator) standing(ctx context.Context, t *table.Table) ([]Cursor, er
 			return nil, err
 		}
 		if known {
-			out = append(out, Cursor{m.Cell, at})
+			out = append(out, Point{m.Cell, v.run.Load(), at})
 		}
 	}
 	return out, nil
 }
 
-func cursorOf(list []Cursor, of aws.Cell) kv.Position {
+func cursorOf(list []Point, of aws.Cell) kv.Position {
 	for _, c := range list {
 		if c.Cell == of {
 			return c.Position

@@ -1,0 +1,93 @@
+package replication_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// TestLateOfForgottenRun: what was sent in a run that a store has forgotten since comes
+// once the member's cursor was found to be of its history. It moves no cursor: what
+// the store then writes at these positions arrives.
+func TestLateOfForgottenRun(t *testing.T) {
+	w := newPair(t)
+	w.fill(cellA, 0, 5)
+	w.until(5*time.Second, "both have 5", w.settled(5, cellA, cellB))
+	w.run(6 * time.Second)
+	early := w.copied(cellA)
+	w.run(6 * time.Second) // B hears of this run, which is to be forgotten.
+	var late *replication.Message
+	w.transport = losing{tap{Transport: w.network}, func(m *replication.Message) bool {
+		has := m.Kind == replication.Batch && len(m.Entries) > 0
+		if has {
+			c := *m
+			late = &c
+		}
+		return has
+	}}
+	w.fill(cellA, 5, 25)
+	w.run(time.Second)
+	w.restore(cellA, early)
+	w.run(6 * time.Second)
+	w.transport = w.network
+	w.members[cellB].repl.Deliver(cellA, late)
+	w.fill(cellA, 25, 30)
+	w.wantBack(10, cellA, cellB)
+}
+
+// TestSeededByOneWithLess: what a store has forgotten is with one member alone, and that
+// one had its cursor by seeding, from a member that has nothing of it.
+func TestSeededByOneWithLess(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all, admits: all})
+	w.mustJoin(cellC, cellA, grant{members: all, admits: all})
+	w.mustJoin(cellB, cellA, grant{members: all, admits: all})
+	w.until(10*time.Second, "all are active", w.active(all...))
+	w.fill(cellC, 0, 10)
+	w.until(5*time.Second, "all have 10", w.settled(10, all...))
+	cut := func(on bool) {
+		for _, way := range []replication.Way{{From: cellA.Region, To: cellC.Region}, {From: cellC.Region, To: cellA.Region}} {
+			if err := w.network.SetConditions(way, replication.Conditions{Cut: on}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cut(true)
+	early := w.copied(cellC)
+	w.fill(cellC, 10, 20)
+	w.until(5*time.Second, "B has 20", w.settled(20, cellB, cellC))
+	w.restore(cellC, early)
+	cut(false)
+	w.fill(cellC, 20, 25)
+	w.wantBack(25, all...)
+}
+
+// TestSeededBeforeItsSourceWasAsked: a newcomer has its cursor on a member's log from
+// another one that this member could not ask since it was started again. Both are
+// brought together by what the cursor's run is.
+func TestSeededBeforeItsSourceWasAsked(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all, admits: all})
+	w.mustJoin(cellB, cellA, grant{members: all, admits: all})
+	w.until(10*time.Second, "both are active", w.active(cellA, cellB))
+	w.fill(cellA, 0, 5)
+	w.until(5*time.Second, "both have 5", w.settled(5, cellA, cellB))
+	w.run(6 * time.Second)
+	for _, way := range []replication.Way{{From: cellA.Region, To: cellB.Region}, {From: cellB.Region, To: cellA.Region}} {
+		if err := w.network.SetConditions(way, replication.Conditions{Cut: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.restart(cellA)
+	since := w.members[cellA].table().Def.Group.Member(cellA).Since
+	w.fill(cellA, 5, 10)
+	w.mustJoin(cellC, cellB, grant{members: all, admits: all})
+	w.until(time.Minute, "C has what A writes", w.settled(10, cellA, cellC))
+	if now := w.members[cellC].table().Def.Group.Member(cellA).Since; now != since {
+		t.Errorf("A is a member since %d, and was since %d: it was counted anew", now, since)
+	}
+}
