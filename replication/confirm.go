@@ -91,6 +91,9 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 		if out && t.Def.Status != table.Deleting {
 			return k.expelled(ctx, m.Cell)
 		}
+		if uncounted && (t.Def.Status == table.Deleting || t.Def.Disassociating) {
+			continue // It has let this cell go, which leaves: see learnParted.
+		}
 		if !isNotFound(err) && !away && !uncounted && !out {
 			continue // It is one, or cannot be asked.
 		}

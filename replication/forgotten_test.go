@@ -48,19 +48,12 @@ func TestSeededByOneWithLess(t *testing.T) {
 	w.until(10*time.Second, "all are active", w.active(all...))
 	w.fill(cellC, 0, 10)
 	w.until(5*time.Second, "all have 10", w.settled(10, all...))
-	cut := func(on bool) {
-		for _, way := range []replication.Way{{From: cellA.Region, To: cellC.Region}, {From: cellC.Region, To: cellA.Region}} {
-			if err := w.network.SetConditions(way, replication.Conditions{Cut: on}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	cut(true)
+	w.cut(cellA, cellC, true)
 	early := w.copied(cellC)
 	w.fill(cellC, 10, 20)
 	w.until(5*time.Second, "B has 20", w.settled(20, cellB, cellC))
 	w.restore(cellC, early)
-	cut(false)
+	w.cut(cellA, cellC, false)
 	w.fill(cellC, 20, 25)
 	w.wantBack(25, all...)
 }
@@ -77,11 +70,7 @@ func TestSeededBeforeItsSourceWasAsked(t *testing.T) {
 	w.fill(cellA, 0, 5)
 	w.until(5*time.Second, "both have 5", w.settled(5, cellA, cellB))
 	w.run(6 * time.Second)
-	for _, way := range []replication.Way{{From: cellA.Region, To: cellB.Region}, {From: cellB.Region, To: cellA.Region}} {
-		if err := w.network.SetConditions(way, replication.Conditions{Cut: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.cut(cellA, cellB, true)
 	w.restart(cellA)
 	since := w.members[cellA].table().Def.Group.Member(cellA).Since
 	w.fill(cellA, 5, 10)
@@ -89,5 +78,42 @@ func TestSeededBeforeItsSourceWasAsked(t *testing.T) {
 	w.until(time.Minute, "C has what A writes", w.settled(10, cellA, cellC))
 	if now := w.members[cellC].table().Def.Group.Member(cellA).Since; now != since {
 		t.Errorf("A is a member since %d, and was since %d: it was counted anew", now, since)
+	}
+}
+
+// TestRestoredWhileOneLeaves: a member finds that its store was put back, and can reach
+// one of the others alone, which leaves: the third has let that one go by the time that
+// it is reached. The one that was put back still counts it, and has it asked.
+func TestRestoredWhileOneLeaves(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.until(10*time.Second, "all are active", w.active(all...))
+	w.fill(cellC, 0, 10)
+	w.until(5*time.Second, "all have 10", w.settled(10, all...))
+	early := w.copied(cellC)
+	w.fill(cellC, 10, 20)
+	w.until(20*time.Second, "all have 20", w.settled(20, all...))
+	w.cut(cellA, cellC, true)
+	w.restore(cellC, early)
+	w.until(10*time.Second, "C knows it", func() bool { return w.members[cellC].table().Def.Resync != 0 })
+	b := w.members[cellB]
+	if err := b.repl.Leave(t.Context(), b.table()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "A has let B go", func() bool { return w.members[cellA].table().Def.Group.Member(cellB) == nil })
+	w.run(20 * time.Second)
+	w.cut(cellA, cellC, false)
+	w.until(time.Minute, "B is gone", func() bool { return b.table() == nil })
+	w.fill(cellC, 20, 25)
+	w.wantBack(25, cellA, cellC)
+}
+
+// cut cuts the ways between two cells, or heals them.
+func (w *world) cut(a, b aws.Cell, on bool) {
+	w.t.Helper()
+	for _, way := range []replication.Way{{From: a.Region, To: b.Region}, {From: b.Region, To: a.Region}} {
+		if err := w.network.SetConditions(way, replication.Conditions{Cut: on}); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }

@@ -144,9 +144,10 @@ func (r *Replicator) renewed(ctx context.Context, from aws.Cell, q *Request) (*R
 		return nil, errInUse
 	case q.DryRun:
 		return &Response{Definition: table.Definition{Group: g}}, nil
-	case !slices.Equal(cells(g), cells(q.Group)):
-		// Somebody was not asked. Since when the others are members is not compared:
-		// several that were put back may have been counted anew in part.
+	case slices.ContainsFunc(g.Members, func(m table.Member) bool { return q.Group.Member(m.Cell) == nil }):
+		// Somebody was not asked. That one was who is no member here any more does no
+		// harm: it leaves, and could not go from all. Since when the others are members is
+		// not compared: several that were put back may have been counted anew in part.
 		return nil, errInUse
 	}
 	at, err := r.here(ctx)
