@@ -52,6 +52,7 @@ const (
 	hasEdition
 	hasRun
 	isStranger
+	hasAsk
 	unknownBits
 )
 
@@ -139,6 +140,9 @@ func appendSeeding(dst []byte, has uint64, m *replication.Message) []byte {
 	if has&hasRun != 0 {
 		dst = binary.BigEndian.AppendUint64(dst, m.Run)
 	}
+	if has&hasAsk != 0 {
+		dst = binary.AppendUvarint(dst, m.Ask)
+	}
 	return dst
 }
 
@@ -174,6 +178,7 @@ func fields(m *replication.Message) uint64 {
 		{hasEdition, m.Edition != (table.Edition{})},
 		{hasRun, m.Run != 0},
 		{isStranger, m.Stranger},
+		{hasAsk, m.Ask != 0},
 	} {
 		if f.set {
 			has |= f.bit
@@ -287,6 +292,9 @@ func (d *decoder) seeding(has uint64, m *replication.Message) {
 	}
 	if has&hasRun != 0 {
 		m.Run = d.uint64()
+	}
+	if has&hasAsk != 0 {
+		m.Ask = d.uvarint()
 	}
 }
 

@@ -547,7 +547,8 @@ func (v *receiver) assemble(ctx context.Context, a *assembly, t *table.Table, no
 	}
 	err := a.advance(ctx, t, now)
 	if v.ahead = errors.Is(err, clock.ErrAhead); v.ahead {
-		v.ack(t, err.Error())
+		v.because = err.Error()
+		v.ack(t, v.because)
 		v.news = false
 		return nil
 	}

@@ -55,6 +55,10 @@ type Message struct {
 	// has come, and need not be sent again.
 	Held string
 
+	// Of a Batch of nothing: names a question where the destination is. Of an Ack:
+	// the question that it answers. What was sent before it has come, or is lost.
+	Ask uint64
+
 	Seeded int // Of an Ack without Active: the part of the table that has come to the destination by seeding, in percent.
 
 	Inaccessible *table.Inaccessible // Of an Ack, and of a Batch with Refused: that the one who sends it is.

@@ -181,3 +181,17 @@ func TestClockAhead(t *testing.T) {
 	}
 	w.until(time.Minute, "applied when the time has come", w.settled(2, cellA, cellB))
 }
+
+// TestRefusalLost: a source whose batch was refused, and that did not hear of it, hears
+// of it when it asks, and tries again; so it does where the batch was lost.
+func TestRefusalLost(t *testing.T) {
+	w := newPair(t)
+	w.ahead[cellA] = clock.MaxAhead + 20*time.Second
+	w.transport = losing{tap{Transport: w.network}, func(m *replication.Message) bool { return m.Refused != "" && m.Ask == 0 }}
+	w.members[cellA].put(t, "k", "1")
+	w.run(3 * time.Second)
+	if s := w.link(cellA, cellA, cellB); s.State != replication.Refused || !strings.Contains(s.Reason, "ahead") {
+		t.Errorf("A shows %s: %s", s.State, s.Reason)
+	}
+	w.until(time.Minute, "applied when the time has come", w.settled(1, cellA, cellB))
+}

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -42,6 +43,7 @@ type receiver struct {
 	stranger bool                // It answers that it has no such replica.
 	barred   bool                // The peer was last told that this side has no leave to receive.
 	ahead    bool                // The last batch was refused: its times are too far in the future.
+	because  string              // Then: how far.
 	lag      *metrics.Histogram
 	applied  table.Applied
 	refused  int64         // Batches that were not applied.
@@ -52,6 +54,7 @@ type receiver struct {
 	news    bool        // There is something to acknowledge.
 	ackedAt time.Time   // When that was done last in its turn,
 	owed    int         // and the bytes that have come since.
+	asked   uint64      // What the source asks, that was not answered yet: where this side is.
 	waits   string      // What the next transaction waits for.
 	end     kv.Position // Then: all up to it has come.
 	apart   int64       // Transactions that were shown in parts, as far as they should not have been.
@@ -244,15 +247,34 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 		v.news, v.owed, v.ackedAt = false, 0, now
 		v.ack(t, "")
 	}
+	v.answer(a, t)
 	switch {
 	case v.news:
 		return due, nil
 	case len(v.unsure) > 0:
 		return now.Add(settleEvery), nil
+	case v.asked != 0 && a != nil:
+		return now.Add(settleEvery), nil
 	case v.waits != "" || (a != nil && v.ahead):
 		return now.Add(lookAgain), nil
 	}
 	return time.Time{}, nil
+}
+
+// answer says where this side is, when it was asked and all that came before is
+// applied for good, or waits.
+func (v *receiver) answer(a *assembly, t *table.Table) {
+	queued := a != nil && v.waits == "" && v.end > v.cursor
+	if v.asked == 0 || !v.safe || len(v.unsure) > 0 || queued {
+		return
+	}
+	refused := v.leave.reason()
+	if v.ahead {
+		refused = v.because
+	}
+	m := v.acknowledgement(t, refused)
+	m.Ask, v.asked = v.asked, 0
+	v.r.send(t.Def.Group, v.peer, m)
 }
 
 // joined makes one batch of several that follow one another, as far as one commit
@@ -296,7 +318,7 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 		v.ack(t, "") // It is late, or the source has to ask where the cursor stands.
 		return err
 	}
-	if m.Kind == Progress && v.known {
+	if v.asked = cmp.Or(m.Ask, v.asked); m.Kind == Progress && v.known {
 		v.promise(m)
 	}
 	if a != nil {
@@ -317,6 +339,11 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 		v.ahead, v.barred = false, true
 		v.refuse(m)
 		v.ack(t, v.leave.reason())
+		return nil
+	case m.Ask != 0:
+		if a != nil || len(v.unsure) > 0 {
+			v.ack(t, "") // The answer may take long, and the source is to hear something.
+		}
 		return nil
 	case a != nil:
 		v.news = true
@@ -346,8 +373,9 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 		w.Set(cursorKey(t, v.peer), cursorValue(m.To))
 	})
 	if v.ahead = errors.Is(err, clock.ErrAhead); v.ahead {
+		v.because = err.Error()
 		v.refuse(m)
-		v.ack(t, err.Error())
+		v.ack(t, v.because)
 		return nil
 	}
 	if err != nil {

@@ -63,7 +63,11 @@ type sender struct {
 	near     time.Duration // The shortest of these.
 	room     int           // Bytes that may be in flight: more where acknowledgements come soon, less where they are late.
 	sought   bool          // The peer waits to hear how far this side has come.
-	silent   bool          // The peer let a batch go unanswered: one batch at a time tries it.
+	silent   bool          // The peer let a batch go unanswered: it gets no more until it is heard.
+	gap      bool          // It seems to miss something.
+	asks     []ask         // Where it is. Unanswered, the last ones alone.
+	asked    uint64        // How often it was asked.
+	askedAt  time.Time     // When it was last asked.
 	sentAt   time.Time     // When anything was last sent.
 	heardAt  time.Time
 	deniedAt time.Time   // When this side last had no leave to send.
@@ -93,6 +97,13 @@ type flight struct {
 	bytes int
 	at    time.Time
 	there bool // It has come, and is held: see Message.Held.
+}
+
+// ask is a question where the peer is. Once it is answered all that was sent before it
+// has come, or is lost: the peer takes what it is sent in order.
+type ask struct {
+	number uint64
+	sent   kv.Position // All up to it had been sent.
 }
 
 // step acknowledges, resends and sends as far as the window allows.
@@ -125,7 +136,7 @@ func (s *sender) step(ctx context.Context, now time.Time) (time.Time, error) {
 	if !s.noticeAt.IsZero() {
 		s.noticeAt, s.sentAt = time.Time{}, time.Time{} // Say at once that it is over.
 	}
-	s.overdue(now)
+	s.overdue(t, now)
 	for !s.lost && s.bytes < s.window() && len(s.flight) < maxFlights && !s.gathering(now) {
 		sent, err := s.send(ctx, t, now)
 		if err != nil {
@@ -259,9 +270,35 @@ func (s *sender) acknowledge(m *Message, now time.Time) {
 	switch {
 	case m.To > s.sent: // It was told by another way: by its seed.
 		s.sent, s.read = m.To, max(s.read, m.To)
-	case !progress && m.Refused == "" && s.silentFor(now) > s.gapWait():
-		s.rewind() // It misses what is in flight.
+	case s.misses(m):
+		s.rewind()
+	case !progress && m.Refused == "" && len(s.asks) == 0 && s.silentFor(now) > s.gapWait():
+		s.gap = true // Or what it misses is on its way.
 	}
+	if len(s.flight) == 0 {
+		s.asks = nil
+	}
+}
+
+// misses reports whether the peer lacks something that was sent before the question
+// which it answers.
+func (s *sender) misses(m *Message) bool {
+	for i, a := range s.asks {
+		if a.number != m.Ask {
+			continue
+		}
+		s.asks = s.asks[i+1:]
+		return m.Refused == "" && s.there() < a.sent
+	}
+	return false
+}
+
+// there is up to where all has come to the peer, as far as known.
+func (s *sender) there() kv.Position {
+	if n, _ := s.heldFlights(); n > 0 {
+		return s.flight[n-1].to
+	}
+	return s.acked
 }
 
 // hold notes what has come to the peer, and is held there. Only what has not is
@@ -316,10 +353,10 @@ func (s *sender) gapWait() time.Duration {
 	return max(200*time.Millisecond, 2*s.rtt)
 }
 
-// measure takes an acknowledgement for a measure of the way and back, unless the
-// batch was sent more than once.
+// measure takes an acknowledgement for a measure of the way and back. A batch that is
+// sent again was lost before.
 func (s *sender) measure(m *Message, now time.Time) {
-	if len(s.flight) > 0 && s.flight[0].to <= m.To && !s.silent && s.held == "" {
+	if len(s.flight) > 0 && s.flight[0].to <= m.To && s.held == "" {
 		sample := now.Sub(s.flight[0].at)
 		if s.rtt == 0 {
 			s.rtt = sample
@@ -372,9 +409,21 @@ func (s *sender) window() int {
 	return s.room
 }
 
-// overdue goes back to what is acknowledged when nothing came back for long.
-func (s *sender) overdue(now time.Time) {
-	if n, _ := s.heldFlights(); n == len(s.flight) || s.silentFor(now) < s.resend {
+// overdue asks where the peer is when nothing came back for long, or when it seems to
+// miss something. What is not there need not be lost: a way that has become narrow
+// takes long for it, and would take as long again for all that is sent twice. A peer
+// that refuses what comes has it, and is tried.
+func (s *sender) overdue(t *table.Table, now time.Time) {
+	gap := s.gap
+	s.gap = false
+	if n, _ := s.heldFlights(); n == len(s.flight) || s.lost {
+		return
+	}
+	if gap {
+		s.ask(t, now)
+		return
+	}
+	if min(s.silentFor(now), now.Sub(s.askedAt)) < s.resend {
 		return
 	}
 	limit := resendAtMost
@@ -382,17 +431,35 @@ func (s *sender) overdue(now time.Time) {
 		limit = max(probeEvery, s.patience())
 	}
 	s.resend, s.silent, s.room = min(2*s.resend, limit), true, max(minRoom, s.room/2)
-	s.rewind()
+	if s.refused != "" {
+		s.rewind()
+		return
+	}
+	s.ask(t, now)
+}
+
+// maxAsks is how many questions may be under way. On a way that takes longer than so
+// many are apart the last of them are answered.
+const maxAsks = 16
+
+// ask asks where the peer is.
+func (s *sender) ask(t *table.Table, now time.Time) {
+	if len(s.asks) == maxAsks {
+		s.asks = s.asks[1:]
+	}
+	s.asked++
+	s.askedAt, s.asks = now, append(s.asks, ask{s.asked, s.sent})
+	s.sentAt = now
+	s.r.send(t.Def.Group, s.peer, &Message{
+		Kind: Batch, Table: t.Def.Name, Group: s.group, Run: s.run, Edition: t.Def.Edition, Ask: s.asked,
+	})
 }
 
 // rewind goes back to what is acknowledged, or held by the peer.
 func (s *sender) rewind() {
+	at := s.there()
 	n, bytes := s.heldFlights()
-	s.flight, s.bytes = s.flight[:n], bytes
-	at := s.acked
-	if n > 0 {
-		at = s.flight[n-1].to
-	}
+	s.flight, s.bytes, s.asks = s.flight[:n], bytes, nil
 	s.sent, s.read, s.passed = at, at, at
 }
 
@@ -539,7 +606,7 @@ func (s *sender) contactDue() time.Time { return s.sentAt.Truncate(contactEvery)
 func (s *sender) next(now time.Time) time.Time {
 	next := s.contactDue()
 	if n, _ := s.heldFlights(); n < len(s.flight) {
-		if at := s.flight[n].at.Add(s.resend); s.held == "" || at.Before(next) {
+		if at := later(s.flight[n].at, s.askedAt).Add(s.resend); s.held == "" || at.Before(next) {
 			next = at
 		}
 	}
