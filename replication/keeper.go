@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -72,6 +73,9 @@ type keeper struct {
 	seedTook    time.Duration
 	plantedAt   time.Time // When the last row had come.
 	urgedAt     time.Time // When the others were last asked for their progress.
+
+	failure error                   // Of the last step.
+	sown    atomic.Pointer[seeding] // What of it is seen from outside; nil where nothing was ever seeded in this run.
 }
 
 func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
@@ -83,6 +87,8 @@ func (k *keeper) step(ctx context.Context, now time.Time) (time.Time, error) {
 		due, worse := k.keepUp(ctx, t, now)
 		next, err = earlier(next, due), errors.Join(err, bad, worse)
 	}
+	k.failure = err
+	k.showSown()
 	return earlier(next, k.pagesDue), err
 }
 
@@ -119,6 +125,7 @@ func (k *keeper) turn(ctx context.Context, now time.Time) (time.Time, error) {
 	if k.pagesDue, err = k.sendPages(ctx, t); err != nil {
 		return now.Add(time.Second), err
 	}
+	k.showSown() // What follows may ask other cells.
 	if t.Def.Status == table.Deleting {
 		return k.depart(ctx, t, now)
 	}

@@ -130,9 +130,12 @@ type link struct {
 	made time.Time
 	stop context.CancelFunc
 
-	mu    sync.Mutex // Held while it steps, and by whoever looks at its numbers.
-	err   error      // Of the last step.
-	ended bool       // It takes no further step.
+	// Held while it steps, and by whoever looks at a sender's or a receiver's
+	// numbers. The others ask other cells while they step, and may be answered late
+	// or not: nobody else locks them, and what is seen of them they show themselves.
+	mu    sync.Mutex
+	err   error // Of the last step.
+	ended bool  // It takes no further step.
 }
 
 // Refresh makes the links match the catalog. It is called after each change of

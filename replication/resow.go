@@ -56,12 +56,12 @@ func (k *keeper) stalled(t *table.Table, now time.Time) bool {
 
 // successors are the members that could be the source instead, those after the
 // present one first, but for those that have been silent.
-func (k *keeper) successors(t *table.Table, now time.Time) []aws.Cell {
+func (r *Replicator) successors(t *table.Table, source aws.Cell, now time.Time) []aws.Cell {
 	var before, after []aws.Cell
 	for _, m := range t.Def.Group.Members {
 		switch {
-		case m.Cell == k.r.cell, m.Cell == k.seed.Source, m.Status != table.Active, now.Sub(k.r.heard(t, m.Cell)) > noContactAfter:
-		case m.Cell.Compare(k.seed.Source) < 0:
+		case m.Cell == r.cell, m.Cell == source, m.Status != table.Active, now.Sub(r.heard(t, m.Cell)) > noContactAfter:
+		case m.Cell.Compare(source) < 0:
 			before = append(before, m.Cell)
 		default:
 			after = append(after, m.Cell)
@@ -80,7 +80,7 @@ func (k *keeper) move(ctx context.Context, t *table.Table, now time.Time) (moved
 	if t = k.r.engine.Table(k.table); !belongs(t, k.group, k.r.cell) {
 		return true, nil
 	}
-	for _, c := range k.successors(t, now) {
+	for _, c := range k.r.successors(t, k.seed.Source, now) {
 		err := k.moveTo(ctx, t, c)
 		if err == nil {
 			return true, nil
@@ -246,19 +246,18 @@ func (r *Replicator) keepFrom(ctx context.Context, t *table.Table, newcomer, sou
 	return nil
 }
 
-// prospect says what becomes of a seeding whose source is silent, by the keeper
-// whose link is locked.
-func (k *keeper) prospect() string {
-	t := k.r.engine.Table(k.table)
+// prospect says what becomes of a seeding whose source is silent.
+func (r *Replicator) prospect(name string, is *seeding) string {
+	t := r.engine.Table(name)
 	if t == nil || t.Def.Group == nil {
 		return ""
 	}
-	now := k.r.clock.Now()
-	if now.Sub(k.r.heard(t, k.seed.Source)) <= noContactAfter {
+	now := r.clock.Now()
+	if now.Sub(r.heard(t, is.Source)) <= noContactAfter {
 		return "It goes on when that is back"
 	}
-	if len(k.successors(t, now)) > 0 {
-		return "Another member takes its place after " + (sourceSilence << k.moves).String() + " of that"
+	if len(r.successors(t, is.Source, now)) > 0 {
+		return "Another member takes its place after " + (sourceSilence << is.moves).String() + " of that"
 	}
 	return "There is no other member at hand that could seed it: it goes on when one is heard. DeleteTable takes it away"
 }
@@ -270,14 +269,7 @@ func (r *Replicator) Stranded(t *table.Table) bool {
 	if t.Def.Status != table.Creating || t.Def.Group == nil {
 		return false
 	}
-	l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, r.cell, keeping})
-	if l == nil {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	k, ok := l.work.(*keeper)
-	now := r.clock.Now()
-	return ok && k.seed != nil && !k.seed.Done &&
-		now.Sub(r.heard(t, k.seed.Source)) > noContactAfter && len(k.successors(t, now)) == 0
+	is, now := r.seedingOf(t.Def.Name, t.Def.Group.ID), r.clock.Now()
+	return is != nil && !is.Done &&
+		now.Sub(r.heard(t, is.Source)) > noContactAfter && len(r.successors(t, is.Source, now)) == 0
 }

@@ -89,6 +89,31 @@ func (r *Replicator) Seeding(name string) map[aws.Cell]int {
 	return out
 }
 
+// seeding is what a keeper shows of the seeding of its table.
+type seeding struct {
+	seed
+	took    time.Duration
+	moves   int
+	failure error // Of its last step.
+}
+
+// showSown lets others see how far the seeding is, without a look at the keeper
+// itself: it may be waiting for an answer of another cell.
+func (k *keeper) showSown() {
+	if k.seed != nil {
+		k.sown.Store(&seeding{*k.seed, k.seedTook, k.moves, k.failure})
+	}
+}
+
+// seedingOf is what the keeper of a table shows; nil where that is nothing.
+func (r *Replicator) seedingOf(name, group string) *seeding {
+	l := r.linkOf(linkKey{name, group, r.cell, keeping})
+	if l == nil {
+		return nil
+	}
+	return l.work.(*keeper).sown.Load()
+}
+
 // seedPrefix begins the keys of seeds; see docs/formats/replication.md.
 const seedPrefix = 's'
 

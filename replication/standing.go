@@ -121,6 +121,9 @@ func (t *Trouble) Detaches() time.Time {
 func (r *Replicator) Troubles(name string) map[aws.Cell]Trouble {
 	out := map[aws.Cell]Trouble{}
 	for _, l := range r.sortedOf(name) {
+		if l.key.side != sending && l.key.side != receiving {
+			continue
+		}
 		l.mu.Lock()
 		var told *table.Inaccessible
 		reason, denied := "", false

@@ -69,14 +69,8 @@ type LinkStatus struct {
 func (r *Replicator) Status() []LinkStatus {
 	now := r.clock.Now()
 	links, out := r.now()
-	seeds := map[string]*keeper{}
 	for _, l := range links {
-		if k, ok := l.work.(*keeper); ok {
-			seeds[l.key.table] = k
-		}
-	}
-	for _, l := range links {
-		if l.key.side == comparing || l.key.side == mending {
+		if l.key.side != sending && l.key.side != receiving {
 			continue // It may be at work for seconds.
 		}
 		l.mu.Lock()
@@ -91,14 +85,11 @@ func (r *Replicator) Status() []LinkStatus {
 			s.State, s.Reason = Failing, l.err.Error()
 		}
 		l.mu.Unlock()
-		if l.key.side == keeping {
-			continue
-		}
 		if !s.LastContact.IsZero() {
 			s.Silent = now.Sub(s.LastContact)
 		}
 		if l.key.side == receiving {
-			r.seedStatus(&s, seeds[l.key.table])
+			r.seedStatus(&s, l.key.group)
 			r.compareStatus(&s, l.key.group)
 		}
 		out = append(out, s)
@@ -125,30 +116,23 @@ func (r *Replicator) now() (links []*link, remaking []LinkStatus) {
 	return slices.SortedFunc(maps.Values(r.links), func(a, b *link) int { return a.key.compare(b.key) }), remaking
 }
 
-func (r *Replicator) seedStatus(s *LinkStatus, k *keeper) {
-	if k == nil {
+// seedStatus adds to a link's status what has come over it by seeding.
+func (r *Replicator) seedStatus(s *LinkStatus, group string) {
+	is := r.seedingOf(s.Table, group)
+	if is == nil || is.Source != s.Source {
 		return
 	}
-	l := r.linkOf(linkKey{k.table, k.group, r.cell, keeping})
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if k.seed == nil || k.seed.Source != s.Source {
-		return
-	}
-	s.Seed, s.Seeded, s.SeededBytes, s.SeedShare = k.seedTook, k.seed.Rows, k.seed.Bytes, k.seed.share()
-	if k.seed.Done || s.State == NotAuthorized || s.State == RegionOff {
+	s.Seed, s.Seeded, s.SeededBytes, s.SeedShare = is.took, is.Rows, is.Bytes, is.share()
+	if is.Done || s.State == NotAuthorized || s.State == RegionOff {
 		return
 	}
 	if s.State == NoContact {
-		s.Reason += "; the table is being seeded from there. " + k.prospect()
+		s.Reason += "; the table is being seeded from there. " + r.prospect(s.Table, is)
 		return
 	}
 	s.State = Seeding
-	if l.err != nil {
-		s.Reason = l.err.Error()
+	if is.failure != nil {
+		s.Reason = is.failure.Error()
 	}
 }
 

@@ -1,0 +1,69 @@
+package replication_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/replication"
+)
+
+// answers fails the test unless every cell says how it is while one of them asks
+// another and has no answer yet.
+func (w *world) answers(while replication.RequestKind) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, c := range w.order {
+			m := w.members[c]
+			m.repl.Status()
+			if t := m.table(); t != nil {
+				m.repl.Troubles(tableName)
+				m.repl.Seeding(tableName)
+				m.repl.Stranded(t)
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second): // Only where it hangs.
+		w.t.Fatalf("no cell says how it is until an answer to request %d has come", while)
+	}
+}
+
+// TestStatusWhileAsking: what a cell says of its replicas rests on what it knows. It
+// does not wait for the answer of another cell, whatever that is asked for: a way
+// may be slow, or long.
+func TestStatusWhileAsking(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all, admits: all})
+	w.compareEvery = 30 * time.Second
+	for _, c := range all[1:] {
+		w.restart(c)
+	}
+	asked := map[replication.RequestKind]bool{}
+	w.transport = onCall{w.network, func(q *replication.Request) {
+		if !asked[q.Kind] {
+			asked[q.Kind] = true
+			w.answers(q.Kind)
+		}
+	}}
+	w.mustJoin(cellB, cellA, grant{members: all, admits: all})
+	w.mustJoin(cellC, cellA, grant{members: all, admits: all})
+	w.detach(cellC)
+	w.setPolicy(cellC, grant{members: all})
+	w.mustReattach(cellC)
+	w.run(time.Minute)
+	w.part(cellC)
+	w.until(10*time.Second, "regional", func() bool { return w.regional(cellC) })
+	if err := w.members[cellB].repl.Leave(t.Context(), w.members[cellB].table()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "B is gone", func() bool { return w.members[cellB].table() == nil })
+	for _, k := range []replication.RequestKind{replication.Admit, replication.Reached, replication.Confirm, replication.Drain, replication.Expel, replication.Digest, replication.Rejoin} {
+		if !asked[k] {
+			t.Errorf("nothing was asked by request %d: the test shows less than it says", k)
+		}
+	}
+}
