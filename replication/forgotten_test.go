@@ -117,3 +117,27 @@ func (w *world) cut(a, b aws.Cell, on bool) {
 		}
 	}
 }
+
+// TestDisassociateFromRestored: what a member has forgotten is with one alone, and that
+// one is to leave with its data. It waits until the other one has it back.
+func TestDisassociateFromRestored(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.until(10*time.Second, "all are active", w.active(all...))
+	w.fill(cellC, 0, 10)
+	w.until(5*time.Second, "all have 10", w.settled(10, all...))
+	early := w.copied(cellC)
+	w.cut(cellA, cellC, true)
+	w.fill(cellC, 10, 20)
+	w.until(20*time.Second, "B has 20", w.settled(20, cellB, cellC))
+	w.restore(cellC, early)
+	b := w.members[cellB]
+	if _, err := b.repl.Disassociate(t.Context(), b.table()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(20 * time.Second)
+	w.cut(cellA, cellC, false)
+	w.until(time.Minute, "B has left", func() bool { return b.table().Def.Group == nil })
+	w.fill(cellC, 20, 25)
+	w.wantBack(25, cellA, cellC)
+}
