@@ -228,7 +228,7 @@ func (s *sender) start(ctx context.Context, t *table.Table, now time.Time) error
 // another run, or stood there when it said so. Its store may have been put back, or it
 // was seeded by a member that was not asked in this run.
 func (s *sender) askAgain(ctx context.Context, t *table.Table) error {
-	s.started, s.flight, s.bytes, s.held = false, nil, 0, ""
+	s.started, s.flight, s.bytes, s.held, s.asks, s.gap = false, nil, 0, "", nil, false
 	err := s.r.forget(ctx, metKey(t, s.peer))
 	s.r.rouseKeeper(t)
 	return err
