@@ -16,6 +16,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -174,9 +175,25 @@ func freeAddress(t testing.TB) string {
 type way struct {
 	address string
 
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
+	mu     sync.Mutex
+	cut    bool
+	narrow int // Bytes a second, of each connection and way; 0 is no limit.
+	came   int // Bytes that were taken from who calls.
+	conns  []net.Conn
+}
+
+// narrowTo makes the way pass so many bytes a second from now on.
+func (w *way) narrowTo(rate int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.narrow = rate
+}
+
+// taken is how many bytes were taken from who calls.
+func (w *way) taken() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.came
 }
 
 func newWay(t *testing.T, to string) *way {
@@ -228,20 +245,27 @@ func (w *way) pass(from net.Conn, to string) {
 	w.conns = append(w.conns, from, there)
 	w.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { w.copy(there, from) })
-	both.Go(func() { w.copy(from, there) })
+	both.Go(func() { w.copy(there, from, true) })
+	both.Go(func() { w.copy(from, there, false) })
 	both.Wait()
 }
 
-// copy passes on what comes, and swallows it while the way is cut.
-func (w *way) copy(to, from net.Conn) {
+// copy passes on what comes, at the rate of the way, and swallows it while the way is
+// cut.
+func (w *way) copy(to, from net.Conn, called bool) {
 	defer to.Close()
 	b := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(b)
 		w.mu.Lock()
-		cut := w.cut
+		cut, rate := w.cut, w.narrow
+		if called {
+			w.came += n
+		}
 		w.mu.Unlock()
+		if rate > 0 {
+			time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+		}
 		if n > 0 && !cut {
 			if _, err := to.Write(b[:n]); err != nil {
 				return
