@@ -61,7 +61,7 @@ func checkRequest(r *replication.Request) error {
 		if r.Group == nil || !r.Compared.Valid() {
 			return ErrMalformed
 		}
-	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale, replication.Override, replication.Resow, replication.Convert, replication.Rejoin, replication.Reached, replication.Renew, replication.Consent, replication.ReadSettings, replication.Lineage, replication.Remove:
+	case replication.Admit, replication.Expel, replication.Abandon, replication.Confirm, replication.Drain, replication.ReadScaling, replication.Rescale, replication.Override, replication.Resow, replication.Convert, replication.Rejoin, replication.Found, replication.Reached, replication.Renew, replication.Consent, replication.ReadSettings, replication.Lineage, replication.Remove:
 		if r.Group == nil {
 			return ErrMalformed
 		}
@@ -69,6 +69,11 @@ func checkRequest(r *replication.Request) error {
 	if r.Group != nil {
 		for _, m := range r.Group.Members {
 			if !validCell(m.Cell) {
+				return ErrMalformed
+			}
+		}
+		for _, a := range r.Group.Away {
+			if !validCell(a.Cell) {
 				return ErrMalformed
 			}
 		}

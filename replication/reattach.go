@@ -37,6 +37,9 @@ func (r *Replicator) Reattach(ctx context.Context, name string) error {
 	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.dates.Now().UnixMicro()}
 	q := &Request{Kind: Rejoin, Table: name, Group: was, Member: self, Was: was.Member(r.cell).Since, DryRun: true}
 	seen, err := r.askFormer(ctx, q)
+	if errors.Is(err, errNobody) {
+		seen, err = r.refound(ctx, t, q)
+	}
 	if err != nil {
 		return err
 	}
@@ -60,16 +63,26 @@ func (r *Replicator) checkDetached(t *table.Table, name string) error {
 		return aws.InvalidParameter("The replica in %v is being reattached already", r.cell)
 	case t.Def.Group != nil:
 		return aws.InvalidParameter("The table %s in %v is a replica of a global table", name, r.cell)
-	case t.Def.Detached == nil || !t.Def.Detached.Own:
+	case outlived(&t.Def) != nil:
+		return aws.InvalidParameter("The table %s in %v is what is left of its global table: have the replicas that were detached from it come back to it", name, r.cell)
+	case t.Def.Detached == nil:
 		return aws.InvalidParameter("The table %s in %v is no replica that was detached within the last %v for want of permission; delete it and join anew", name, r.cell, ReattachWithin)
 	case r.dates.Now().UnixMicro() >= t.Def.Detached.Until:
 		return errGraceOver(r.cell)
 	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Updating():
 		return errInUse
 	case r.disabled.Load():
-		return aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
+		return r.errDisabled()
 	}
 	return nil
+}
+
+func (r *Replicator) errDisabled() error {
+	return aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
+}
+
+func (r *Replicator) errNoDeletions(c aws.Cell) error {
+	return aws.InvalidParameter("%v has kept no deletions for the replica in %v: what was deleted would come back; delete it and join anew", r.cell, c)
 }
 
 func errGraceOver(c aws.Cell) error {
@@ -77,29 +90,31 @@ func errGraceOver(c aws.Cell) error {
 }
 
 // askFormer asks the members that there were for the global table as it is now. The
-// first one that answers says.
+// first one that answers says; errNobody where all say that there is none.
 func (r *Replicator) askFormer(ctx context.Context, q *Request) (*Response, error) {
 	var errs []error
-	for _, m := range q.Group.Members {
-		if m.Cell == r.cell {
+	for _, c := range former(q.Group) {
+		if c == r.cell {
 			continue
 		}
-		a, err := r.call(ctx, m.Cell, q)
+		a, err := r.call(ctx, c, q)
 		if err == nil {
 			return a, nil
 		}
-		errs = append(errs, err)
+		if !isNotFound(err) {
+			errs = append(errs, err)
+		}
 	}
 	for _, err := range errs {
 		// What somebody has against it says more than that another one is gone.
-		if known, ok := errors.AsType[*aws.Error](err); ok && known.Code != unavailable && !isNotFound(err) {
+		if known, ok := errors.AsType[*aws.Error](err); ok && known.Code != unavailable {
 			return nil, err
 		}
 	}
-	if len(errs) == 0 || slices.ContainsFunc(errs, func(err error) bool { return !isNotFound(err) }) {
-		return nil, errors.Join(errs...)
+	if len(errs) == 0 {
+		return nil, errNobody
 	}
-	return nil, aws.InvalidParameter("The global table that the replica in %v was detached from is no more", r.cell)
+	return nil, errors.Join(errs...)
 }
 
 // regroup is the global table with this cell's replica in it. It refuses a table
@@ -109,8 +124,8 @@ func (r *Replicator) regroup(t *table.Table, seen *Response, self table.Member) 
 	if now == nil || len(now.Members) == 0 {
 		return nil, fmt.Errorf("replication: a member of %s answers with no group", t.Def.Name)
 	}
-	if a, b := indexes(&t.Def), indexes(&seen.Definition); a != b {
-		return nil, aws.InvalidParameter("The replica in %v has the indexes [%s], and the global table has [%s]: make them the same with UpdateTable", r.cell, a, b)
+	if err := r.sameIndexes(&t.Def, &seen.Definition); err != nil {
+		return nil, err
 	}
 	g := *now
 	g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m table.Member) bool { return m.Cell == r.cell })
@@ -123,6 +138,14 @@ func (r *Replicator) regroup(t *table.Table, seen *Response, self table.Member) 
 		return nil, withReason(d.AccessDenied(), d.Explain())
 	}
 	return &g, nil
+}
+
+// sameIndexes refuses a table whose indexes are not those of another one.
+func (r *Replicator) sameIndexes(own, other *table.Definition) error {
+	if a, b := indexes(own), indexes(other); a != b {
+		return aws.InvalidParameter("The replica in %v has the indexes [%s], and the global table has [%s]: make them the same with UpdateTable", r.cell, a, b)
+	}
+	return nil
 }
 
 // indexes describes a table's indexes, but for their capacity.
@@ -200,7 +223,7 @@ func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group
 		}
 	}
 	_, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
-		if d.ID != t.Def.ID || d.Group != nil || d.Detached == nil || indexes(d) != indexes(common) {
+		if d.ID != t.Def.ID || d.Group != nil || d.Detached == nil || !d.Detached.Own || indexes(d) != indexes(common) {
 			return errInUse
 		}
 		own := *g
@@ -284,10 +307,12 @@ func (r *Replicator) checkRejoin(t *table.Table, g *table.Group, q *Request) err
 	c := q.Member.Cell
 	away, m := g.AwayIn(c), g.Member(c)
 	switch {
+	case r.disabled.Load():
+		return r.errDisabled()
 	case m != nil && m.Status == table.Active:
 		return errInUse // That it was detached is not known here yet.
 	case away == nil || away.Since != q.Was:
-		return aws.InvalidParameter("%v has kept no deletions for the replica in %v: what was deleted would come back; delete it and join anew", r.cell, c)
+		return r.errNoDeletions(c)
 	case r.dates.Now().UnixMicro() >= away.Until:
 		return errGraceOver(c)
 	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating || t.Def.Returning() || len(g.Recover) > 0:

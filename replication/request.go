@@ -46,6 +46,7 @@ const (
 	Underway                            // Which versions of the cell that is asked are still to come to Member?
 	Explain                             // What of the table keeps Member from joining the global table of Group by way of Member.Source? Without Group: who are its members?
 	Remove                              // Take out the members in Lost, from which nothing is heard any more.
+	Found                               // Found the global table of Group anew, of which all members were detached, so that Member can come back. As a DryRun: is the replica detached?
 )
 
 // Request is a question of one cell to another that belongs, or is about to
@@ -62,7 +63,7 @@ type Request struct {
 	Scaling    []scaling.Target // Of an Adopt and a Rescale.
 	Hasty      bool             // Of an Expel: the member may not have brought all its changes to all.
 	Away       bool             `json:",omitempty"` // Of an Expel: it was detached against its will, and may come back.
-	Was        int64            `json:",omitempty"` // Of a Rejoin: the Since of the member before.
+	Was        int64            `json:",omitempty"` // Of a Rejoin and a Found: the Since of the member before.
 	Compared   *Compared        `json:",omitempty"` // Of a Digest, a ReadRows, a MergeRows and an Underway.
 	Actions    []string         `json:",omitempty"` // Of a Permit.
 	Runs       *Runs            `json:",omitempty"` // Of a Reached: those of the asking cell.
@@ -81,9 +82,9 @@ type Request struct {
 
 // Response is the answer.
 type Response struct {
-	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, of a ReadSettings, and of a dry Convert. Of a dry Renew: the group alone.
+	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, of a ReadSettings, and of a dry Convert and a dry Found. Of a dry Renew: the group alone.
 	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin and a Renew: from where on this cell's log is kept. Of a Reached: the cursor.
-	Away       bool             `json:",omitempty"` // Of a Confirm: it was one until it was detached, and may come back.
+	Away       bool             `json:",omitempty"` // Of a Confirm and a dry Found: it was one until it was detached, and may come back.
 	Uncounted  bool             `json:",omitempty"` // Of a Confirm: it is one, and Member is none.
 	Out        bool             `json:",omitempty"` // Of a Confirm: it is one, and has taken out the member that the request names, which may come back.
 	Known      []Known          `json:",omitempty"` // Of a Remove: how much of the logs of those in Lost is here.
@@ -103,8 +104,8 @@ type Response struct {
 
 // Serve implements Peer.
 func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
-	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override || q.Kind == Convert || q.Kind == Rejoin) {
-		return nil, aws.Validation("Failed to access the region: ‘%s’. User is missing the permissions since the region is disabled.", r.cell.Region)
+	if r.disabled.Load() && (q.Kind == Inspect || q.Kind == Admit || q.Kind == Adopt || q.Kind == Settle || q.Kind == Override || q.Kind == Convert) {
+		return nil, r.errDisabled()
 	}
 	switch q.Kind {
 	case Inspect:
@@ -133,6 +134,8 @@ func (r *Replicator) Serve(ctx context.Context, from aws.Cell, q *Request) (*Res
 		return r.override(ctx, from, q)
 	case Convert:
 		return r.convert(ctx, from, q)
+	case Found:
+		return r.found(ctx, from, q)
 	case Rejoin:
 		return r.rejoin(ctx, from, q)
 	case Digest, ReadRows, MergeRows:
@@ -173,7 +176,7 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 			Message: fmt.Sprintf("Region %s of account %s cannot be reached; %s.", to.Region, to.Account, so),
 		}
 	}
-	if isNotFound(err) && q.Kind != Inspect && q.Kind != Rejoin {
+	if isNotFound(err) && q.Kind != Inspect && q.Kind != Rejoin && q.Kind != Found {
 		return nil, errNoReplica(to, q.Table)
 	}
 	return a, err

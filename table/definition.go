@@ -357,6 +357,26 @@ func (d *Definition) Outlive() {
 	d.Regional()
 }
 
+// Remain makes a table that was detached what the last member left is: one to which
+// all others may come back, former members until then. It keeps what it has.
+func (d *Definition) Remain(c aws.Cell, until int64) {
+	g := d.Detached.Group
+	out := &Detached{Group: Group{ID: g.ID, Kind: g.Kind, Away: slices.Clone(g.Away)}, Until: until}
+	for _, m := range g.Members {
+		if m.Cell == c {
+			m.Status, m.Source = Active, aws.Cell{}
+			out.Group.Members = []Member{m}
+			continue
+		}
+		out.Group.Forget(m.Cell)
+		out.Group.Away = append(out.Group.Away, Away{Cell: m.Cell, Since: m.Since, Until: until})
+	}
+	for _, a := range g.Away {
+		out.Until = max(out.Until, a.Until)
+	}
+	d.Detached = out
+}
+
 // Returning reports whether the table is a member again, or counted anew, and does
 // not have all yet that it missed, nor have the others all that it wrote.
 func (d *Definition) Returning() bool {
