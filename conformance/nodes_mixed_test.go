@@ -115,13 +115,6 @@ func TestNodesReattach(t *testing.T) {
 	if _, err := clients[2].DeleteResourcePolicy(ctx, &dynamodb.DeleteResourcePolicyInput{ResourceArn: aws.String(c.arn("Orders"))}); err != nil {
 		t.Fatal(err)
 	}
-	awaitStatus := func(n *node, status types.TableStatus, replicas int) {
-		t.Helper()
-		eventually(t, fmt.Sprintf("%s is %s with %d others", n.region, status, replicas), func() bool {
-			d := m.describe(n)
-			return d != nil && d.TableStatus == status && len(d.Replicas) == replicas
-		})
-	}
 	eventually(t, "it is kept from replication", func() bool {
 		d := m.describe(c)
 		return d != nil && d.TableStatus == types.TableStatusReplicationNotAuthorized
@@ -130,9 +123,9 @@ func TestNodesReattach(t *testing.T) {
 	if out := m.as(c, "clock", "show"); strings.Count(out, "the same at the node of") != len(m.all)-1 || !strings.Contains(out, "21h0m0s ahead") {
 		t.Errorf("the clocks of the nodes: %s", out)
 	}
-	awaitStatus(c, types.TableStatusActive, 0)
+	m.awaitStatus(c, types.TableStatusActive, 0)
 	for _, n := range m.all[:2] {
-		awaitStatus(n, types.TableStatusActive, 1)
+		m.awaitStatus(n, types.TableStatusActive, 1)
 	}
 	load := m.load(ctx, m.all...)
 	remove := func(client *dynamodb.Client, id string) {
@@ -151,7 +144,7 @@ func TestNodesReattach(t *testing.T) {
 	m.restart(2)
 	m.restart(0)
 	for _, n := range m.all {
-		awaitStatus(n, types.TableStatusActive, 2)
+		m.awaitStatus(n, types.TableStatusActive, 2)
 	}
 	load.stop()
 	converged(ctx, t, clients, "Orders")
