@@ -121,6 +121,9 @@ func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.C
 	if t.Def.Status != table.Active || t.Def.Disassociating || t.Def.Changing() != nil {
 		say("The table is being changed: it is not ACTIVE. Wait until it is.")
 	}
+	if (kind == table.Mixed || newcomer.Account != r.cell.Account) && t.Def.Encryption.Managed() {
+		say("The table has the AWS managed key, which no replica of a global table of several accounts may have: give it an AWS owned key or a customer managed key with UpdateTable.")
+	}
 	if r.disabled.Load() {
 		say("Region %s is disabled in account %s.", r.cell.Region, r.cell.Account)
 	}

@@ -74,7 +74,7 @@ func (r *Replicator) checkDetached(t *table.Table, name string) error {
 	case r.disabled.Load():
 		return r.errDisabled()
 	}
-	return nil
+	return r.checkKey(&t.Def, t.Def.Detached.Group.Kind)
 }
 
 func (r *Replicator) errDisabled() error {
@@ -310,21 +310,23 @@ func (r *Replicator) checkRejoin(t *table.Table, g *table.Group, q *Request) err
 	case r.disabled.Load():
 		return r.errDisabled()
 	case m != nil && m.Status == table.Active:
-		return errInUse // That it was detached is not known here yet.
+		return busy("%v counts the replica in %v, and has not heard that it was detached: it asks after 15 seconds of silence", r.cell, c)
 	case away == nil || away.Since != q.Was:
 		return r.errNoDeletions(c)
 	case r.dates.Now().UnixMicro() >= away.Until:
 		return errGraceOver(c)
-	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating || t.Def.Returning() || len(g.Recover) > 0:
-		return errInUse
-	case slices.ContainsFunc(g.Members, func(x table.Member) bool { return x.Cell != c && x.Status == table.Creating }):
-		return errInUse
+	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Disassociating:
+		return busy("The replica in %v is being made, changed or taken out", r.cell)
+	case t.Def.Returning() || slices.ContainsFunc(g.Members, func(x table.Member) bool { return x.Cell != c && x.Status == table.Creating }):
+		return busy("Another replica joins, or comes back, as %v knows", r.cell)
+	case len(g.Recover) > 0:
+		return busy("%v left, and the replica in %v still asks %v for what it wrote last", g.Recover[0].Gone, r.cell, g.Recover[0].From)
 	}
 	members := append(cells(g), c)
 	if d := r.decideAll(g.Kind, subjectOf(t), members); !d.Allowed() {
 		return withReason(d.AccessDenied(), d.Explain())
 	}
-	return nil
+	return r.checkKey(&t.Def, g.Kind)
 }
 
 // takeBack makes room for the replica in the log and in the group. Its log is read

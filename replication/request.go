@@ -334,6 +334,9 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
 	}
+	if err := r.checkKey(&t.Def, q.Group.Kind); err != nil {
+		return nil, err
+	}
 	if err := r.checkHost(t); err != nil {
 		return nil, err
 	}

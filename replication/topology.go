@@ -202,8 +202,14 @@ func (r *Replicator) checkConvertible(d *table.Definition, kind table.GroupKind)
 			return aws.InvalidParameter("The replicas in %s and %s have other read throughput than each other, and in a %s global table all have the same: make it so with UpdateTable", r.cell.Region, m.Cell.Region, kind)
 		}
 	}
-	if d.Encryption.Managed() {
-		return aws.InvalidParameter("The replica in %s has the AWS managed key, which is not supported for a %s global table; use an AWS owned key or a customer managed key", r.cell.Region, kind)
+	return r.checkKey(d, kind)
+}
+
+// checkKey refuses a replica under the key that AWS manages where that is not
+// supported (documented; the text is ours).
+func (r *Replicator) checkKey(d *table.Definition, kind table.GroupKind) error {
+	if kind.Overrides() || !d.Encryption.Managed() {
+		return nil
 	}
-	return nil
+	return aws.InvalidParameter("The replica in %s has the AWS managed key, which is not supported for a %s global table; use an AWS owned key or a customer managed key", r.cell.Region, kind)
 }
