@@ -3,7 +3,9 @@ package hortusapi
 import (
 	"context"
 	"slices"
+	"time"
 
+	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/replication"
 	"github.com/hortusdb/hortus/table"
@@ -20,7 +22,7 @@ type ExplainJoinInput struct {
 type ExplainJoinOutput struct {
 	Gaps     []Gap
 	Unknown  []string // Cells of which this server had no answer.
-	Newcomer string   // The statement, as JSON.
+	Newcomer string   // The statement, as JSON; "" where the caller may not know all members.
 }
 
 // Gap is something that is in the way of a join.
@@ -30,7 +32,7 @@ type Gap struct {
 	Allow  string `json:",omitempty"` // Statements, as JSON, that the policy of the member's table lacks.
 }
 
-func explainJoin(ctx context.Context, w World, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
+func explainJoin(ctx context.Context, w World, c *api.Call, in *ExplainJoinInput) (*ExplainJoinOutput, error) {
 	source, err := aws.ParseCell(in.Source)
 	if err != nil {
 		return nil, aws.Validation("Source: %v", err)
@@ -39,7 +41,7 @@ func explainJoin(ctx context.Context, w World, in *ExplainJoinInput) (*ExplainJo
 	if err != nil {
 		return nil, aws.Validation("Newcomer: %v", err)
 	}
-	x := newExplainer(w, in.Table, source, newcomer)
+	x := newExplainer(w, c, in.Table, source, newcomer)
 	out := &ExplainJoinOutput{Gaps: []Gap{}}
 	at := x.ask(ctx, source, nil)
 	switch {
@@ -54,7 +56,9 @@ func explainJoin(ctx context.Context, w World, in *ExplainJoinInput) (*ExplainJo
 		return out, nil
 	}
 	members := at.Members
-	out.Newcomer = replication.ServiceStatement(newcomer, in.Table, append(slices.Clone(members), newcomer))
+	if !at.Withheld { // Else there may be more of them, whom its policy has to name.
+		out.Newcomer = replication.ServiceStatement(newcomer, in.Table, append(slices.Clone(members), newcomer))
+	}
 	switch own := x.ask(ctx, newcomer, nil); {
 	case own == nil:
 		out.Unknown = append(out.Unknown, in.Newcomer)
@@ -81,10 +85,12 @@ type explainer struct {
 	table            string
 	source, newcomer aws.Cell
 	name             aws.Cell
+	caller           replication.Caller
 }
 
-func newExplainer(w World, table string, source, newcomer aws.Cell) *explainer {
+func newExplainer(w World, c *api.Call, table string, source, newcomer aws.Cell) *explainer {
 	x := &explainer{own: map[aws.Cell]*replication.Replicator{}, network: w.Network(), table: table, source: source, newcomer: newcomer, name: newcomer}
+	x.caller = replication.Caller{Principal: c.Caller, Came: c.Circumstances(time.Time{})} // Each cell judges by its own time.
 	for _, r := range w.Replicators() {
 		x.own[r.Cell()] = r
 	}
@@ -107,7 +113,7 @@ func (x *explainer) ask(ctx context.Context, c aws.Cell, members []aws.Cell) *re
 		}
 		return e
 	}
-	q := &replication.Request{Kind: replication.Explain, Table: x.table, Member: table.Member{Cell: x.newcomer, Source: x.source}}
+	q := &replication.Request{Kind: replication.Explain, Table: x.table, Caller: x.caller.Principal, Came: x.caller.Came, Member: table.Member{Cell: x.newcomer, Source: x.source}}
 	if members != nil {
 		q.Group = &table.Group{}
 		for _, m := range members {

@@ -40,8 +40,8 @@ func TestExplainJoin(t *testing.T) {
 }
 
 // TestExplainJoinElsewhere: members and newcomers of other nodes are asked, in the
-// name of a cell of this one that has a part in the join; who has none is not
-// answered.
+// name of a cell of this one that has a part in the join, and for the caller; who has
+// none is not answered.
 func TestExplainJoinElsewhere(t *testing.T) {
 	east, west := aws.Cell{Account: "111111111111", Region: "us-east-1"}, aws.Cell{Account: "111111111111", Region: "eu-west-1"}
 	other, free := aws.Cell{Account: "222222222222", Region: "ap-south-1"}, aws.Cell{Account: "333333333333", Region: "sa-east-1"}
@@ -58,22 +58,33 @@ func TestExplainJoinElsewhere(t *testing.T) {
 		return w
 	}
 	const west0, east1 = 0, 1
-	explain := func(w *fewCells, table string, source, newcomer aws.Cell) ExplainJoinOutput {
+	explainAs := func(caller aws.Account, w *fewCells, table string, source, newcomer aws.Cell) ExplainJoinOutput {
 		t.Helper()
 		var out ExplainJoinOutput
-		if err := ask(t, w, "111111111111", "ExplainJoin", `{"Table":"`+table+`","Source":"`+source.String()+`","Newcomer":"`+newcomer.String()+`"}`, &out); err != nil {
+		if err := ask(t, w, caller, "ExplainJoin", `{"Table":"`+table+`","Source":"`+source.String()+`","Newcomer":"`+newcomer.String()+`"}`, &out); err != nil {
 			t.Fatal(err)
 		}
 		return out
 	}
+	explain := func(w *fewCells, table string, source, newcomer aws.Cell) ExplainJoinOutput {
+		t.Helper()
+		return explainAs("111111111111", w, table, source, newcomer)
+	}
 	whole := explain(at(west0, east1), "A", east, other)
-	for name, w := range map[string]*fewCells{"the source's": at(east1), "another member's": at(west0), "a node without cells, in the newcomer's name": at()} {
+	// That the newcomer has such a table is for its own account alone.
+	if text := fmt.Sprint(whole); strings.Contains(text, "has a table of that name already") || !strings.Contains(text, "Auto Scaling") || !strings.Contains(text, "{"+west.String()) || whole.Newcomer == "" {
+		t.Errorf("%+v", whole)
+	}
+	for name, w := range map[string]*fewCells{"the source's": at(east1), "another member's": at(west0)} {
 		if got := explain(w, "A", east, other); !reflect.DeepEqual(got, whole) || len(got.Unknown) != 0 {
 			t.Errorf("asked at %s node: %+v; want %+v", name, got, whole)
 		}
 	}
-	if text := fmt.Sprint(whole); !strings.Contains(text, "has a table of that name already") || !strings.Contains(text, "Auto Scaling") || !strings.Contains(text, "{"+west.String()) || whole.Newcomer == "" {
-		t.Errorf("%+v", whole)
+	// A node without cells asks in the newcomer's name, whom no policy lets associate.
+	stranger := explainAs(other.Account, at(), "A", east, other)
+	if text := fmt.Sprint(stranger); !strings.Contains(text, "has a table of that name already") || !strings.Contains(text, other.Account.Root()+" is not authorized") ||
+		!strings.Contains(text, "AssociateTableReplica") || strings.Contains(text, west.String()) || strings.Contains(text, "Auto Scaling") || stranger.Newcomer != "" {
+		t.Errorf("the newcomer is told: %+v", stranger)
 	}
 	if got := explain(at(), "none", east, other); len(got.Gaps) != 1 || got.Gaps[0].Reason != "There is no table of that name." {
 		t.Errorf("of a table that is not there: %+v", got)

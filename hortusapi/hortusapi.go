@@ -50,7 +50,7 @@ func Operations() []*Operation {
 		operation("SetLink", setLink),
 		operation("DescribeLinks", describeLinks),
 		operation("DescribeReplication", describeReplication),
-		waitingOperation("ExplainJoin", explainJoin),
+		callerOperation("ExplainJoin", explainJoin),
 		waitingOperation("AdvanceClock", advanceClock),
 		waitingOperation("DescribeClock", describeClock),
 		operation("DisableRegion", disableRegion),
@@ -72,6 +72,12 @@ func operation[I, O any](name string, run func(World, *I) (*O, error)) *Operatio
 
 // waitingOperation is operation for a function that waits for other nodes, or disks.
 func waitingOperation[I, O any](name string, run func(context.Context, World, *I) (*O, error)) *Operation {
+	return callerOperation(name, func(ctx context.Context, w World, _ *api.Call, in *I) (*O, error) { return run(ctx, w, in) })
+}
+
+// callerOperation is waitingOperation for a function that asks others in the name of
+// the caller.
+func callerOperation[I, O any](name string, run func(context.Context, World, *api.Call, *I) (*O, error)) *Operation {
 	return &Operation{
 		Name: name, Action: "hortus:" + name,
 		Decode: func(c *api.Call) error {
@@ -83,7 +89,7 @@ func waitingOperation[I, O any](name string, run func(context.Context, World, *I
 			return nil
 		},
 		Run: func(ctx context.Context, w World, c *api.Call) error {
-			out, err := run(ctx, w, c.Input.(*I))
+			out, err := run(ctx, w, c, c.Input.(*I))
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hortusdb/hortus/aws"
@@ -37,6 +38,8 @@ func (r *Replicator) Members(name string) []aws.Cell {
 type Explanation struct {
 	Members []aws.Cell // Of the global table, as Members has them.
 	Gaps    []Gap      // As far as they were asked for.
+
+	Withheld bool // Members is this cell alone: who else there is is not for the caller.
 }
 
 // ExplainWith has this cell's table explained to a newcomer, and to whoever has a
@@ -58,12 +61,21 @@ func (r *Replicator) ExplainWith(ctx context.Context, name string, newcomer, sou
 	return out, err
 }
 
-// explainTo answers a request of that kind. Its policy a table explains to members
-// and to the newcomer alone; that it exists a join tells anybody.
+// getPolicy is the leave to read a table's policy.
+const getPolicy = "dynamodb:GetResourcePolicy"
+
+// policyWithheld is said instead of what a policy says.
+const policyWithheld = "What the policy of its table says is for its own account, and for those whom it lets read it, or associate."
+
+// explainTo answers a request of that kind, in the name of a caller who has to be of
+// the account of the cell that asks. What a table's policy says is for its own account
+// and for whoever it lets associate, or read it; of other callers one of a member's
+// account is told what they have in common, and one of none what a join would be told.
 func (r *Replicator) explainTo(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
 	t, newcomer := r.engine.Table(q.Table), q.Member.Cell
+	own := q.Caller.Account == from.Account && from.Account == r.cell.Account
 	switch {
-	case t == nil:
+	case t == nil, newcomer == r.cell && !own:
 		return &Response{Explanation: &Explanation{}}, nil
 	case newcomer == r.cell:
 		return &Response{Explanation: &Explanation{Members: []aws.Cell{r.cell}}}, nil // It has such a table.
@@ -74,8 +86,51 @@ func (r *Replicator) explainTo(ctx context.Context, from aws.Cell, q *Request) (
 	if q.Group != nil {
 		members = cells(q.Group)
 	}
-	e, err := r.ExplainWith(ctx, q.Table, newcomer, q.Member.Source, members)
-	return &Response{Explanation: e}, err
+	if own || (q.Caller.Account == from.Account && r.shows(t, q)) {
+		e, err := r.ExplainWith(ctx, q.Table, newcomer, q.Member.Source, members)
+		return &Response{Explanation: e}, err
+	}
+	out := &Explanation{Members: []aws.Cell{r.cell}, Withheld: true}
+	var err error
+	switch {
+	case q.Caller.Account == from.Account && t.Def.Group.Member(from) != nil:
+		out, err = r.explainMember(t, newcomer, members)
+	case members != nil:
+		gap := Gap{Cell: r.cell, Reason: policyWithheld, Allow: AssociateStatement(r.cell, q.Table, newcomer.Account)}
+		if from == newcomer && q.Caller.Account == from.Account {
+			gap.Reason = denied(newcomer.Account.Root(), t.ARN) + ". What else is in the way is told once that is allowed."
+		}
+		out.Gaps = []Gap{gap}
+	}
+	return &Response{Explanation: out}, err
+}
+
+// shows reports whether a caller of another account may know what a table's policy
+// says.
+func (r *Replicator) shows(t *table.Table, q *Request) bool {
+	return slices.ContainsFunc([]string{associate, getPolicy}, func(action string) bool {
+		d := Leave(t, r.cell.Account, &policy.Request{Principal: q.Caller, Action: action, Resource: t.ARN, Came: r.came(q)})
+		return d.Allowed()
+	})
+}
+
+// explainMember explains a table to another member of its global table that may not
+// read its policy: of that it says whether it lets the newcomer join, and not why.
+func (r *Replicator) explainMember(t *table.Table, newcomer aws.Cell, members []aws.Cell) (*Explanation, error) {
+	out := &Explanation{Members: r.Members(t.Def.Name)}
+	if members == nil {
+		return out, nil
+	}
+	out.Gaps = r.settingsGaps(t, newcomer)
+	if newcomer.Account == r.cell.Account {
+		return out, nil
+	}
+	gap, err := r.policyGap(t, newcomer, append(slices.Clone(members), newcomer))
+	if err == nil && gap.Reason != "" {
+		gap.Reason = denied(newcomer.Account.Root(), t.ARN) + ". " + policyWithheld
+		out.Gaps = append(out.Gaps, gap)
+	}
+	return out, err
 }
 
 // ExplainSource lists what else keeps this cell's table from being the source of a
@@ -101,7 +156,21 @@ func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.C
 	if t == nil {
 		return []Gap{{Cell: r.cell, Reason: "There is no table of that name."}}, nil
 	}
+	out := r.settingsGaps(t, newcomer)
+	if newcomer.Account == r.cell.Account {
+		return out, nil // Its policy is asked only for other accounts.
+	}
+	gap, err := r.policyGap(t, newcomer, append(slices.Clone(members), newcomer))
+	if err == nil && gap.Reason != "" {
+		out = append(out, gap)
+	}
+	return out, err
+}
+
+// settingsGaps is what but for policies keeps a newcomer from joining.
+func (r *Replicator) settingsGaps(t *table.Table, newcomer aws.Cell) []Gap {
 	var out []Gap
+	name := t.Def.Name
 	say := func(format string, args ...any) {
 		out = append(out, Gap{Cell: r.cell, Reason: fmt.Sprintf(format, args...)})
 	}
@@ -127,14 +196,7 @@ func (r *Replicator) ExplainJoin(name string, newcomer aws.Cell, members []aws.C
 	if r.disabled.Load() {
 		say("Region %s is disabled in account %s.", r.cell.Region, r.cell.Account)
 	}
-	if newcomer.Account == r.cell.Account {
-		return out, nil // Its policy is asked only for other accounts.
-	}
-	gap, err := r.policyGap(t, newcomer, append(members, newcomer))
-	if err == nil && gap.Reason != "" {
-		out = append(out, gap)
-	}
-	return out, err
+	return out
 }
 
 // policyGap is what the table's policy lacks, or denies.

@@ -232,9 +232,11 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 // accessDenied is what a join is told when the service may not replicate: the
 // failure surfaces as the joiner's (documented).
 func accessDenied(caller *policy.Principal, arn string) *aws.Error {
-	return aws.Errorf("AccessDeniedException",
-		"User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
-		caller.String(), associate, arn, associate)
+	return aws.Errorf("AccessDeniedException", "%s", denied(caller.String(), arn))
+}
+
+func denied(caller, arn string) string {
+	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action", caller, associate, arn, associate)
 }
 
 // withReason adds what is missing, for a person to act on.
