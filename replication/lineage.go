@@ -132,7 +132,7 @@ func (r *Replicator) goOn(ctx context.Context, t *table.Table, from aws.Cell, ru
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v, _ := l.work.(*receiver)
-	if _, _, err := v.stands(ctx, t); err != nil {
+	if _, _, err := v.stands(ctx, t); err != nil || l.ended {
 		return Point{}, false, err
 	}
 	run := v.run.Load()
