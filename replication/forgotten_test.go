@@ -16,8 +16,8 @@ func TestLateOfForgottenRun(t *testing.T) {
 	w.fill(cellA, 0, 5)
 	w.until(5*time.Second, "both have 5", w.settled(5, cellA, cellB))
 	w.run(6 * time.Second)
-	early := w.copied(cellA)
-	w.run(6 * time.Second) // B hears of this run, which is to be forgotten.
+	early := w.members[cellA].store.Copy()
+	since := w.members[cellA].table().Def.Group.Member(cellA).Since
 	var late *replication.Message
 	w.transport = losing{tap{Transport: w.network}, func(m *replication.Message) bool {
 		has := m.Kind == replication.Batch && len(m.Entries) > 0
@@ -35,6 +35,9 @@ func TestLateOfForgottenRun(t *testing.T) {
 	w.members[cellB].repl.Deliver(cellA, late)
 	w.fill(cellA, 25, 30)
 	w.wantBack(10, cellA, cellB)
+	if now := w.members[cellB].table().Def.Group.Member(cellA).Since; now != since {
+		t.Errorf("A is a member since %d, and was since %d: it was counted anew, and nothing is tested", now, since)
+	}
 }
 
 // TestSeededByOneWithLess: what a store has forgotten is with one member alone, and that
