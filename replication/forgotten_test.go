@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -143,4 +144,41 @@ func TestDisassociateFromRestored(t *testing.T) {
 	w.until(time.Minute, "B has left", func() bool { return b.table().Def.Group == nil })
 	w.fill(cellC, 20, 25)
 	w.wantBack(25, cellA, cellC)
+}
+
+// meanwhile is a transport where something happens while a member is asked how far it
+// has come, before the question is there.
+type meanwhile struct {
+	replication.Transport
+	happens func()
+}
+
+func (m meanwhile) Call(ctx context.Context, from, to aws.Cell, q *replication.Request) (*replication.Response, error) {
+	if q.Kind == replication.Reached {
+		m.happens()
+	}
+	return m.Transport.Call(ctx, from, to, q)
+}
+
+// TestJoinsWhileItIsAsked: a cell that was taken in half-way joins while the member that
+// took it in asks how far it has come. Its answer is no sign that the member fell behind.
+func TestJoinsWhileItIsAsked(t *testing.T) {
+	w, all := newHalfJoin(t)
+	w.network.Isolate(cellB.Region, false)
+	w.run(time.Second)
+	w.restart(cellA)
+	since := w.members[cellA].table().Def.Group.Member(cellA).Since
+	asked := 0
+	w.transport = meanwhile{w.network, func() {
+		if asked++; asked == 1 {
+			if err := w.join(cellB, cellA, grant{members: all, admits: all}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}}
+	w.until(time.Minute, "both are active", w.active(cellA, cellB))
+	w.wantBack(1, cellA, cellB)
+	if now := w.members[cellB].table().Def.Group.Member(cellA).Since; now != since || asked == 0 {
+		t.Errorf("A is a member since %d, and was since %d; it was asked %d times", now, since, asked)
+	}
 }

@@ -193,6 +193,8 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 		return false, nil
 	case err != nil:
 		return false, err
+	case !r.unchanged(t, m.Cell):
+		return false, nil // What was asked was of a membership that is over.
 	case a.Behind:
 		r.logger.Error("a member has given up changes that this cell lacks: the replica is compared with all others",
 			"cell", r.cell.String(), "table", t.Def.Name, "peer", m.Cell.String())
@@ -205,6 +207,17 @@ func (r *Replicator) meet(ctx context.Context, t *table.Table, m table.Member) (
 		return false, r.stray(ctx, t)
 	}
 	return true, r.setMet(ctx, t, m.Cell)
+}
+
+// unchanged reports whether this cell and another one are still members since when they
+// were: one may join again, or be counted anew, while the other one is asked.
+func (r *Replicator) unchanged(was *table.Table, c aws.Cell) bool {
+	t := r.engine.Table(was.Def.Name)
+	if !belongs(t, was.Def.Group.ID, c) || !belongs(t, was.Def.Group.ID, r.cell) {
+		return false
+	}
+	since := func(t *table.Table, c aws.Cell) int64 { return t.Def.Group.Member(c).Since }
+	return since(t, c) == since(was, c) && since(t, r.cell) == since(was, r.cell)
 }
 
 // askReached asks a member how far this cell's log is applied there. Where that is of
