@@ -16,6 +16,9 @@ import (
 // from the live service.
 var errReplicaKey = aws.InvalidParameter("KMSMasterKeyId of a replica cannot be changed through ReplicaUpdates. Use UpdateTable with SSESpecification in the Region of the replica")
 
+// errReplicaKeys is known from the live service, of a replica that is to be made.
+var errReplicaKeys = aws.InvalidParameter("All replica keys must either be Customer Managed CMK or AWS Managed CMK.")
+
 func checkReplicaUpdate(u *types.UpdateReplicationGroupMemberAction) error {
 	switch {
 	case u.KMSMasterKeyId != nil:
@@ -140,7 +143,7 @@ func (s *Service) newReplica(d *table.Definition, r *types.CreateReplicationGrou
 		case e != nil && !e.Managed() && r.KMSMasterKeyId == nil:
 			return out, aws.InvalidParameter("KMSMasterKeyId must be specified for each replica.")
 		case e == nil, e.Managed() != own.Managed():
-			return out, aws.InvalidParameter("All replica keys must either be Customer Managed CMK or AWS Managed CMK.")
+			return out, errReplicaKeys
 		}
 		out.Encryption = own
 	}

@@ -330,9 +330,10 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 		return nil, err
 	}
 	over := overwritten(in, &t.Def)
-	synchronized := over.Class || in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
+	otherKind := changesKeyKind(in.SSESpecification, &t.Def)
+	synchronized := otherKind || over.Class || in.BillingMode != "" || in.ProvisionedThroughput != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 	if t.Def.Group != nil {
-		if err := s.agree(ctx, t, in, synchronized); err != nil {
+		if err := s.agree(ctx, t, in, synchronized, otherKind); err != nil {
 			return nil, err
 		}
 	}
@@ -363,8 +364,9 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 
 // agree asks the other members of a table's global table for leave to make a change
 // here that is this member's alone: it is refused like the others while any member
-// withholds the keeping of settings (documented). Of another key they are told.
-func (s *Service) agree(ctx context.Context, t *table.Table, in *sdk.UpdateTableInput, synchronized bool) error {
+// withholds the keeping of settings (documented). Of another key they are told, unless
+// it is of another kind, which all take over.
+func (s *Service) agree(ctx context.Context, t *table.Table, in *sdk.UpdateTableInput, synchronized, otherKind bool) error {
 	next, err := t.Def.Clone()
 	if err != nil {
 		return err
@@ -372,7 +374,7 @@ func (s *Service) agree(ctx context.Context, t *table.Table, in *sdk.UpdateTable
 	if err := s.apply(in, &next); err != nil {
 		return err
 	}
-	newKey := in.SSESpecification != nil && sameAccount(&t.Def)
+	newKey := in.SSESpecification != nil && sameAccount(&t.Def) && !otherKind
 	if !synchronized && !newKey {
 		return s.Replication.CheckConsent(ctx, t)
 	}
@@ -458,14 +460,23 @@ func (s *Service) applyEncryption(spec *types.SSESpecification, d *table.Definit
 		return aws.InvalidParameter("Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master Key")
 	case next.Managed() && d.Group != nil && !d.Group.Kind.Overrides():
 		return errManagedKey
+	case changesKeyKind(spec, d) && next.Bound():
+		return errReplicaKeys // The other replicas cannot have it.
 	}
 	if !sameKey(next, d.Encryption) {
 		if err := countKeyChange(d, s.Clock.Now()); err != nil {
 			return err
 		}
 	}
-	d.Encryption = next
+	d.SetKey(s.Cell, next)
 	return nil
+}
+
+// changesKeyKind reports whether a replica is to have a key of another kind than it
+// has, which all replicas of its account take over (documented).
+func changesKeyKind(spec *types.SSESpecification, d *table.Definition) bool {
+	next, err := encryption(spec)
+	return spec != nil && err == nil && sameAccount(d) && next.Kind() != d.Encryption.Kind()
 }
 
 func sameKey(a, b *table.Encryption) bool {

@@ -107,6 +107,9 @@ func (r *Replicator) takeSettings(d, s *table.Definition, o table.Overwritten) {
 	d.TakeOver(s, o)
 	d.TimeToLive, d.TimeToLiveSince, d.TimeToLiveSettles = s.TimeToLive, s.TimeToLiveSince, s.TimeToLiveSettles
 	d.SetRules(s.Rules())
+	if d.Group.Kind.Overrides() {
+		d.FollowKey(r.cell, s)
+	}
 }
 
 // keepUpAgain is when a member is asked again for its settings.

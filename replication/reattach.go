@@ -132,6 +132,9 @@ func (r *Replicator) regroup(t *table.Table, seen *Response, self table.Member) 
 	if g.Kind.Overrides() {
 		self.Settings = ownSettings(&t.Def)
 		self.Settings.Reads = t.Def.Reads()
+		if e := seen.Definition.Encryption; e.Kind() != t.Def.Encryption.Kind() {
+			self.Settings.Encryption = e.Elsewhere() // It follows them when it is back.
+		}
 	}
 	g.Members = insert(g.Members, self)
 	if d := r.decideAll(g.Kind, subjectOf(t), cells(&g)); !d.Allowed() {

@@ -117,7 +117,7 @@ func checkKeys(g *table.Group) error {
 		return nil
 	}
 	for _, m := range g.Members[1:] {
-		if (m.Settings.Encryption == nil) != (g.Members[0].Settings.Encryption == nil) {
+		if m.Settings.Encryption.Kind() != g.Members[0].Settings.Encryption.Kind() {
 			return aws.InvalidParameter("All replica keys must either be Customer Managed CMK or AWS Managed CMK.")
 		}
 	}

@@ -3,7 +3,6 @@ package table
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -213,15 +212,6 @@ type Stream struct {
 type Encryption struct {
 	Type  string `json:"type"`
 	KeyID string `json:"key_id,omitempty"`
-}
-
-// AWSManagedKey is the key that AWS manages, by its alias.
-const AWSManagedKey = "alias/aws/dynamodb"
-
-// Managed reports whether the key is the one that AWS manages. No encryption is
-// the key that AWS owns.
-func (e *Encryption) Managed() bool {
-	return e != nil && (e.KeyID == "" || e.KeyID == AWSManagedKey || strings.HasSuffix(e.KeyID, ":"+AWSManagedKey))
 }
 
 // Tag is a key and a value.

@@ -32,6 +32,7 @@ type inStep struct {
 	Rules      Rules
 	Topology   Topology
 	Indexes    []inStepIndex // By name.
+	Key        KeyKind       // Of replicas of one account.
 }
 
 type inStepIndex struct {
@@ -54,6 +55,9 @@ func (d *Definition) InStep() (string, error) {
 	s := inStep{
 		OnDemand: d.OnDemand, Own: capacity{d.Throughput, d.OnDemandMax, d.Warm}.inStep(overrides),
 		TimeToLive: d.TimeToLive, Rules: d.Rules(), Topology: cmp.Or(d.Topology, AWSTopology),
+	}
+	if overrides {
+		s.Key = d.Encryption.Kind()
 	}
 	for i := range d.Indexes {
 		if x := &d.Indexes[i]; x.Status != Deleting {
