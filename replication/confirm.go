@@ -53,7 +53,7 @@ func (r *Replicator) confirm(q *Request) (*Response, error) {
 	case belongs(t, q.Group.ID, r.cell):
 		return &Response{Uncounted: true}, nil
 	case wasDetached(t, q.Group.ID):
-		return &Response{Away: true}, nil
+		return &Response{Away: true, Since: t.Def.Detached.Group.Member(r.cell).Since}, nil
 	}
 	return nil, notFound(q.Table)
 }
@@ -101,8 +101,12 @@ func (k *keeper) confirmMembers(ctx context.Context, t *table.Table, now time.Ti
 			k.r.logger.Error("a replica is given up: a member does not count it", "cell", k.r.cell.String(), "table", k.table, "member", m.Cell.String())
 			return k.r.depart(context.WithoutCancel(ctx), t, false)
 		}
+		since := int64(0)
+		if away {
+			since = a.Since // It may have come back half-way, and know nothing of that.
+		}
 		k.r.logger.Info("what is no member is taken out", "table", k.table, "member", m.Cell.String())
-		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m, away); err != nil {
+		if err := k.r.takeOut(context.WithoutCancel(ctx), k.table, k.group, m, departure{away: away, since: since}); err != nil {
 			return err
 		}
 	}
@@ -164,9 +168,9 @@ func (k *keeper) learnParted(ctx context.Context, t *table.Table, now time.Time)
 	}
 }
 
-// takeOut removes a member that is still as it was when it was asked; away says that
-// it may come back.
-func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Member, away bool) error {
+// takeOut removes a member that is still as it was when it was asked. Whether in haste
+// follows from how it was.
+func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Member, how departure) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	t := r.engine.Table(name)
@@ -177,6 +181,6 @@ func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Me
 		return nil
 	}
 	// One that was coming back has brought some of its changes, perhaps not to all.
-	hasty := m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil
-	return r.remove(ctx, t, m.Cell, departure{hasty, away})
+	how.hasty = m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil
+	return r.remove(ctx, t, m.Cell, how)
 }

@@ -165,7 +165,7 @@ func (r *Replicator) detach(ctx context.Context, name, group string, last kv.Pos
 			return err
 		}
 	}
-	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, departure{hasty, away}); err != nil {
+	if err := r.dissociate(ctx, *t.Def.Group.Member(r.cell), t.Def.Group, name, departure{hasty: hasty, away: away}); err != nil {
 		r.logger.Info("members that do not know yet that a replica has left", "table", name, "cell", r.cell.String(), "error", err)
 	}
 	return nil

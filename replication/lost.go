@@ -131,7 +131,7 @@ func (r *Replicator) removeLost(ctx context.Context, from aws.Cell, q *Request) 
 	for _, m := range gone {
 		r.logger.Warn("a lost replica is taken out", "cell", r.cell.String(), "table", q.Table, "member", m.Cell.String(), "asked by", q.Caller.String())
 		was := m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil // Else it never was in use.
-		if err := r.takeOut(context.WithoutCancel(ctx), q.Table, q.Group.ID, m, was); err != nil {
+		if err := r.takeOut(context.WithoutCancel(ctx), q.Table, q.Group.ID, m, departure{away: was}); err != nil {
 			return nil, err
 		}
 	}

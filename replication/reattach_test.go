@@ -290,6 +290,40 @@ func TestReattachInterrupted(t *testing.T) {
 	w.wantDiverged(cellB)
 }
 
+// TestReattachHalfWay: a replica that crashed while it came back knows nothing of that.
+// A member that took it in asks it, takes it out, and still takes it back when it comes
+// again.
+func TestReattachHalfWay(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.fill(cellA, 0, 10)
+	w.until(10*time.Second, "all have all", w.settled(10, all...))
+	w.detach(cellC)
+	w.setPolicy(cellC, grant{members: all})
+	w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
+		if r.Kind == replication.Rejoin && !r.DryRun {
+			w.network.Isolate(cellC.Region, true)
+			return replication.ErrUnreachable
+		}
+		return nil
+	}}
+	wantCode(t, w.reattach(cellC), "ServiceUnavailable", "")
+	w.transport = w.network
+	w.restart(cellC)
+	w.network.Isolate(cellC.Region, false)
+	a := w.members[cellA]
+	if a.table().Def.Group.Member(cellC) == nil {
+		t.Fatal("A did not take it in")
+	}
+	w.until(time.Minute, "A has taken it out, and asks for nothing", func() bool {
+		g := a.table().Def.Group
+		return g.Member(cellC) == nil && len(g.Recover) == 0
+	})
+	w.mustReattach(cellC)
+	w.until(time.Minute, "all are active", w.active(all...))
+	w.until(2*time.Minute, "all have the same", w.sameRows(all...))
+}
+
 // TestReattachSameAccount: in a global table of one account a disabled Region
 // detaches, and the replica has its overrides when it is back.
 func TestReattachSameAccount(t *testing.T) {

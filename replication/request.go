@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ type Response struct {
 	Definition table.Definition // Of an Inspect, of an Admit once the newcomer is taken in, of a Rejoin, of a ReadSettings, and of a dry Convert and a dry Found. Of a dry Renew: the group alone.
 	Position   kv.Position      // Of a Drain: what to ask for next time. Of a Rejoin and a Renew: from where on this cell's log is kept. Of a Reached: the cursor.
 	Away       bool             `json:",omitempty"` // Of a Confirm and a dry Found: it was one until it was detached, and may come back.
+	Since      int64            `json:",omitempty"` // Of a Confirm that is Away: when it had joined.
 	Uncounted  bool             `json:",omitempty"` // Of a Confirm: it is one, and Member is none.
 	Out        bool             `json:",omitempty"` // Of a Confirm: it is one, and has taken out the member that the request names, which may come back.
 	Known      []Known          `json:",omitempty"` // Of a Remove: how much of the logs of those in Lost is here.
@@ -596,13 +598,14 @@ func (r *Replicator) expel(ctx context.Context, from aws.Cell, q *Request) (*Res
 			return nil, errInUse
 		}
 	}
-	return &Response{}, r.remove(ctx, t, q.Member.Cell, departure{q.Hasty, q.Away})
+	return &Response{}, r.remove(ctx, t, q.Member.Cell, departure{hasty: q.Hasty, away: q.Away})
 }
 
 // departure is how a member left.
 type departure struct {
-	hasty bool // It may not have brought all its changes to all.
-	away  bool // It was detached against its will, and may come back.
+	hasty bool  // It may not have brought all its changes to all.
+	away  bool  // It was detached against its will, and may come back.
+	since int64 // Then: when it joined, by its own words; zero where that is what is known here.
 }
 
 // remove takes a member out of this cell's view of a group. The last one left
@@ -620,7 +623,7 @@ func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell, how
 				left = append(left, m)
 			case how.away:
 				d.Group.Forget(c)
-				d.Group.Away = append(d.Group.Away, table.Away{Cell: c, Since: m.Since, Until: r.dates.Now().Add(ReattachWithin).UnixMicro()})
+				d.Group.Away = append(d.Group.Away, table.Away{Cell: c, Since: cmp.Or(how.since, m.Since), Until: r.dates.Now().Add(ReattachWithin).UnixMicro()})
 			}
 		}
 		d.Group.Members = left
