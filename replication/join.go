@@ -291,6 +291,33 @@ func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Ce
 	return out
 }
 
+// unsent is how many changes of this cell a member does not have.
+type unsent struct {
+	cell    aws.Cell
+	changes int64 // Counted up to maxPending.
+	unknown bool  // They cannot be counted: it was not heard in this run, or is cut off.
+}
+
+// unsent counts what the members that are named do not have, and leaves out those
+// that have all.
+func (r *Replicator) unsent(t *table.Table, lacking []aws.Cell) []unsent {
+	var out []unsent
+	for _, c := range lacking {
+		l := r.linkOf(linkKey{t.Def.Name, t.Def.Group.ID, c, sending})
+		if l == nil {
+			continue
+		}
+		l.mu.Lock()
+		if s, ok := l.work.(*sender); ok {
+			if u := (unsent{c, s.pending(), !s.started || s.lost}); u.changes > 0 || u.unknown {
+				out = append(out, u)
+			}
+		}
+		l.mu.Unlock()
+	}
+	return out
+}
+
 // depart ends what Leave began.
 func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) error {
 	self := *t.Def.Group.Member(r.cell)

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,7 @@ type keeper struct {
 	pagesDue    time.Time
 	seedBegan   time.Time
 	leaving     time.Time         // When the deletion of the table began.
+	warned      bool              // That it will lose something.
 	last        kv.Position       // All that this cell wrote before that is up to it.
 	parted      map[aws.Cell]bool // The members that let this cell go already.
 	partedAt    time.Time
@@ -175,7 +177,12 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 	k.learnParted(ctx, t, now)
 	lacking := k.r.lacking(t, k.last, k.parted)
 	for _, c := range lacking {
-		if now.Sub(k.leaving) < leaveWithin || !k.r.denied(t, c) {
+		kept := k.r.denied(t, c)
+		if kept && !k.warned {
+			k.warned = true
+			k.r.logger.Warn("a replica is being deleted, and a policy keeps changes of it back: they are lost if that lasts", "cell", k.r.cell.String(), "table", k.table, "peer", c.String(), "within", leaveWithin)
+		}
+		if now.Sub(k.leaving) < leaveWithin || !kept {
 			return now.Add(drainPoll), nil
 		}
 	}
@@ -184,8 +191,28 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 			return now.Add(standAgain), err
 		}
 	}
+	lost := k.r.unsent(t, lacking) // Nobody can count them afterwards.
 	// The end of this link's own context comes with the end of the table.
-	return now.Add(time.Second), k.r.depart(context.WithoutCancel(ctx), t, len(lacking) > 0)
+	err := k.r.depart(context.WithoutCancel(ctx), t, len(lacking) > 0)
+	if err == nil {
+		k.tellLost(lost)
+	}
+	return now.Add(time.Second), err
+}
+
+// tellLost logs what a replica that was deleted did not bring to the others.
+func (k *keeper) tellLost(lost []unsent) {
+	for _, u := range lost {
+		changes := strconv.FormatInt(u.changes, 10)
+		switch {
+		case u.unknown:
+			changes = "unknown"
+		case u.changes >= maxPending:
+			changes += " or more"
+		}
+		k.r.logger.Error("a replica was deleted with changes that a member does not get: a policy kept them back",
+			"cell", k.r.cell.String(), "table", k.table, "peer", u.cell.String(), "changes", changes)
+	}
 }
 
 func (k *keeper) handle(ctx context.Context, t *table.Table, m *Message, now time.Time) error {

@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,47 @@ func TestLeaveDrains(t *testing.T) {
 	w.mustJoin(cellB, cellC, grant{members: []aws.Cell{cellA, cellB, cellC}})
 	b.put(t, "again", "b")
 	w.until(5*time.Second, "B is back", w.settled(31, cellA, cellB, cellC))
+}
+
+// TestLeaveDenied: a member that is deleted while a policy keeps it apart goes without
+// its last changes, and says at once that they may be lost, and then how many were.
+func TestLeaveDenied(t *testing.T) {
+	w := newTriple(t)
+	b := w.members[cellB]
+	b.put(t, "shipped", "b")
+	w.until(10*time.Second, "all have it", w.settled(1, cellA, cellB, cellC))
+	w.setPolicy(cellB, grant{})
+	w.run(6 * time.Second)
+	for i := range 30 {
+		b.put(t, key(i), "b")
+	}
+	w.logs.Reset()
+	if err := b.repl.Leave(t.Context(), b.table()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Second)
+	if b.table() == nil || strings.Count(w.logs.String(), "level=WARN") != 1 || !strings.Contains(w.logs.String(), "they are lost if that lasts") {
+		t.Errorf("at first it says: %s", w.logs.String())
+	}
+	w.until(time.Minute, "B is gone", func() bool { return b.table() == nil })
+	got := w.logs.String()
+	for _, peer := range []aws.Cell{cellA, cellC} {
+		if want := "table=T peer=" + peer.String() + " changes=30\n"; strings.Count(got, want) != 1 {
+			t.Errorf("it does not say %q once:\n%s", want, got)
+		}
+	}
+	// Nothing is said where nothing is lost.
+	w = newPair(t)
+	w.setPolicy(cellB, grant{})
+	w.run(6 * time.Second)
+	w.logs.Reset()
+	if err := w.members[cellB].repl.Leave(t.Context(), w.members[cellB].table()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "B is gone", func() bool { return w.members[cellB].table() == nil })
+	if got := w.logs.String(); strings.Contains(got, "level=ERROR") {
+		t.Errorf("nothing was lost: %s", got)
+	}
 }
 
 // TestLeaveCutShort: the process ended when the others had let a leaving member

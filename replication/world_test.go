@@ -67,6 +67,9 @@ type world struct {
 	ahead     map[aws.Cell]time.Duration // Of the world's clock.
 	ids       int
 
+	logs   strings.Builder // What all cells log.
+	logger *slog.Logger
+
 	compareEvery time.Duration // Of the cells that are started from now on.
 	apart        bool          // Each cell is on a node of its own, as far as IAM goes.
 	roles        sync.Mutex    // The lock of IAM's directories.
@@ -83,6 +86,7 @@ type member struct {
 func newWorld(t *testing.T, cells ...aws.Cell) *world {
 	t.Helper()
 	w := &world{t: t, clock: &wallClock{time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}, ahead: map[aws.Cell]time.Duration{}}
+	w.logger = slog.New(slog.NewTextHandler(&w.logs, nil))
 	w.dates = clock.NewOffset(w.clock, 0)
 	w.network = replication.NewNetwork(w.clock, rand.New(rand.NewPCG(1, 2)))
 	w.transport = w.network
@@ -109,7 +113,7 @@ func (w *world) start(c aws.Cell, store *kv.Mem) {
 	m := &member{cell: c, store: store, engine: e}
 	m.repl = replication.New(replication.Options{
 		CompareEvery: w.compareEvery,
-		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: slog.New(slog.DiscardHandler), Roles: w.rolesFor(c),
+		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: w.logger, Roles: w.rolesFor(c),
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
 	if err := m.repl.Begin(w.t.Context()); err != nil {
