@@ -25,7 +25,7 @@ const (
 	timeoutHeader  = "x-hortus-wait-timeout"
 	lostHeader     = "x-hortus-position-lost"
 
-	maxAwaited = 256 // Positions in one call.
+	maxAwaited = 512 // Positions in one call: a transaction can touch 100 tables, and each has some members.
 )
 
 // A position is written as the number of this form, the run in sixteen hexadecimal
@@ -105,7 +105,8 @@ func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
 }
 
 // await waits until the cell has applied the positions that a call names of the
-// tables that it touches. It does so before anything of the call is done.
+// tables that it touches. It does so before anything of the call is done, and only
+// when all of the header is understood.
 func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list string) error {
 	within := replication.DefaultAwait
 	if text := c.Header(timeoutHeader); text != nil {
@@ -114,25 +115,44 @@ func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list stri
 			return aws.Validation("%s is a span such as 500ms, at most %v", timeoutHeader, replication.MaxAwait)
 		}
 	}
-	parts := strings.Split(list, ",")
-	if len(parts) > maxAwaited {
-		return aws.Validation("%s names at most %d positions", waitForHeader, maxAwaited)
+	all, err := c.awaited(list)
+	if err != nil {
+		return err
 	}
-	for _, part := range parts {
-		part = strings.TrimSpace(part)
-		p, name, err := parsePosition(part)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(c.Needs, func(n api.Need) bool { return n.Table == name }) {
-			continue
-		}
-		if err := owner.Replication.Await(ctx, name, p, within); err != nil {
+	for _, p := range all {
+		if err := owner.Replication.Await(ctx, p.table, p.Point, within); err != nil {
 			if known, ok := errors.AsType[*aws.Error](err); ok && known.Code == replication.PositionLost {
-				c.lost = part
+				c.lost = p.text
 			}
 			return err
 		}
 	}
 	return nil
+}
+
+// awaited is a position that a call waits for.
+type awaited struct {
+	replication.Point
+	table string
+	text  string
+}
+
+// awaited reads a header, and keeps the positions of the tables that the call touches.
+func (c *call) awaited(list string) ([]awaited, error) {
+	parts := strings.Split(list, ",")
+	if len(parts) > maxAwaited {
+		return nil, aws.Validation("%s names %d positions, and a call can wait for %d: name those of the tables that it is about", waitForHeader, len(parts), maxAwaited)
+	}
+	out := make([]awaited, 0, len(parts))
+	for _, part := range parts {
+		part = strings.TrimSpace(part)
+		p, name, err := parsePosition(part)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(c.Needs, func(n api.Need) bool { return n.Table == name }) {
+			out = append(out, awaited{p, name, part})
+		}
+	}
+	return out, nil
 }

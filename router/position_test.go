@@ -343,6 +343,8 @@ func TestPositionRefused(t *testing.T) {
 		{"2:1:111111111111/us-east-1/Orders", "no position that this version gives"},
 		{"2:1:Orders@1", "no position that this version gives"},
 		{"2:1:111111111111/us-east-9/Orders@1", "is not a cell"},
+		{lost + ",junk", "no position that this version gives"}, // Before anything is waited for.
+		{strings.Repeat(lost+",", 512) + lost, "names 513 positions, and a call can wait for 512"},
 		{lost, "PositionLostException"},                                                 // In the cell itself,
 		{"2:0000000000000001:111111111111/us-east-1/Orders@7", "PositionLostException"}, // and of another one, which is asked.
 	} {

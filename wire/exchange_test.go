@@ -33,6 +33,10 @@ func refused(status string, withID bool) string {
 	return "HTTP/1.1 " + status + "\r\nServer: Server\r\nDate: D\r\nContent-Length: 0\r\n" + id + "Connection: close\r\n\r\n"
 }
 
+// tooLong is the answer to headers that are too large: empty but for what is wrong.
+var tooLong = strings.NewReplacer("Date: D\r\nContent-Length: 0", fmt.Sprintf("Date: D\r\nContent-Type: %s\r\nContent-Length: %d", ContentType, len(headersTooLarge))).
+	Replace(refused("431 Request Header Fields Too Large", false)) + string(headersTooLarge)
+
 const (
 	last    = "Connection: close"
 	jsonOf  = ContentType
@@ -155,7 +159,7 @@ func TestMalformed(t *testing.T) {
 		{"no host", "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", bad},
 		{"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", bad},
 		{"not HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", bad},
-		{"headers too large", head + "X-Long: " + strings.Repeat("x", DefaultMaxHeader) + "\r\n\r\n", refused("431 Request Header Fields Too Large", false)},
+		{"headers too large", head + "X-Long: " + strings.Repeat("x", DefaultMaxHeader) + "\r\n\r\n", tooLong},
 	})
 }
 

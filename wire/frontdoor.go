@@ -34,8 +34,17 @@ func refuseTooLarge(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 // refuse answers what the engine could not parse or did not get in time.
 func refuse(ctx *fasthttp.RequestCtx, err error) {
-	refuseWith(ctx, ctx.Conn().(*conn), statusOfRead(err))
+	status := statusOfRead(err)
+	refuseWith(ctx, ctx.Conn().(*conn), status)
+	if status == fasthttp.StatusRequestHeaderFieldsTooLarge {
+		ctx.Response.Header.SetContentType(ContentType)
+		ctx.Response.SetBodyRaw(headersTooLarge)
+	}
 }
+
+// headersTooLarge is the answer's body where clients can do something about it, which
+// is to name fewer positions. It is ours: AWS's is not known.
+var headersTooLarge = AppendError(nil, aws.Validation("The headers of the request are too large; x-hortus-wait-for is to name the positions of the tables of this call alone"))
 
 // statusOfRead is the answer to a request that could not be read.
 func statusOfRead(err error) int {
@@ -52,7 +61,7 @@ func statusOfRead(err error) int {
 	return fasthttp.StatusBadRequest
 }
 
-// refuseWith answers an empty body and closes: where the next request would
+// refuseWith answers with no body and closes: where the next request would
 // start is not known.
 func refuseWith(ctx *fasthttp.RequestCtx, c *conn, status int) {
 	ctx.Response.Reset()

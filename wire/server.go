@@ -26,7 +26,7 @@ import (
 // Limits that hold where Options name no other.
 const (
 	DefaultMaxConnections = 10_000
-	DefaultMaxHeader      = 16 << 10 // Bytes of a request's line and headers.
+	DefaultMaxHeader      = 32 << 10 // Bytes of a request's line and headers: those of AWS's clients are 2 KiB, and 100 tables with three members each have room for their positions.
 
 	maxRejecting = 64 // Connections over the limit that are told so at one time; others are just closed.
 )
@@ -64,7 +64,7 @@ type Options struct {
 	Handler        Handler
 	Region         aws.Region // What the health answer names when the Host names no Region; us-east-1.
 	MaxConnections int        // More are answered 503 and closed.
-	MaxHeader      int        // Larger headers are answered 431. Every connection holds that much memory.
+	MaxHeader      int        // Larger headers are answered 431 with a ValidationException that says so. Every connection holds that much memory.
 	Timeouts       Timeouts
 	Rand           rand.Source  // Seeds each connection's request ids. Nil: the system's randomness.
 	Logger         *slog.Logger // Nil: none.

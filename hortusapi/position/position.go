@@ -7,7 +7,9 @@
 //	var seen position.Tracker
 //	client := dynamodb.New(dynamodb.Options{ /* ... */ APIOptions: seen.APIOptions()})
 //
-// Clients of other SDKs do the same with two headers: see Answer and WaitFor.
+// Clients of other SDKs do the same with four headers: see Answer, WaitFor, Timeout and
+// Lost. A call can wait for 512 positions, and its headers have room for 32 KiB: so it
+// names those of its own tables.
 package position
 
 import (
@@ -19,6 +21,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -116,7 +119,7 @@ func (t *Tracker) Header(tables ...string) string {
 	defer t.mu.Unlock()
 	all := make([]string, 0, len(t.seen))
 	for of, n := range t.seen {
-		if len(tables) == 0 || slices.Contains(tables, of[strings.LastIndexByte(of, '/')+1:]) {
+		if len(tables) == 0 || slices.Contains(tables, tableOf(of)) {
 			all = append(all, of+"@"+strconv.FormatUint(n, 10))
 		}
 	}
@@ -127,48 +130,129 @@ func (t *Tracker) Header(tables ...string) string {
 // APIOptions are for the options of a client of the AWS SDK.
 func (t *Tracker) APIOptions() []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{
-		func(s *middleware.Stack) error { return s.Initialize.Add(scope{}, middleware.After) },
+		func(s *middleware.Stack) error { return s.Initialize.Add(scope{t}, middleware.After) },
 		func(s *middleware.Stack) error { return s.Build.Add(send{t}, middleware.After) },
 		func(s *middleware.Stack) error { return s.Deserialize.Add(receive{t}, middleware.After) },
 	}
 }
 
-// tableKey is where the context of a call has the table that it is about.
-type tableKey struct{}
+// tablesKey is where the context of a call has the tables that it is about.
+type tablesKey struct{}
 
 // sentKey is where it has the WaitFor header that was sent.
 type sentKey struct{}
 
-// scope notes which table a call is about, where it is one alone: it need not bring
-// the positions of others.
-type scope struct{}
+// scope notes which tables a call is about: it need not bring the positions of others.
+type scope struct{ t *Tracker }
 
 func (scope) ID() string { return "HortusScope" }
 
-func (scope) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-	if name := tableOf(in.Parameters); name != nil {
-		ctx = middleware.WithStackValue(ctx, tableKey{}, (*name)[strings.LastIndexByte(*name, '/')+1:]) // It may be an ARN.
+func (m scope) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	about := tablesOf(in.Parameters)
+	if about.statements != nil {
+		about.names = m.t.named(about.statements)
 	}
-	return next.HandleInitialize(ctx, in)
+	return next.HandleInitialize(middleware.WithStackValue(ctx, tablesKey{}, about), in)
 }
 
-func tableOf(in any) *string {
+// about is what a call is about: tables by their names, or what statements name.
+type about struct {
+	names      []string
+	statements []string
+}
+
+func (a *about) add(names ...*string) {
+	for _, n := range names {
+		if n != nil {
+			a.names = append(a.names, (*n)[strings.LastIndexByte(*n, '/')+1:]) // It may be an ARN.
+		}
+	}
+}
+
+// tablesOf names the tables of a call that reads or writes items; none of one that does
+// not.
+func tablesOf(in any) (out about) {
 	switch in := in.(type) {
 	case *dynamodb.GetItemInput:
-		return in.TableName
+		out.add(in.TableName)
 	case *dynamodb.PutItemInput:
-		return in.TableName
+		out.add(in.TableName)
 	case *dynamodb.UpdateItemInput:
-		return in.TableName
+		out.add(in.TableName)
 	case *dynamodb.DeleteItemInput:
-		return in.TableName
+		out.add(in.TableName)
 	case *dynamodb.QueryInput:
-		return in.TableName
+		out.add(in.TableName)
 	case *dynamodb.ScanInput:
-		return in.TableName
+		out.add(in.TableName)
+	case *dynamodb.BatchGetItemInput:
+		for name := range in.RequestItems {
+			out.add(&name)
+		}
+	case *dynamodb.BatchWriteItemInput:
+		for name := range in.RequestItems {
+			out.add(&name)
+		}
+	case *dynamodb.TransactGetItemsInput:
+		for _, x := range in.TransactItems {
+			if x.Get != nil {
+				out.add(x.Get.TableName)
+			}
+		}
+	case *dynamodb.TransactWriteItemsInput:
+		for _, x := range in.TransactItems {
+			out.addWrite(x)
+		}
+	case *dynamodb.ExecuteStatementInput:
+		out.addStatement(in.Statement)
+	case *dynamodb.BatchExecuteStatementInput:
+		for _, x := range in.Statements {
+			out.addStatement(x.Statement)
+		}
+	case *dynamodb.ExecuteTransactionInput:
+		for _, x := range in.TransactStatements {
+			out.addStatement(x.Statement)
+		}
 	}
-	return nil
+	return out
 }
+
+func (a *about) addWrite(x types.TransactWriteItem) {
+	switch {
+	case x.Put != nil:
+		a.add(x.Put.TableName)
+	case x.Update != nil:
+		a.add(x.Update.TableName)
+	case x.Delete != nil:
+		a.add(x.Delete.TableName)
+	case x.ConditionCheck != nil:
+		a.add(x.ConditionCheck.TableName)
+	}
+}
+
+func (a *about) addStatement(s *string) {
+	if s != nil {
+		a.statements = append(a.statements, *s)
+	}
+}
+
+// named lists the tables that are known and whose names stand in statements. Some may
+// only look like one: a statement is not read, and no table of it is missed.
+func (t *Tracker) named(statements []string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for of := range t.seen {
+		name := tableOf(of)
+		if !slices.Contains(out, name) && slices.ContainsFunc(statements, func(s string) bool { return strings.Contains(s, name) }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// tableOf is what stands behind the last slash.
+func tableOf(of string) string { return of[strings.LastIndexByte(of, '/')+1:] }
 
 // send adds the headers of a call, before it is signed.
 type send struct{ t *Tracker }
@@ -178,13 +262,14 @@ func (send) ID() string { return "HortusWaitFor" }
 func (m send) HandleBuild(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
 	if r, ok := in.Request.(*smithyhttp.Request); ok {
 		r.Header.Set(Answer, "seen")
-		var tables []string
-		if name, ok := middleware.GetStackValue(ctx, tableKey{}).(string); ok {
-			tables = []string{name}
+		about, _ := middleware.GetStackValue(ctx, tablesKey{}).(about)
+		h := ""
+		if len(about.names) > 0 {
+			h = m.t.Header(about.names...)
 		}
-		if h := m.t.Header(tables...); h != "" {
+		if h != "" {
 			r.Header.Set(WaitFor, h)
-			if tables != nil { // Else some of it may be of tables that the call does not touch, which is passed over.
+			if about.statements == nil { // Else some of it may be of tables that the call does not touch, which is passed over.
 				ctx = middleware.WithStackValue(ctx, sentKey{}, h)
 			}
 			if m.t.Wait != "" {

@@ -99,3 +99,99 @@ func TestRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestTablesOfCall: a call brings the positions of its own tables, whatever has been
+// seen: a session may see hundreds, and a header has an end.
+func TestTablesOfCall(t *testing.T) {
+	var got string
+	s := server(func(_, waitFor, _ string) { got = waitFor })
+	defer s.Close()
+	var seen position.Tracker
+	c := newClient(s.URL, "111111111111", "us-east-1", &seen)
+	for i := range 1000 {
+		seen.Observe(fmt.Sprintf("a/r/Many%d@%d", i, i))
+	}
+	name := sdkaws.String
+	item := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}
+	keys := types.KeysAndAttributes{Keys: []map[string]types.AttributeValue{item}}
+	writes := []types.WriteRequest{{PutRequest: &types.PutRequest{Item: item}}}
+	const one, both = "a/r/Many1@1", "a/r/Many1@1,a/r/Many200@200"
+	for _, x := range []struct {
+		name string
+		call func(context.Context) error
+		want string
+	}{
+		{"Query of an ARN", func(ctx context.Context) error {
+			_, err := c.Query(ctx, &dynamodb.QueryInput{TableName: name("arn:aws:dynamodb:us-east-1:222222222222:table/Many1"), KeyConditionExpression: name("pk = :p")})
+			return err
+		}, one},
+		{"BatchGetItem", func(ctx context.Context) error {
+			_, err := c.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"Many1": keys, "Many200": keys}})
+			return err
+		}, both},
+		{"BatchWriteItem", func(ctx context.Context) error {
+			_, err := c.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"Many1": writes, "Many200": writes}})
+			return err
+		}, both},
+		{"TransactGetItems", func(ctx context.Context) error {
+			_, err := c.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{{Get: &types.Get{TableName: name("Many1"), Key: item}}, {Get: &types.Get{TableName: name("Many200"), Key: item}}}})
+			return err
+		}, both},
+		{"TransactWriteItems", func(ctx context.Context) error {
+			_, err := c.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+				{Put: &types.Put{TableName: name("Many1"), Item: item}}, {Delete: &types.Delete{TableName: name("Many200"), Key: item}},
+			}})
+			return err
+		}, both},
+		{"a condition and an update", func(ctx context.Context) error {
+			_, err := c.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+				{ConditionCheck: &types.ConditionCheck{TableName: name("Many1"), Key: item, ConditionExpression: name("attribute_exists(pk)")}},
+				{Update: &types.Update{TableName: name("Many200"), Key: item, UpdateExpression: name("REMOVE v")}},
+			}})
+			return err
+		}, both},
+		{"DescribeTable", func(ctx context.Context) error {
+			_, err := c.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: name("Many1")})
+			return err
+		}, ""},
+	} {
+		got = "not called"
+		if err := x.call(t.Context()); err != nil || got != x.want {
+			t.Errorf("%s waits for %.200q, not %q (%v)", x.name, got, x.want, err)
+		}
+	}
+}
+
+// TestTablesOfStatements: a statement is not read: what looks like one of its tables is
+// waited for.
+func TestTablesOfStatements(t *testing.T) {
+	var got string
+	s := server(func(_, waitFor, _ string) { got = waitFor })
+	defer s.Close()
+	var seen position.Tracker
+	c := newClient(s.URL, "111111111111", "us-east-1", &seen)
+	seen.Observe("a/r/Sales@1,a/r/Sale@2,a/r/Users@3")
+	statement := sdkaws.String(`SELECT * FROM "Sales" WHERE pk = 'a'`)
+	for _, x := range []struct {
+		name string
+		call func(context.Context) error
+	}{
+		{"ExecuteStatement", func(ctx context.Context) error {
+			_, err := c.ExecuteStatement(ctx, &dynamodb.ExecuteStatementInput{Statement: statement})
+			return err
+		}},
+		{"BatchExecuteStatement", func(ctx context.Context) error {
+			_, err := c.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: []types.BatchStatementRequest{{Statement: statement}}})
+			return err
+		}},
+		{"ExecuteTransaction", func(ctx context.Context) error {
+			_, err := c.ExecuteTransaction(ctx, &dynamodb.ExecuteTransactionInput{TransactStatements: []types.ParameterizedStatement{{Statement: statement}}})
+			return err
+		}},
+	} {
+		got = "not called"
+		if err := x.call(t.Context()); err != nil || got != "a/r/Sale@2,a/r/Sales@1" {
+			t.Errorf("%s waits for %q (%v)", x.name, got, err)
+		}
+	}
+}
