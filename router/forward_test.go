@@ -207,7 +207,7 @@ func TestReplicaElsewhere(t *testing.T) {
 	if _, err := cb.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{ResourceArn: &arn, Policy: &policy}); err != nil {
 		t.Fatal(err)
 	}
-	wantErr(t, "a denial there", update(remove), "AccessDeniedException", "dynamodb:DeleteTableReplica on resource: "+arn)
+	wantErr(t, "a denial there", update(remove), "AccessDeniedException", "'AccessDeniedException':'User: arn:aws:iam::"+account+":root is not authorized to perform: dynamodb:DeleteTableReplica on resource: "+arn+" with an explicit deny in a resource-based policy'.")
 	if _, err := cb.DeleteResourcePolicy(ctx, &dynamodb.DeleteResourcePolicyInput{ResourceArn: &arn}); err != nil {
 		t.Fatal(err)
 	}

@@ -285,7 +285,7 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 		if need.Cell != owner.ID && !r.node.Hosts(need.Cell) && r.peers.Has(need.Cell) {
 			actions := alike(c.Needs[i:])
 			if err := owner.Replication.AskLeave(ctx, need.Cell, need.Table, replication.Caller{Principal: c.Caller, Came: c.Circumstances(r.node.Dates().Now())}, actions); err != nil {
-				return err
+				return denial(need, err)
 			}
 			i += len(actions) - 1
 			continue
@@ -302,10 +302,22 @@ func (r *Router) authorize(ctx context.Context, owner *cell.Cell, c *call) error
 		}
 		req := policy.Request{Principal: c.Caller, Action: need.Action, Resource: need.ARN(), Came: came}
 		if d := replication.Leave(t, need.Cell.Account, &req); !d.Allowed() {
-			return d.AccessDenied()
+			return denial(need, d.AccessDenied())
 		}
 	}
 	return nil
+}
+
+// denial is how a call is told that a policy denies what it needs: wrapped, where that
+// is the deletion of a replica in another Region (recorded).
+func denial(need *api.Need, err error) error {
+	known, ok := errors.AsType[*aws.Error](err)
+	if !ok || !need.Deletes || known.Code != "AccessDeniedException" {
+		return err
+	}
+	wrapped := *known
+	wrapped.Message = "'" + known.Code + "':'" + known.Message + "'."
+	return &wrapped
 }
 
 // moot reports whether leave to make or to delete a replica elsewhere is not asked
