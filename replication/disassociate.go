@@ -21,7 +21,8 @@ const partPoll = 100 * time.Millisecond
 // all that was written here, and this one all that was written there, before.
 // Members that cannot be reached are waited for. With one that policies keep
 // apart it is given up after leaveWithin, and the replica stays a member
-// (documented: the table is ACTIVE again and still has replicas).
+// (documented: the table still has replicas then, and is ACTIVE unless its own policy
+// keeps it from replication).
 func (r *Replicator) Disassociate(ctx context.Context, t *table.Table) (*table.Table, error) {
 	after, err := r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
 		adding := d.Group != nil && slices.ContainsFunc(d.Group.Members, func(m table.Member) bool { return m.Status == table.Creating })
