@@ -279,17 +279,20 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 // describeTrouble says why a replica takes no part in replication, as it said itself,
 // and what comes of it. The words are ours.
 func describeTrouble(t *replication.Trouble) *string {
-	var said []string
-	if t.Reason != "" {
-		said = append(said, strings.TrimSuffix(t.Reason, ".")+".")
+	at := ""
+	if t := t.Detaches(); !t.IsZero() {
+		at = "the replica becomes a single-Region table at " + t.UTC().Format(time.RFC3339) + "."
 	}
-	if at := t.Detaches(); !at.IsZero() {
-		said = append(said, "If that does not change, the replica becomes a single-Region table at "+at.UTC().Format(time.RFC3339)+".")
-	}
-	if said == nil {
+	reason := strings.TrimSuffix(t.Reason, ".") + "."
+	switch {
+	case t.Reason == "" && at == "":
 		return nil
+	case t.Reason == "": // It may have its leave back already.
+		return sdkaws.String("Unless it takes part in replication again, " + at)
+	case at == "":
+		return &reason
 	}
-	return sdkaws.String(strings.Join(said, " "))
+	return sdkaws.String(reason + " If that does not change, " + at)
 }
 
 // keyARN is the ARN of a key that a table names by id, alias or ARN. An alias is
