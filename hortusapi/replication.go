@@ -43,6 +43,7 @@ type Replication struct {
 	Allow               string  `json:",omitempty"` // A statement, as JSON, that would let it flow, where the policy of By lacks one.
 	Since               string  `json:",omitempty"` // Since when By's replica is kept from replication, by the clock of deadlines.
 	Detaches            string  `json:",omitempty"` // When it becomes a regional table if that lasts.
+	Settings            string  `json:",omitempty"` // Why no member can change settings that are in step: the policy of Source keeps it from that.
 	LastContact         string  `json:",omitempty"`
 	SilentSeconds       float64 // Since LastContact. Also an idle link is heard of every five seconds.
 
@@ -105,6 +106,9 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	if !s.Since.IsZero() && s.By.String() == r.By {
 		r.Since = s.Since.UTC().Format(time.RFC3339)
 		r.Detaches = s.Since.Add(replication.InaccessibleAtMost).UTC().Format(time.RFC3339)
+	}
+	if s.Settings != "" {
+		r.Settings = s.Settings
 	}
 	r.Pending += s.Pending
 	r.ShippedBytes += s.Shipped

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -229,11 +230,16 @@ func (r *Replicator) Settle(ctx context.Context, t *table.Table, o table.Overwri
 // CheckSettle returns AWS's error when this table's own policy withholds the
 // keeping of settings from any member.
 func (r *Replicator) CheckSettle(t *table.Table) error {
-	d := r.decide(t.Def.Group.Kind, subjectOf(t), replicateSetting, cells(t.Def.Group))
+	d := r.settleDecision(t)
 	if d.Allowed() {
 		return nil
 	}
 	return withReason(d.AccessDenied(), d.Explain())
+}
+
+// settleDecision is what this table's policy says to the keeping of settings.
+func (r *Replicator) settleDecision(t *table.Table) policy.Decision {
+	return r.decide(t.Def.Group.Kind, subjectOf(t), replicateSetting, cells(t.Def.Group))
 }
 
 func (r *Replicator) settle(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {

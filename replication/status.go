@@ -43,6 +43,7 @@ type LinkStatus struct {
 	By          aws.Cell  // The member whose policy or Region keeps it from flowing, where that is why.
 	Allow       string    // Where By is this cell: a statement, as JSON, that would let it flow; "" where a Deny stands against it.
 	Since       time.Time // Since when By's replica is kept from replication, by the clock of deadlines, as far as known.
+	Settings    string    // As its source sees it: why its policy lets no member change settings that are in step, to the statement; "" where it does.
 	LastContact time.Time
 	Silent      time.Duration // Since LastContact.
 
@@ -175,6 +176,9 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 	t := s.r.engine.Table(s.table)
 	if belongs(t, s.group, s.peer) {
 		s.leave.allows(s.r, t, readData, s.peer)
+		if d := s.r.settleDecision(t); !d.Allowed() {
+			st.Settings = d.Explain()
+		}
 	}
 	switch {
 	case t != nil && t.Def.Group != nil && astray(t, s.r.cell):

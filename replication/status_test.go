@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -65,5 +66,23 @@ func TestStatusWhileAsking(t *testing.T) {
 		if !asked[k] {
 			t.Errorf("nothing was asked by request %d: the test shows less than it says", k)
 		}
+	}
+}
+
+// TestStatusOfSettings: links flow where a policy keeps settings alone from being in
+// step, and say so at the member whose policy it is.
+func TestStatusOfSettings(t *testing.T) {
+	w := newPair(t)
+	w.setPolicy(cellB, grant{members: w.order, actions: serviceActions[:2]})
+	w.run(6 * time.Second)
+	if s := w.link(cellB, cellB, cellA); s.State != replication.Flowing || !strings.Contains(s.Settings, "ReplicateSettings") || !strings.Contains(s.Settings, "Service0") {
+		t.Errorf("B's link is %s; of settings it says %q", s.State, s.Settings)
+	}
+	if s := w.link(cellA, cellA, cellB); s.Settings != "" {
+		t.Errorf("A's link says of settings: %s", s.Settings)
+	}
+	w.setPolicy(cellB, grant{members: w.order})
+	if s := w.link(cellB, cellB, cellA); s.Settings != "" {
+		t.Errorf("B's link still says: %s", s.Settings)
 	}
 }

@@ -31,8 +31,24 @@ func (e *explainLinksCommand) Run(ctx context.Context) error {
 		}
 		printReason(&out.Links[i])
 	}
+	printWithheld(out.Links)
 	fmt.Printf("%d of %d links flow\n", flowing, len(out.Links))
 	return nil
+}
+
+// printWithheld says of tables whose links flow why no member can change their settings.
+func printWithheld(links []hortusapi.Replication) {
+	type at struct{ table, source string }
+	said := map[at]bool{}
+	for i := range links {
+		l := &links[i]
+		if k := (at{l.Table, l.Source}); l.Settings != "" && l.State == replication.Flowing && !said[k] {
+			said[k] = true
+			fmt.Printf("\n%s: changes arrive, but no member can change settings that all have in step. It is the policy of %s that keeps them from it.\n", l.Table, l.Source)
+			printIndented(l.Settings)
+			fmt.Println()
+		}
+	}
 }
 
 // printReason says why a link does not flow, and what would let it.

@@ -149,6 +149,7 @@ func (s *statusCommand) Run(ctx context.Context) error {
 			printReason(&out.Links[i])
 		}
 	}
+	printWithheld(out.Links)
 	return nil
 }
 
