@@ -24,6 +24,7 @@ type cell struct {
 	skew     time.Duration // Of its clock.
 	disk     *disk
 	dropping string // The id of the table that it is deleting to start anew.
+	stranded string // The id of its table where that was detached, and nobody is left to come back to.
 	busy     int    // Calls that are under way in it: it is not stepped then.
 
 	up        bool

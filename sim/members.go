@@ -118,7 +118,7 @@ func (w *world) join() {
 	c := w.pick(func(c *cell) bool { return c.idle() && c != w.outsider() && c.table() == nil })
 	source := w.pick(func(c *cell) bool {
 		// One that is detached, also while it is asked, begins another global table.
-		return c.member() && c.serving() && (c == w.cells[0] || !w.Detach)
+		return c.member() && c.serving() && (c == w.cells[0] || !w.Detach) && !c.mayReturn()
 	})
 	if c == nil || source == nil || c == w.cells[0] {
 		return
@@ -205,7 +205,7 @@ func (w *world) part() {
 // so that it can join again. What it alone has is gone then.
 func (w *world) startAnew() {
 	c := w.pick(func(c *cell) bool {
-		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group == nil && !c.mayReturn()
+		return c != w.cells[0] && c.member() && c.serving() && c.table().Def.Group == nil && !c.mayReturn() && !c.awaits()
 	})
 	if c == nil {
 		return

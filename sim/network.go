@@ -77,6 +77,16 @@ func (n *network) change() {
 	}
 }
 
+// cutAll cuts all ways.
+func (n *network) cutAll() {
+	for i := range n.ways {
+		for j := range n.ways[i] {
+			n.ways[i][j].cut = true
+		}
+	}
+	n.w.trace("network: all ways are cut")
+}
+
 func (n *network) draw() way {
 	rng := n.w.rng
 	return way{

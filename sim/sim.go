@@ -90,6 +90,8 @@ type world struct {
 	rng      *rand.Rand
 	now      int64         // Microseconds, never going back.
 	ahead    time.Duration // Of the clock of deadlines.
+	rollOut  rollOut
+	rolledAt int64 // When it goes on.
 	cells    []*cell
 	net      *network
 	audit    *audit
@@ -233,9 +235,10 @@ func (w *world) disturb() {
 		}
 		w.trace("%v: clock is off by %v", c, c.skew)
 	}
-	if w.chance(w.Faults.Dates) {
+	if w.chance(w.Faults.Dates) && !w.forlorn() {
 		w.jump()
 	}
+	w.bereave()
 	if w.chance(w.Faults.Permission) && !w.leaving() {
 		if c := w.pick(func(c *cell) bool { return c.idle() && c.member() && (!w.Detach || c != w.cells[0]) }); c != nil {
 			c.permit(policies[w.rng.IntN(len(policies))])
@@ -261,7 +264,12 @@ func (w *world) strike() {
 // jump moves the clock of deadlines.
 func (w *world) jump() {
 	w.Tally.count(DeadlineJump)
-	w.ahead += time.Duration(w.rng.Int64N(int64(12 * time.Hour)))
+	w.advance(time.Duration(w.rng.Int64N(int64(12 * time.Hour))))
+}
+
+// advance moves the clock of deadlines on, and has all cells look at it.
+func (w *world) advance(by time.Duration) {
+	w.ahead += by
 	w.trace("the clock of deadlines is ahead by %v", w.ahead)
 	for _, c := range w.cells {
 		if c.idle() {
