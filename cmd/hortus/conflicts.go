@@ -67,7 +67,7 @@ func (l *conflictsCommand) Run(ctx context.Context) error {
 		}
 	}
 	if !l.JSON && count == 0 {
-		fmt.Println("no write was overwritten by one that had not seen it")
+		fmt.Printf("in the cells of the account that the access key %s is of no write was overwritten by one that had not seen it\n", l.AccessKey)
 	}
 	return w.Flush()
 }

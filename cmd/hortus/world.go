@@ -144,6 +144,10 @@ func (s *statusCommand) Run(ctx context.Context) error {
 		if l := &out.Links[i]; l.Apart > 0 {
 			fmt.Printf("\n%s, %s to %s: %d transactions were shown in parts; of the last one, %s\n", l.Table, l.Source, l.Destination, l.Apart, l.ApartReason)
 		}
+		if l := &out.Links[i]; l.Differing > 0 {
+			fmt.Printf("\n%s: the replicas in %s and %s differ in %d rows, as %s found at %s; hortus divergence check %s %s %s lists them\n",
+				l.Table, l.Source, l.Destination, l.Differing, l.Destination, l.Compared, l.Table, l.Source, l.Destination)
+		}
 		if out.Links[i].Reason != "" {
 			fmt.Println()
 			printReason(&out.Links[i])
