@@ -338,6 +338,9 @@ func (s *Service) changeSettings(ctx context.Context, _ *api.Call, t *table.Tabl
 		}
 	}
 	change := func(d *table.Definition) error {
+		if changesKeyKind(in.SSESpecification, d) != otherKind {
+			return errChanging // Another Region changed the kind of key meanwhile.
+		}
 		if err := s.apply(in, d); err != nil {
 			return err
 		}

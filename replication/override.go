@@ -71,7 +71,7 @@ func (r *Replicator) override(ctx context.Context, from aws.Cell, q *Request) (*
 	if !belongs(t, q.Group.ID, from) || from.Account != r.cell.Account || !t.Def.Group.Kind.Overrides() {
 		return nil, notFound(q.Table)
 	}
-	if !sameMembers(t.Def.Group, q.Group, aws.Cell{}) || t.Def.Group.Member(q.Member.Cell) == nil || !fits(&t.Def, q.Member.Settings.Reads) {
+	if !sameMembers(t.Def.Group, q.Group, aws.Cell{}) || t.Def.Group.Member(q.Member.Cell) == nil || !fits(&t.Def, &q.Member.Settings) {
 		// Somebody joins or leaves, or changes what the request goes by.
 		return nil, errInUse
 	}
@@ -79,7 +79,7 @@ func (r *Replicator) override(ctx context.Context, from aws.Cell, q *Request) (*
 		return &Response{}, err
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
-		if d.Group == nil || !fits(d, q.Member.Settings.Reads) {
+		if d.Group == nil || !fits(d, &q.Member.Settings) {
 			return errInUse
 		}
 		d.Override(r.cell, q.Member.Cell, q.Member.Settings)
@@ -89,10 +89,14 @@ func (r *Replicator) override(ctx context.Context, from aws.Cell, q *Request) (*
 	return &Response{}, err
 }
 
-// fits reports whether reads are of the table's mode and of indexes that it has.
-func fits(d *table.Definition, reads []table.Reads) bool {
+// fits reports whether reads are of the table's mode and of indexes that it has, and a
+// key is of the kind that all replicas have.
+func fits(d *table.Definition, s *table.Settings) bool {
+	if s.Encryption != nil && s.Encryption.Kind() != d.Encryption.Kind() {
+		return false
+	}
 	own := d.Reads()
-	for _, r := range reads {
+	for _, r := range s.Reads {
 		if !slices.ContainsFunc(own, func(o table.Reads) bool { return o.Index == r.Index && o.OnDemand == r.OnDemand }) {
 			return false
 		}
