@@ -97,7 +97,7 @@ func (r *Replicator) explainTo(ctx context.Context, from aws.Cell, q *Request) (
 		out, err = r.explainMember(t, newcomer, members)
 	case members != nil:
 		gap := Gap{Cell: r.cell, Reason: policyWithheld, Allow: AssociateStatement(r.cell, q.Table, newcomer.Account)}
-		if from == newcomer && q.Caller.Account == from.Account {
+		if join := r.leaveFor(t, q, associate); from == newcomer && q.Caller.Account == from.Account && !join.Allowed() {
 			gap.Reason = denied(newcomer.Account.Root(), t.ARN) + ". What else is in the way is told once that is allowed."
 		}
 		out.Gaps = []Gap{gap}
@@ -106,12 +106,15 @@ func (r *Replicator) explainTo(ctx context.Context, from aws.Cell, q *Request) (
 }
 
 // shows reports whether a caller of another account may know what a table's policy
-// says.
+// says: who may associate has to know, unless the policy denies its reading.
 func (r *Replicator) shows(t *table.Table, q *Request) bool {
-	return slices.ContainsFunc([]string{associate, getPolicy}, func(action string) bool {
-		d := Leave(t, r.cell.Account, &policy.Request{Principal: q.Caller, Action: action, Resource: t.ARN, Came: r.came(q)})
-		return d.Allowed()
-	})
+	read, join := r.leaveFor(t, q, getPolicy), r.leaveFor(t, q, associate)
+	return read.Allowed() || (read.Effect != policy.ExplicitDeny && join.Allowed())
+}
+
+// leaveFor is what a table's policy says to an action of the caller of a request.
+func (r *Replicator) leaveFor(t *table.Table, q *Request, action string) policy.Decision {
+	return Leave(t, r.cell.Account, &policy.Request{Principal: q.Caller, Action: action, Resource: t.ARN, Came: r.came(q)})
 }
 
 // explainMember explains a table to another member of its global table that may not

@@ -22,6 +22,8 @@ func TestExplainToStrangers(t *testing.T) {
 	const join = `"Action":"dynamodb:AssociateTableReplica"`
 	reads := strings.TrimSuffix(grant{self: cellA, members: both}.String(), "]}") +
 		fmt.Sprintf(`,{"Sid":"Look","Effect":"Allow","Principal":{"AWS":%q},"Action":"dynamodb:GetResourcePolicy","Resource":%q}]}`, cellC.Account, cellA.TableARN(tableName))
+	unread := strings.TrimSuffix(grant{self: cellA, members: both, admits: []aws.Cell{cellC}}.String(), "]}") +
+		fmt.Sprintf(`,{"Sid":"Blind","Effect":"Deny","Principal":{"AWS":%q},"Action":"dynamodb:GetResourcePolicy","Resource":%q}]}`, cellC.Account, cellA.TableARN(tableName))
 	for _, x := range []struct {
 		name         string
 		policy       string // Of A's table.
@@ -33,6 +35,7 @@ func TestExplainToStrangers(t *testing.T) {
 		{"the newcomer without leave", grant{self: cellA, members: both}.String(), cellC, cellC, false, false, "333333333333:root is not authorized"},
 		{"the newcomer that may associate", grant{self: cellA, members: both, admits: []aws.Cell{cellC}}.String(), cellC, cellC, true, true, "Nearest is statement 1 (Service0)"},
 		{"the newcomer that may read the policy", reads, cellC, cellC, true, true, "Service0"},
+		{"the newcomer that may associate, and is denied reading", unread, cellC, cellC, false, false, "is for its own account"},
 		{"another account in the newcomer's name", grant{self: cellA, members: both, admits: []aws.Cell{cellC, cellD}}.String(), cellC, cellD, false, false, "is for its own account"},
 		{"a member without leave", grant{self: cellA, members: both}.String(), cellB, cellB, false, true, "333333333333:root is not authorized"},
 		{"a member that may associate", grant{self: cellA, members: both, admits: []aws.Cell{cellB}}.String(), cellB, cellB, true, true, "Service0"},
