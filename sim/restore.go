@@ -157,7 +157,7 @@ func (a *audit) recount(gone []audited) {
 	}
 	for _, other := range a.logs {
 		for _, x := range other.entries {
-			if g, ok := a.greatest[x.key]; !ok || g.version.Compare(x.version) < 0 {
+			if g, ok := a.greatest[x.key]; !x.forgotten && (!ok || g.version.Compare(x.version) < 0) {
 				a.greatest[x.key] = x.written
 			}
 		}
