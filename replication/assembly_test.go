@@ -300,6 +300,7 @@ func TestTogetherDeniedLate(t *testing.T) {
 // the same member are heard, is not waited for until something comes. A time in
 // which nothing at all comes does not count.
 func TestTogetherStuck(t *testing.T) {
+	t.Parallel()
 	w, f := newTables(t, "T", "U")
 	a, b := w.members[cellA], w.members[cellB]
 	f.lose = batchOf("U")

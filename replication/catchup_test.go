@@ -18,6 +18,7 @@ const pages = 1200
 // use before it shows all of them whole. Two members write; the newcomer has what
 // one of them wrote by way of the other.
 func TestTogetherFromActive(t *testing.T) {
+	t.Parallel()
 	w, f := newTables(t, "T")
 	w.order = append(w.order, cellC)
 	w.start(cellC, newStore(w))

@@ -386,6 +386,7 @@ func (n *narrow) Send(from, to aws.Cell, m *replication.Message) {
 // again and again: what waits for its turn is not taken for lost, and what is lost
 // for want of room makes the sender keep less under way.
 func TestNarrow(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []int{16 << 10, 64 << 10, 1 << 20} {
 		t.Run(fmt.Sprintf("%d KiB", rate>>10), func(t *testing.T) {
 			w := newPair(t)
@@ -418,6 +419,8 @@ func TestNarrow(t *testing.T) {
 // loses nothing: what waits for its turn there goes over it once, however long it takes.
 // What is lost with a connection is sent again.
 func TestNarrows(t *testing.T) {
+	t.Parallel()
+	inOneGoroutine(t)
 	for _, breaks := range []bool{false, true} {
 		w := newPair(t)
 		n := &narrow{Transport: w.network, w: w, from: cellA, rate: 64 << 20, deep: true}

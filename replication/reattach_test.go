@@ -250,6 +250,8 @@ func TestReattachRefused(t *testing.T) {
 // TestReattachInterrupted: what a failure leaves half-way is taken up by the next
 // call, and what a crash interrupts goes on.
 func TestReattachInterrupted(t *testing.T) {
+	t.Parallel()
+	inOneGoroutine(t)
 	w := newTriple(t)
 	all := []aws.Cell{cellA, cellB, cellC}
 	w.fill(cellA, 0, 700)

@@ -55,6 +55,7 @@ func (w *world) lose(c aws.Cell) {
 // newcomer is seeded by another member, and has also what that member has not
 // heard of yet, and what the lost one had shown it was further on with.
 func TestLostSource(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, cellA, cellB, cellC, cellD)
 	all := []aws.Cell{cellA, cellB, cellC, cellD}
 	w.create(cellA, grant{members: all, admits: all})

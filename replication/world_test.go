@@ -83,6 +83,15 @@ type member struct {
 	repl   *replication.Replicator
 }
 
+// inOneGoroutine skips a long test that plays a world in one goroutine in short runs:
+// the race detector's, to which it is nothing.
+func inOneGoroutine(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("one goroutine, and a short run")
+	}
+}
+
 func newWorld(t *testing.T, cells ...aws.Cell) *world {
 	t.Helper()
 	w := &world{t: t, clock: &wallClock{time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}, ahead: map[aws.Cell]time.Duration{}}
