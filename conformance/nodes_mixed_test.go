@@ -143,19 +143,6 @@ func TestNodesReattach(t *testing.T) {
 	m.untilDone(c, "replication", "reattach", "Orders")
 	m.restart(2)
 	m.restart(0)
-	for _, n := range m.all {
-		m.awaitStatus(n, types.TableStatusActive, 2)
-	}
-	load.stop()
-	converged(ctx, t, clients, "Orders")
-	items := scanAll(ctx, t, clients[1], "Orders", "")
-	load.wantAll(items)
-	have := byKey(t, items)
-	for i := range 400 {
-		if _, there := have[showValue(str(fmt.Sprint("before/", i)))]; there != (i >= 40) {
-			t.Errorf("before/%d is there: %t", i, there)
-		}
-	}
-	m.flows("Orders")
+	m.wantWhole(ctx, clients, load, 40, 400)
 	m.end()
 }

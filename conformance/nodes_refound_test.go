@@ -3,6 +3,7 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -63,21 +64,29 @@ func TestNodesReattachAll(t *testing.T) {
 	m.setPolicies(ctx, []*node{b}, threePlaces)
 	m.untilDone(b, "replication", "reattach", "Orders")
 	m.restart(1)
+	m.wantWhole(ctx, clients, load, 60, 300)
+	m.end()
+}
+
+// wantWhole waits until all three are members of Orders again, ends the load, and wants
+// all that it wrote everywhere, and of the items of before those from one on: the
+// others were deleted.
+func (m *nodes) wantWhole(ctx context.Context, clients []*dynamodb.Client, load *nodeLoad, from, to int) {
+	m.t.Helper()
 	for _, n := range m.all {
 		m.awaitStatus(n, types.TableStatusActive, 2)
 	}
 	load.stop()
-	converged(ctx, t, clients, "Orders")
-	items := scanAll(ctx, t, clients[1], "Orders", "")
+	converged(ctx, m.t, clients, "Orders")
+	items := scanAll(ctx, m.t, clients[1], "Orders", "")
 	load.wantAll(items)
-	have := byKey(t, items)
-	for i := range 300 {
-		if _, there := have[showValue(str(fmt.Sprint("before/", i)))]; there != (i >= 60) {
-			t.Errorf("before/%d is there: %t", i, there)
+	have := byKey(m.t, items)
+	for i := range to {
+		if _, there := have[showValue(str(fmt.Sprint("before/", i)))]; there != (i >= from) {
+			m.t.Errorf("before/%d is there: %t", i, there)
 		}
 	}
 	m.flows("Orders")
-	m.end()
 }
 
 // awaitStatus waits until a node shows a status and a number of other replicas.
