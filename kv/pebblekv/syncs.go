@@ -98,6 +98,8 @@ func (w *watchedFile) Write(p []byte) (int, error) {
 
 // extend puts zeros behind end. Where that fails the file stays as short as what
 // is written to it makes it: the write itself tells what is wrong with the disk.
+// The engine's file systems promise WriteAt of files that were opened to be changed;
+// those of the machine and of memory have it of new files, too.
 func (w *watchedFile) extend(end int64) {
 	ahead := min(max(w.size, aheadAtLeast), aheadAtMost)
 	if n, err := w.WriteAt(zeros[:ahead], end); err == nil {
