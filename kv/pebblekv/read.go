@@ -197,6 +197,21 @@ func (s *Store) ReadLog(ctx context.Context, log kv.LogID, after kv.Position, fn
 	if after >= durable {
 		return durable, nil
 	}
+	if entries, ok := s.tails.between(log, after, durable); ok {
+		for _, e := range entries {
+			if !fn(e) {
+				return e.Position, nil
+			}
+		}
+		return durable, nil
+	}
+	return s.readEngine(ctx, log, after, durable, fn)
+}
+
+// readEngine is ReadLog of what is durable, from the engine.
+func (s *Store) readEngine(
+	ctx context.Context, log kv.LogID, after, durable kv.Position, fn func(kv.Entry) bool,
+) (kv.Position, error) {
 	it, trimmed, err := s.entriesOf(ctx, log, after, durable)
 	if err != nil {
 		return 0, fmt.Errorf("pebblekv: read a log: %w", err)
@@ -242,14 +257,20 @@ func decodeEntry(key, value []byte) kv.Entry {
 }
 
 // WaitLog implements kv.Store.
-func (s *Store) WaitLog(ctx context.Context, log kv.LogID, after kv.Position) error {
+func (s *Store) WaitLog(ctx context.Context, log kv.LogID, after kv.Position) (err error) {
 	if err := s.life.enter(); err != nil {
 		return err
 	}
 	defer s.life.exit()
+	defer func() {
+		if err != nil {
+			s.tails.forget(log) // Who follows it may be gone.
+		}
+	}()
 	if has, err := s.hasEntry(ctx, log, after); has || err != nil {
 		return err
 	}
+	s.follow(log)
 	s.logs.join(log)
 	defer s.logs.leave(log)
 	for {
@@ -271,10 +292,23 @@ func (s *Store) WaitLog(ctx context.Context, log kv.LogID, after kv.Position) er
 	}
 }
 
+// follow keeps the log's end in memory from now on.
+func (s *Store) follow(log kv.LogID) {
+	if s.tails.of(log) != nil {
+		return
+	}
+	s.seq.Lock()
+	defer s.seq.Unlock()
+	s.tails.follow(log, kv.Position(s.last.Load()))
+}
+
 func (s *Store) hasEntry(ctx context.Context, log kv.LogID, after kv.Position) (bool, error) {
 	durable := s.Durable()
 	if after >= durable {
 		return false, nil
+	}
+	if entries, ok := s.tails.between(log, after, durable); ok {
+		return len(entries) > 0, nil
 	}
 	it, trimmed, err := s.entriesOf(ctx, log, after, durable)
 	if err != nil {
@@ -320,5 +354,6 @@ func (s *Store) TrimLog(ctx context.Context, log kv.LogID, upTo kv.Position) err
 	if err := s.apply(b, false); err != nil {
 		return err
 	}
+	s.tails.trimmed(log, last)
 	return s.finish(b, false)
 }

@@ -139,6 +139,7 @@ type Store struct {
 	space     space
 	watermark watermark
 	logs      logWaits
+	tails     tails
 	trim      sync.Mutex // Held while a log is trimmed.
 
 	// seq orders commits. It is held while one takes its position and becomes

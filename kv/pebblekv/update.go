@@ -55,6 +55,7 @@ type entry struct {
 	log   kv.LogID
 	key   int // Offset of the key in the batch.
 	value int // Offset of the value.
+	size  int // Of the record, which is the value's end.
 }
 
 func newUpdate(s *Store) *update {
@@ -284,7 +285,7 @@ func (u *update) batchAppend(log kv.LogID, record []byte) {
 	copy(d.Value[logTimeSize:], record)
 	u.finish(d)
 	value := u.batch.Len() - size
-	u.entries = append(u.entries, entry{log, value - uvarintLen(size) - logKeySize, value})
+	u.entries = append(u.entries, entry{log, value - uvarintLen(size) - logKeySize, value, len(record)})
 }
 
 // batchCommit adds metaCommit to b and returns the offset of its value.
@@ -331,6 +332,7 @@ func (s *Store) order(u *update, b *pebble.Batch) (kv.Position, error) {
 	if s.syncs(u) {
 		s.late.asked.Store(pos)
 	}
+	u.follow(b.Repr(), pos, at)
 	if err := s.apply(b, s.syncs(u)); err != nil {
 		return 0, err
 	}
@@ -357,6 +359,17 @@ func (u *update) stamp(repr []byte, pos uint64, at int64) {
 		invariant.Assert(repr[e.key] == prefixLog, "pebblekv: a log entry is not where it should be")
 		binary.BigEndian.PutUint64(repr[e.key+logPositionOff:], pos)
 		binary.BigEndian.PutUint64(repr[e.value:], uint64(at))
+	}
+}
+
+// follow hands the stamped entries to those who read the ends of their logs.
+func (u *update) follow(repr []byte, pos uint64, at int64) {
+	if u.s.tails.count.Load() == 0 {
+		return
+	}
+	for i, e := range u.entries {
+		record := repr[e.value+logTimeSize : e.value+logTimeSize+e.size]
+		u.s.tails.add(e.log, kv.Entry{Position: kv.Position(pos), Index: uint32(i), Time: at, Record: record})
 	}
 }
 
