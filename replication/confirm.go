@@ -39,7 +39,7 @@ func (r *Replicator) expected(name string) bool {
 // it counts the member that the request names, if any. A join that ended half-way
 // leaves members that took in a cell which knows nothing of it; a departure that
 // did, members that know nothing of the cell that was leaving.
-func (r *Replicator) confirm(q *Request) (*Response, error) {
+func (r *Replicator) confirm(_ context.Context, _ aws.Cell, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	joining := r.expected(q.Table)
 	counted := q.Member.Cell == (aws.Cell{}) || belongs(t, q.Group.ID, q.Member.Cell)

@@ -43,7 +43,7 @@ func isDenial(err error) bool {
 }
 
 // consent answers another member.
-func (r *Replicator) consent(from aws.Cell, q *Request) (*Response, error) {
+func (r *Replicator) consent(_ context.Context, from aws.Cell, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, from) {
 		return nil, notFound(q.Table)

@@ -95,7 +95,7 @@ func (k *keeper) received(ctx context.Context, t *table.Table, m table.Member) b
 }
 
 // drain answers whether a member has all that this cell wrote up to a position.
-func (r *Replicator) drain(q *Request) (*Response, error) {
+func (r *Replicator) drain(_ context.Context, _ aws.Cell, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, q.Member.Cell) || !belongs(t, q.Group.ID, r.cell) {
 		return nil, notFound(q.Table)

@@ -155,7 +155,7 @@ func (r *Replicator) older(t *table.Table, from aws.Cell, to table.Edition) *Res
 }
 
 // readSettings answers keepUp.
-func (r *Replicator) readSettings(from aws.Cell, q *Request) (*Response, error) {
+func (r *Replicator) readSettings(_ context.Context, from aws.Cell, q *Request) (*Response, error) {
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, from) || !belongs(t, q.Group.ID, r.cell) {
 		return nil, notFound(q.Table)

@@ -24,7 +24,7 @@ func (r *Replicator) AskLeave(ctx context.Context, to aws.Cell, name string, cal
 }
 
 // permit answers AskLeave.
-func (r *Replicator) permit(q *Request) (*Response, error) {
+func (r *Replicator) permit(_ context.Context, _ aws.Cell, q *Request) (*Response, error) {
 	came := r.came(q)
 	for _, action := range q.Actions {
 		req := policy.Request{Principal: q.Caller, Action: action, Resource: r.cell.TableARN(q.Table), Came: came}

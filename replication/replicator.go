@@ -23,6 +23,7 @@ type Replicator struct {
 	cell      aws.Cell
 	engine    *table.Engine
 	transport Transport
+	handlers  map[RequestKind]handler
 	clock     clock.Clock
 	dates     clock.Clock
 	logger    *slog.Logger
@@ -86,7 +87,7 @@ func (r *Replicator) Engine() *table.Engine { return r.engine }
 // called.
 func New(o Options) *Replicator {
 	r := &Replicator{
-		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport,
+		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport, handlers: handlers(),
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling, roles: o.Roles,
 		links: map[linkKey]*link{}, pasts: map[aws.Cell]*Runs{}, joining: map[string]int{}, founding: map[string]bool{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
 		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
