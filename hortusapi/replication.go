@@ -95,10 +95,14 @@ func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, err
 // merge adds what one end knows.
 func (r *Replication) merge(s *replication.LinkStatus) {
 	if s.State != replication.Flowing && (r.State == replication.Flowing || s.State == replication.NotAuthorized) {
-		r.State, r.Reason, r.By = s.State, s.Reason, ""
+		by := ""
 		if s.By != (aws.Cell{}) {
-			r.By = s.By.String()
+			by = s.By.String()
 		}
+		if r.By != by {
+			r.Allow, r.Since, r.Detaches = "", "", "" // They were the other one's.
+		}
+		r.State, r.Reason, r.By = s.State, s.Reason, by
 	}
 	if r.Allow == "" && s.By.String() == r.By {
 		r.Allow = s.Allow

@@ -1,6 +1,8 @@
 package replication
 
 import (
+	"strings"
+
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/identity"
 	"github.com/hortusdb/hortus/policy"
@@ -26,6 +28,7 @@ type permission struct {
 	table    *table.Table
 	second   int64 // In which it was asked, where that matters.
 	decision policy.Decision
+	lacks    string // The statement, as JSON, that would allow all that the table's replication needs; "" where none would.
 	disabled string // Set where the cell's Region is disabled.
 }
 
@@ -40,7 +43,10 @@ func (p *permission) allows(r *Replicator, t *table.Table, action string, peer a
 	}
 	if p.table != t || p.second != second {
 		p.table, p.second = t, second
-		p.decision = r.decideData(t.Def.Group.Kind, subjectOf(t), action, peer)
+		p.decision, p.lacks = r.decideData(t.Def.Group.Kind, subjectOf(t), action, peer), ""
+		if p.decision.Effect == policy.ImplicitDeny {
+			p.lacks = ServiceStatement(r.cell, t.Def.Name, cells(t.Def.Group))
+		}
 	}
 	return p.decision.Allowed()
 }
@@ -50,7 +56,9 @@ func (r *Replicator) disabledText() string {
 	return "Region " + string(r.cell.Region) + " is disabled in account " + string(r.cell.Account)
 }
 
-// reason explains a denial to the statement; "" when there is none.
+// reason explains a denial to the statement; "" when there is none. The peer is told
+// it as well, so what it suggests is the whole statement: one for the denied action
+// and this pair alone would only lead to the next denial.
 func (p *permission) reason() string {
 	if p.disabled != "" {
 		return p.disabled
@@ -58,7 +66,23 @@ func (p *permission) reason() string {
 	if p.table == nil || p.decision.Allowed() {
 		return ""
 	}
-	return p.decision.Explain()
+	return suggesting(p.decision.Explain(), p.lacks)
+}
+
+// suggesting puts another statement in the place of the one that an explanation
+// suggests.
+func suggesting(explanation, statement string) string {
+	before, _, found := strings.Cut(explanation, policy.Suggestion)
+	if !found || statement == "" {
+		return explanation
+	}
+	return before + policy.Suggestion + "\n" + statement + "\n"
+}
+
+// suggested is the statement that an explanation suggests; "" where it does not.
+func suggested(explanation string) string {
+	_, statement, _ := strings.Cut(explanation, policy.Suggestion)
+	return strings.TrimSpace(statement)
 }
 
 // decide asks whether the service may do action to this cell's table on behalf of

@@ -10,7 +10,6 @@ import (
 	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/metrics"
-	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -41,7 +40,7 @@ type LinkStatus struct {
 	State       LinkState
 	Reason      string    // Why it does not flow, to the statement; "" when it does.
 	By          aws.Cell  // The member whose policy or Region keeps it from flowing, where that is why.
-	Allow       string    // Where By is this cell: a statement, as JSON, that would let it flow; "" where a Deny stands against it.
+	Allow       string    // A statement, as JSON, of By's policy that would let it flow; "" where a Deny stands against it.
 	Since       time.Time // Since when By's replica is kept from replication, by the clock of deadlines, as far as known.
 	Settings    string    // As its source sees it: why its policy lets no member change settings that are in step, to the statement; "" where it does.
 	LastContact time.Time
@@ -228,17 +227,15 @@ func (r *Replicator) explain(st *LinkStatus, p *permission) {
 	if i := t.Def.Inaccessible; i != nil {
 		st.Since = time.UnixMicro(i.Since)
 	}
-	switch {
-	case p.disabled != "":
-		st.State = RegionOff
-	case p.decision.Effect == policy.ImplicitDeny:
-		st.Allow = ServiceStatement(r.cell, st.Table, cells(t.Def.Group))
+	if st.Allow = p.lacks; p.disabled != "" {
+		st.State, st.Allow = RegionOff, ""
 	}
 }
 
-// blame notes whose policy or Region keeps a link from flowing, as it said itself.
+// blame notes whose policy or Region keeps a link from flowing, and what its policy
+// lacks, as it said itself.
 func (s *LinkStatus) blame(c aws.Cell, told *table.Inaccessible) {
-	s.By = c
+	s.By, s.Allow = c, suggested(s.Reason)
 	if told == nil {
 		return
 	}

@@ -86,3 +86,46 @@ func TestStatusOfSettings(t *testing.T) {
 		t.Errorf("B's link still says: %s", s.Settings)
 	}
 }
+
+// TestStatusSuggestsAll: whichever end is asked, the statement that it suggests for a
+// link that a policy stops is one that brings back all that the table's replication
+// needs, settings included, and not the one denied action for one pair.
+func TestStatusSuggestsAll(t *testing.T) {
+	w := newTriple(t)
+	w.setPolicy(cellB, grant{members: []aws.Cell{cellB}})
+	w.run(6 * time.Second)
+	for _, c := range []struct{ seenBy, from, to aws.Cell }{
+		{cellB, cellB, cellA},
+		{cellB, cellA, cellB},
+		{cellA, cellB, cellA},
+		{cellA, cellA, cellB},
+		{cellC, cellB, cellC},
+		{cellC, cellC, cellB},
+	} {
+		s := w.link(c.seenBy, c.from, c.to)
+		want := replication.ServiceStatement(cellB, tableName, w.order)
+		if s.State != replication.NotAuthorized || s.By != cellB || s.Allow != want {
+			t.Errorf("%v sees %v to %v %s by %v, and suggests\n%s", c.seenBy, c.from, c.to, s.State, s.By, s.Allow)
+		}
+		if !strings.HasSuffix(s.Reason, want+"\n") || strings.Count(s.Reason, "would allow it") != 1 {
+			t.Errorf("%v says of %v to %v: %s", c.seenBy, c.from, c.to, s.Reason)
+		}
+	}
+	w.setPolicyText(cellB, `{"Version":"2012-10-17","Statement":[`+w.link(cellA, cellA, cellB).Allow+`]}`)
+	w.until(10*time.Second, "all links flow again", w.flowing)
+	if s := w.link(cellB, cellB, cellA); s.Settings != "" {
+		t.Errorf("the statement that was suggested leaves settings out of step: %s", s.Settings)
+	}
+}
+
+// flowing reports whether all links flow, seen from both ends.
+func (w *world) flowing() bool {
+	for _, c := range w.order {
+		for _, s := range w.members[c].repl.Status() {
+			if s.State != replication.Flowing {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -58,7 +58,7 @@ func printReason(l *hortusapi.Replication) {
 		fmt.Printf("  It is the policy or the Region of %s that keeps it.\n", l.By)
 	}
 	reason := l.Reason
-	if l.Allow != "" { // It is for the whole group, and the reason's for this pair alone.
+	if l.Allow != "" { // It comes below, with the table to whose policy it goes.
 		reason, _, _ = strings.Cut(reason, policy.Suggestion)
 	}
 	printIndented(reason)
