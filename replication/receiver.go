@@ -42,6 +42,7 @@ type receiver struct {
 	withheld string              // Why the peer sends nothing, in its words.
 	stranger bool                // It answers that it has no such replica.
 	barred   bool                // The peer was last told that this side has no leave to receive.
+	noticed  *table.Inaccessible // What it was told of this side then.
 	ahead    bool                // The last batch was refused: its times are too far in the future.
 	because  string              // Then: how far.
 	lag      *metrics.Histogram
@@ -237,10 +238,7 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 			return now.Add(time.Second), err
 		}
 	}
-	if v.barred && v.leave.allows(v.r, t, writeData, v.peer) {
-		v.barred = false
-		v.ack(t, "") // The peer need not find out that it is over.
-	}
+	v.tellLeave(t)
 	v.news = v.settle() || v.news
 	due := v.ackedAt.Add(ackEvery)
 	if v.news && (v.owed >= ackBytes || a != nil || !now.Before(due)) {
@@ -259,6 +257,23 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return now.Add(lookAgain), nil
 	}
 	return time.Time{}, nil
+}
+
+// tellLeave tells the peer at once when this side's leave to receive begins or ends,
+// and since when it is kept from replication. Else it would find out by what it sends,
+// which over an idle link is nothing for seconds.
+func (v *receiver) tellLeave(t *table.Table) {
+	allowed := v.leave.allows(v.r, t, writeData, v.peer)
+	if allowed == v.barred || (v.barred && v.noticed != t.Def.Inaccessible) {
+		v.ackLeave(t)
+	}
+}
+
+// ackLeave acknowledges, with what was last found of the leave to receive.
+func (v *receiver) ackLeave(t *table.Table) {
+	reason := v.leave.reason()
+	v.barred, v.noticed = reason != "", t.Def.Inaccessible
+	v.ack(t, reason)
 }
 
 // answer says where this side is, when it was asked and all that came before is
@@ -330,15 +345,15 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 	case m.Kind == Progress:
 		return nil
 	case m.Refused != "":
-		v.barred = !v.leave.allows(v.r, t, writeData, v.peer)
-		v.ack(t, v.leave.reason())
+		v.leave.allows(v.r, t, writeData, v.peer)
+		v.ackLeave(t)
 		return nil
 	case !v.known:
 		return nil // Not seeded yet; the source sends it again.
 	case !v.leave.allows(v.r, t, writeData, v.peer):
-		v.ahead, v.barred = false, true
+		v.ahead = false
 		v.refuse(m)
-		v.ack(t, v.leave.reason())
+		v.ackLeave(t)
 		return nil
 	case m.Ask != 0:
 		if a != nil || len(v.unsure) > 0 {

@@ -129,3 +129,34 @@ func (w *world) flowing() bool {
 	}
 	return true
 }
+
+// TestStatusAtOnce: both ends of a link say within moments that a policy stops it, and
+// that it flows again, also where nothing is written; and the far one since when.
+func TestStatusAtOnce(t *testing.T) {
+	w := newTriple(t)
+	w.run(12*time.Second + 100*time.Millisecond) // Well after a sign of life, well before the next.
+	const moment = 300 * time.Millisecond
+	for _, g := range []struct {
+		policy grant
+		state  replication.LinkState
+	}{
+		{grant{members: []aws.Cell{cellB}}, replication.NotAuthorized},
+		{grant{members: w.order}, replication.Flowing},
+	} {
+		w.setPolicy(cellB, g.policy)
+		w.members[cellB].repl.Rouse() // As the call does that puts a policy.
+		w.run(moment)
+		since := w.members[cellB].table().Def.Inaccessible
+		for _, c := range []struct{ seenBy, from, to aws.Cell }{
+			{cellB, cellB, cellA}, {cellB, cellA, cellB}, {cellA, cellB, cellA}, {cellA, cellA, cellB}, {cellC, cellB, cellC}, {cellC, cellC, cellB},
+		} {
+			s := w.link(c.seenBy, c.from, c.to)
+			if s.State != g.state {
+				t.Errorf("%v sees %v to %v %s after a moment, want %s", c.seenBy, c.from, c.to, s.State, g.state)
+			}
+			if g.state == replication.NotAuthorized && (since == nil || s.Since.UnixMicro() != since.Since) {
+				t.Errorf("%v sees %v to %v kept back since %v, want %v", c.seenBy, c.from, c.to, s.Since, since)
+			}
+		}
+	}
+}
