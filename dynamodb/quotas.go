@@ -53,7 +53,8 @@ func changeClass(d *table.Definition, class string, now time.Time) error {
 }
 
 // countKeyChange notes that a table's key changes, unless it did too often; the
-// text is ours.
+// text is ours. It counts what was asked of this cell: whether AWS also counts at
+// a replica what it takes over from another Region is not known.
 func countKeyChange(d *table.Definition, now time.Time) error {
 	recent := since(d.KeyChanges, now, keyChangesWithin)
 	if n := len(recent); n >= keyChangesAtOnce && now.Sub(time.UnixMicro(recent[n-1])) < keyChangeAlways {

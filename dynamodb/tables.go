@@ -466,7 +466,7 @@ func (s *Service) applyEncryption(spec *types.SSESpecification, d *table.Definit
 	case changesKeyKind(spec, d) && next.Bound():
 		return errReplicaKeys // The other replicas cannot have it.
 	}
-	if !sameKey(next, d.Encryption) {
+	if next != nil && !sameKey(next, d.Encryption) { // Back to the AWS owned key always goes (documented).
 		if err := countKeyChange(d, s.Clock.Now()); err != nil {
 			return err
 		}
