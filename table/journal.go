@@ -23,7 +23,7 @@ import (
 const (
 	MaxConflicts     = 50_000
 	MaxConflictBytes = 64 << 20
-	MaxConflictAge   = 30 * 24 * time.Hour
+	MaxConflictAge   = 30 * 24 * time.Hour // By the machine's clock, as versions are: a clock that is moved for a rehearsal drops nothing.
 )
 
 // Limits of one reading of the journal.

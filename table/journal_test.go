@@ -21,10 +21,10 @@ func (c *handClock) Now() time.Time { return c.now }
 
 // journalTable is a member of a global table whose journal holds n conflicts, a
 // second apart.
-func journalTable(t *testing.T, c *handClock, n int) (*Engine, *Table) {
+func journalTable(t *testing.T, c *handClock, dates clock.Clock, n int) (*Engine, *Table) {
 	t.Helper()
 	other := aws.Cell{Account: "222222222222", Region: "eu-west-1"}
-	e, err := Open(t.Context(), Options{Cell: self, Store: kv.NewMem(kv.MemOptions{}), Clock: c})
+	e, err := Open(t.Context(), Options{Cell: self, Store: kv.NewMem(kv.MemOptions{}), Clock: c, Dates: dates})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,25 @@ func journalTable(t *testing.T, c *handClock, n int) (*Engine, *Table) {
 	return e, tab
 }
 
+// TestJournalInRehearsal: a clock of deadlines that is moved on drops nothing of a
+// journal, and dates nothing in it.
+func TestJournalInRehearsal(t *testing.T) {
+	c := &handClock{time.Unix(1000, 0)}
+	dates := clock.NewOffset(c, time.Hour)
+	e, tab := journalTable(t, c, dates, 3)
+	dates.Advance(2 * MaxConflictAge)
+	for range 3 {
+		c.now = c.now.Add(2 * journalEvery)
+		if _, err := e.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, _, err := e.Conflicts(t.Context(), tab, ConflictQuery{})
+	if err != nil || len(page) != 3 || page[2].At.After(c.now) || e.Journal(tab).Dropped != 0 {
+		t.Errorf("%v, %v, %+v", page, err, e.Journal(tab))
+	}
+}
+
 func readJournal(t *testing.T, e *Engine, tab *Table, q ConflictQuery) (ids []string) {
 	t.Helper()
 	for {
@@ -73,7 +92,7 @@ func readJournal(t *testing.T, e *Engine, tab *Table, q ConflictQuery) (ids []st
 // TestConflictQueries: filters by key and by time, and pages of any size.
 func TestConflictQueries(t *testing.T) {
 	c := &handClock{time.Unix(1000, 0)}
-	e, tab := journalTable(t, c, 9)
+	e, tab := journalTable(t, c, nil, 9)
 	p1 := item.BuildItem(nil, []item.Entry{{Name: "pk", Value: item.S("p1")}})
 	at := func(s int) time.Time { return time.Unix(1000+int64(s), 0) }
 	for _, test := range []struct {
@@ -98,7 +117,7 @@ func TestConflictQueries(t *testing.T) {
 // counted when the store is opened.
 func TestJournalLimits(t *testing.T) {
 	c := &handClock{time.Unix(1000, 0)}
-	e, tab := journalTable(t, c, 9)
+	e, tab := journalTable(t, c, nil, 9)
 	c.now = time.Unix(1004, 0).Add(MaxConflictAge)
 	if _, err := e.Step(t.Context()); err != nil {
 		t.Fatal(err)
