@@ -130,7 +130,7 @@ func (n *Node) MoveClock(ahead time.Duration) error {
 // advance moves the clock on, with n.noting held.
 func (n *Node) advance(by time.Duration) error {
 	if by < 0 || n.dates.Ahead()+by > MaxAhead {
-		return aws.Validation("The clock moves forward, by %v in all at most; it is %v ahead", MaxAhead, n.dates.Ahead())
+		return aws.Validation("The clock moves forward, by %s in all at most; it is %s ahead", clock.Words(MaxAhead), clock.Words(n.dates.Ahead()))
 	}
 	if err := n.keepNotes(n.dates.Ahead()+by, *n.off.Load()); err != nil {
 		return err

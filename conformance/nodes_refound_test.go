@@ -36,7 +36,7 @@ func TestNodesReattachAll(t *testing.T) {
 	}
 	for _, n := range m.all {
 		m.become(n) // The others do not answer it.
-		if out, _ := hortus(t, "clock", "advance", "21h", "--endpoint", "http://"+n.listen); !strings.Contains(out, "21h0m0s ahead") {
+		if out, _ := hortus(t, "clock", "advance", "21h", "--endpoint", "http://"+n.listen); !strings.Contains(out, "21 hours ahead") {
 			t.Fatal(out)
 		}
 	}

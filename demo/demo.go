@@ -80,7 +80,7 @@ func (s *story) cells() []*cell { return []*cell{s.staging, s.prod, s.analytics}
 
 // Run tells the story. It returns nil only if every check held.
 func Run(ctx context.Context, o Options) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, storyWithin, fmt.Errorf("the demonstration did not end within %v", storyWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, storyWithin, fmt.Errorf("the demonstration did not end within %s", clock.Words(storyWithin)))
 	defer cancel()
 	if o.Pace == (Pace{}) {
 		o.Pace = Usual()

@@ -10,6 +10,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/demo/dataset"
 )
 
@@ -62,7 +63,7 @@ func (s *story) await(ctx context.Context, at, of *cell, n int64) (time.Time, er
 		case i.number("n") >= n:
 			return now, nil
 		case now.After(until):
-			return now, fmt.Errorf("what %s wrote was not in %s after %v", of, at, settleWithin)
+			return now, fmt.Errorf("what %s wrote was not in %s after %s", of, at, clock.Words(settleWithin))
 		}
 		if err := pause(ctx, lookEvery); err != nil {
 			return now, err

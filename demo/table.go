@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/demo/dataset"
 )
 
@@ -152,7 +153,7 @@ func (s *story) active(ctx context.Context, c *cell, look func() error) (*types.
 			return d, err
 		}
 		if time.Now().After(until) {
-			return nil, fmt.Errorf("the table in %s is %s, and not ACTIVE, after %v", c, d.TableStatus, activeWithin)
+			return nil, fmt.Errorf("the table in %s is %s, and not ACTIVE, after %s", c, d.TableStatus, clock.Words(activeWithin))
 		}
 		if look != nil {
 			if err := look(); err != nil {

@@ -111,7 +111,7 @@ func (s *server) await(ctx context.Context, name string, as func(status string, 
 			return nil
 		}
 		if !clock.Wait(ctx, nil, tablePoll) {
-			return fmt.Errorf("table %s is %s after %v: %w", name, out.Table.TableStatus, tableWithin, context.Cause(ctx))
+			return fmt.Errorf("table %s is %s after %s: %w", name, out.Table.TableStatus, clock.Words(tableWithin), context.Cause(ctx))
 		}
 	}
 }

@@ -46,7 +46,7 @@ var (
 	// errEnded reports a stream that the other node ended.
 	errEnded = errors.New("peer: the node ended the stream")
 	// errSilent reports one on which nothing came back.
-	errSilent = fmt.Errorf("peer: nothing came from the node in %v", silence)
+	errSilent = fmt.Errorf("peer: nothing came from the node in %s", clock.Words(silence))
 )
 
 // socket gathers the records of TLS that belong together, so that a frame is one

@@ -211,7 +211,7 @@ func (a *assembly) partner(ctx context.Context, name string, at kv.Position) (q 
 	case t.Def.Status != table.Active:
 		return nil, "table " + name + " is " + string(t.Def.Status), nil
 	case q.stuck:
-		return nil, "nothing has come for table " + name + " for " + partWithin.String(), nil
+		return nil, "nothing has come for table " + name + " for " + clock.Words(partWithin), nil
 	}
 	return q, "", nil
 }

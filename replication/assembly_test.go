@@ -316,7 +316,7 @@ func TestTogetherStuck(t *testing.T) {
 	w.until(time.Minute, "T goes on", func() bool { return b.shows(t, "T/x", "U/y") == "1 -" })
 	a.transact(t, "2", "T/x", "U/y")
 	w.until(5*time.Second, "T goes on at once", func() bool { return b.shows(t, "T/x", "U/y") == "2 -" })
-	if s := w.status(cellB, "T", cellA); s.Apart != 2 || !strings.Contains(s.ApartWhy, "nothing has come for table U for 1m0s") {
+	if s := w.status(cellB, "T", cellA); s.Apart != 2 || !strings.Contains(s.ApartWhy, "nothing has come for table U for 1 minute") {
 		t.Errorf("the link shows %+v", s)
 	}
 	f.lose = nil

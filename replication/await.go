@@ -99,7 +99,7 @@ func (r *Replicator) Await(ctx context.Context, name string, p Point, within tim
 		if !r.clock.Now().Before(deadline) {
 			return &aws.Error{
 				Code: "PositionNotReachedException", Status: http.StatusBadRequest,
-				Message: "The replica in " + r.cell.String() + " has not applied within " + within.String() + " what " + p.Cell.String() + " wrote to " + name + "; nothing was done. Try again, or read where it was written",
+				Message: "The replica in " + r.cell.String() + " has not applied within " + clock.Words(within) + " what " + p.Cell.String() + " wrote to " + name + "; nothing was done. Try again, or read where it was written",
 			}
 		}
 		if !clock.Wait(ctx, nil, awaitEvery) {

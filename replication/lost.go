@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
@@ -142,7 +143,7 @@ func (r *Replicator) removeLost(ctx context.Context, from aws.Cell, q *Request) 
 // that answers.
 func (r *Replicator) checkLost(ctx context.Context, t *table.Table, c aws.Cell) error {
 	if silent := r.clock.Now().Sub(r.heard(t, c)); silent <= noContactAfter {
-		return aws.InvalidParameter("%v cannot take the replica in %v for lost: it has been without contact with it for %v, and that is to be more than %v", r.cell, c, silent.Truncate(time.Second), noContactAfter)
+		return aws.InvalidParameter("%v cannot take the replica in %v for lost: it has been without contact with it for %s, and that is to be more than %s", r.cell, c, clock.Words(silent.Truncate(time.Second)), clock.Words(noContactAfter))
 	}
 	ctx, stop := context.WithTimeout(ctx, consentWithin)
 	defer stop()

@@ -36,7 +36,7 @@ const (
 // Check reports conditions out of range.
 func (c Conditions) Check() error {
 	if c.Delay < 0 || c.Delay > MaxDelay || c.Jitter < 0 || c.Jitter > MaxDelay {
-		return fmt.Errorf("delay and jitter are between 0 and %v", MaxDelay)
+		return fmt.Errorf("delay and jitter are between 0 and %s", clock.Words(MaxDelay))
 	}
 	if c.Loss < 0 || c.Loss > 1 || c.Repeat < 0 || c.Repeat > 1 {
 		return fmt.Errorf("loss and repeat are shares between 0 and 1")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/table"
 )
@@ -66,7 +67,7 @@ func (r *Replicator) checkDetached(t *table.Table, name string) error {
 	case outlived(&t.Def) != nil:
 		return aws.InvalidParameter("The table %s in %v is what is left of its global table: have the replicas that were detached from it come back to it", name, r.cell)
 	case t.Def.Detached == nil:
-		return aws.InvalidParameter("The table %s in %v is no replica that was detached within the last %v for want of permission; delete it and join anew", name, r.cell, ReattachWithin)
+		return aws.InvalidParameter("The table %s in %v is no replica that was detached within the last %s for want of permission; delete it and join anew", name, r.cell, clock.Words(ReattachWithin))
 	case r.dates.Now().UnixMicro() >= t.Def.Detached.Until:
 		return errGraceOver(r.cell)
 	case t.Def.Status != table.Active || t.Def.Changing() != nil || t.Def.Updating():
@@ -86,7 +87,7 @@ func (r *Replicator) errNoDeletions(c aws.Cell) error {
 }
 
 func errGraceOver(c aws.Cell) error {
-	return aws.InvalidParameter("The replica in %v was detached more than %v ago: deletions of that time may be forgotten, and what was deleted would come back; delete it and join anew", c, ReattachWithin)
+	return aws.InvalidParameter("The replica in %v was detached more than %s ago: deletions of that time may be forgotten, and what was deleted would come back; delete it and join anew", c, clock.Words(ReattachWithin))
 }
 
 // askFormer asks the members that there were for the global table as it is now. The

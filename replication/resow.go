@@ -257,7 +257,7 @@ func (r *Replicator) prospect(name string, is *seeding) string {
 		return "It goes on when that is back"
 	}
 	if len(r.successors(t, is.Source, now)) > 0 {
-		return "Another member takes its place after " + (sourceSilence << is.moves).String() + " of that"
+		return "Another member takes its place after " + clock.Words(sourceSilence<<is.moves) + " of that"
 	}
 	return "There is no other member at hand that could seed it: it goes on when one is heard. DeleteTable takes it away"
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/changelog"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/table"
@@ -211,7 +212,7 @@ func (r *Replicator) silence(st *LinkStatus, peer aws.Cell, end string, now, sin
 	}
 	st.State, st.Reason = NoContact, down
 	if down == "" {
-		st.Reason = "nothing has come from the " + end + " for " + silent.Truncate(time.Second).String()
+		st.Reason = "nothing has come from the " + end + " for " + clock.Words(silent.Truncate(time.Second))
 	}
 	return true
 }

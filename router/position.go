@@ -12,6 +12,7 @@ import (
 	"github.com/hortusdb/hortus/api"
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/cell"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/replication"
 )
@@ -112,7 +113,7 @@ func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list stri
 	if text := c.Header(timeoutHeader); text != nil {
 		var err error
 		if within, err = time.ParseDuration(string(text)); err != nil || within < 0 || within > replication.MaxAwait {
-			return aws.Validation("%s is a span such as 500ms, at most %v", timeoutHeader, replication.MaxAwait)
+			return aws.Validation("%s is a span such as 500ms, at most %s", timeoutHeader, clock.Words(replication.MaxAwait))
 		}
 	}
 	all, err := c.awaited(list)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/hortusapi"
 )
 
@@ -38,7 +39,7 @@ func (c *clockShowCommand) Run(ctx context.Context) error {
 // printClock shows the clock, and that of other nodes. It is an error that one of them
 // has another one: deadlines of one table would pass at different times.
 func printClock(c *hortusapi.ClockOutput) error {
-	fmt.Printf("%s by the clock of deadlines, %v ahead of the machine's, %s\n", c.Deadlines, seconds(c.AheadSeconds), c.Wall)
+	fmt.Printf("%s by the clock of deadlines, %s ahead of the machine's, %s\n", c.Deadlines, clock.Words(seconds(c.AheadSeconds)), c.Wall)
 	apart := 0
 	for _, n := range c.Nodes {
 		where := strings.Join(n.Cells, " ")
@@ -49,7 +50,7 @@ func printClock(c *hortusapi.ClockOutput) error {
 		case n.Failure != "":
 			fmt.Printf("at the node of %s: %s\n", where, n.Failure)
 		default:
-			fmt.Printf("at the node of %s it is %v ahead\n", where, seconds(n.AheadSeconds))
+			fmt.Printf("at the node of %s it is %s ahead\n", where, clock.Words(seconds(n.AheadSeconds)))
 		}
 		apart++
 	}

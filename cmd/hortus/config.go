@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/peer"
 	"github.com/hortusdb/hortus/router"
 )
@@ -269,7 +270,7 @@ func (c *config) compareEvery() (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(c.Divergence)
 	if err != nil || d < minCompare {
-		return 0, fmt.Errorf("divergence_check %s: want a span of at least %v, as in 24h", c.Divergence, minCompare)
+		return 0, fmt.Errorf("divergence_check %s: want a span of at least %s, as in 24h", c.Divergence, clock.Words(minCompare))
 	}
 	return d, nil
 }

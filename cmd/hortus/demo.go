@@ -66,7 +66,7 @@ func (d *demoCommand) start(ctx context.Context) (url string, stop func() error,
 		case serveErr := <-served:
 			return errors.Join(err, serveErr)
 		case <-time.After(shutdownWithin):
-			return errors.Join(err, fmt.Errorf("the server does not end within %v", shutdownWithin))
+			return errors.Join(err, fmt.Errorf("the server does not end within %s", clock.Words(shutdownWithin)))
 		}
 	}
 	return "http://" + ln.Addr().String(), stop, nil

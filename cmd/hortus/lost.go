@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
+	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/hortusapi"
 )
 
@@ -54,5 +55,5 @@ func printKnown(by string, k hortusapi.KnownPart) {
 	if k.Missing > 0 {
 		fmt.Printf(", which went on to %d at least", k.Missing)
 	}
-	fmt.Printf("; nothing has come from there for %v\n", silent)
+	fmt.Printf("; nothing has come from there for %s\n", clock.Words(silent))
 }
