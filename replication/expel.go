@@ -45,6 +45,7 @@ type departure struct {
 	hasty bool  // It may not have brought all its changes to all.
 	away  bool  // It was detached against its will, and may come back.
 	since int64 // Then: when it joined, by its own words; zero where that is what is known here.
+	lost  bool  // Nobody could ask it: where it was coming back, it may not have got so far.
 }
 
 // remove takes a member out of this cell's view of a group. The last one left
@@ -61,8 +62,12 @@ func (r *Replicator) remove(ctx context.Context, t *table.Table, c aws.Cell, how
 			case m.Cell != c:
 				left = append(left, m)
 			case how.away:
+				gone := table.Away{Cell: c, Since: cmp.Or(how.since, m.Since), Until: r.dates.Now().Add(ReattachWithin).UnixMicro()}
+				if before := d.Group.AwayIn(c); before != nil && how.lost {
+					gone.Before = before.Since
+				}
 				d.Group.Forget(c)
-				d.Group.Away = append(d.Group.Away, table.Away{Cell: c, Since: cmp.Or(how.since, m.Since), Until: r.dates.Now().Add(ReattachWithin).UnixMicro()})
+				d.Group.Away = append(d.Group.Away, gone)
 			}
 		}
 		d.Group.Members = left

@@ -22,7 +22,9 @@ import (
 //
 // The lost one may come back all the same. It hears nothing, asks, and is told that
 // it is out: then it is detached, with its data, and may be reattached for as long as
-// the others keep their deletions for it.
+// the others keep their deletions for it. One that was coming back when it was taken out
+// may be as it was before, or back in its own eyes: it says so when it comes again, and
+// deletions were kept since before.
 
 // removeAction is what an operator does to a table from whose global table he takes a
 // member out. AWS has it for the deletion of a replica.
@@ -132,7 +134,7 @@ func (r *Replicator) removeLost(ctx context.Context, from aws.Cell, q *Request) 
 	for _, m := range gone {
 		r.logger.Warn("a lost replica is taken out", "cell", r.cell.String(), "table", q.Table, "member", m.Cell.String(), "asked by", q.Caller.String())
 		was := m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil // Else it never was in use.
-		if err := r.takeOut(context.WithoutCancel(ctx), q.Table, q.Group.ID, m, departure{away: was}); err != nil {
+		if err := r.takeOut(context.WithoutCancel(ctx), q.Table, q.Group.ID, m, departure{away: was, lost: true}); err != nil {
 			return nil, err
 		}
 	}

@@ -249,3 +249,65 @@ func TestLostReturns(t *testing.T) {
 		}
 	}
 }
+
+// TestLostHalfWayBack: a replica that was taken out as lost while it was coming back
+// comes back all the same, however far it had got: one member had taken it in, or all,
+// or it was a member in its own eyes. No deletion is undone by that.
+func TestLostHalfWayBack(t *testing.T) {
+	for _, took := range []int{1, 2, 3} {
+		t.Run(fmt.Sprint(took), func(t *testing.T) {
+			w := newTriple(t)
+			all := []aws.Cell{cellA, cellB, cellC}
+			a, c := w.members[cellA], w.members[cellC]
+			w.fill(cellA, 0, 10)
+			w.until(10*time.Second, "all have all", w.settled(10, all...))
+			w.detach(cellC)
+			w.setPolicyText(cellB, removing(grant{self: cellB, members: all, admits: []aws.Cell{cellC}}, cellA))
+			w.setPolicy(cellC, grant{members: all})
+			a.remove(t, key(0))
+			c.remove(t, key(1))
+			c.put(t, "of the lost", "1")
+			w.comeHalfWay(cellC, took)
+			w.run(20 * time.Second)
+			if back := took == len(all); w.regional(cellC) == back {
+				t.Fatalf("back in its own eyes: %t", !back)
+			}
+			if out, err := a.removeLost(t, cellC); err != nil || out[1].Err != nil {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			w.until(time.Minute, "they are the only members", w.without(cellA, cellB))
+			w.network.Isolate(cellC.Region, false)
+			w.until(time.Minute, "it is regional", func() bool { return w.regional(cellC) })
+			w.mustReattach(cellC)
+			w.until(time.Minute, "all are active", w.active(all...))
+			w.until(2*time.Minute, "all have the same", w.sameRows(all...))
+			if got := a.dump(t); strings.Count(got, "\n") != 9 || !strings.Contains(got, "of the lost") {
+				t.Errorf("they have %s", got)
+			}
+		})
+	}
+}
+
+// comeHalfWay has a cell come back until that many replicas, its own the last of them,
+// are members as they see it, and cuts it off.
+func (w *world) comeHalfWay(c aws.Cell, took int) {
+	w.t.Helper()
+	w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
+		if r.Kind != replication.Rejoin || r.DryRun {
+			return nil
+		}
+		if took--; took > 0 {
+			return nil
+		}
+		w.network.Isolate(c.Region, true)
+		return replication.ErrUnreachable
+	}}
+	err := w.reattach(c)
+	if took == 0 {
+		wantCode(w.t, err, "ServiceUnavailable", "")
+	} else if err != nil {
+		w.t.Fatal(err)
+	}
+	w.network.Isolate(c.Region, true)
+	w.transport = w.network
+}

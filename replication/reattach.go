@@ -315,7 +315,7 @@ func (r *Replicator) checkRejoin(t *table.Table, g *table.Group, q *Request) err
 		return r.errDisabled()
 	case m != nil && m.Status == table.Active:
 		return busy("%v counts the replica in %v, and has not heard that it was detached: it asks after 15 seconds of silence", r.cell, c)
-	case away == nil || away.Since != q.Was:
+	case away == nil || !away.Was(q.Was):
 		return r.errNoDeletions(c)
 	case r.dates.Now().UnixMicro() >= away.Until:
 		return errGraceOver(c)
@@ -348,6 +348,9 @@ func (r *Replicator) takeBack(ctx context.Context, t *table.Table, q *Request, s
 	}
 	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		r.enter(d, q.Group)
+		if away := d.Group.AwayIn(q.Member.Cell); away != nil {
+			away.Since, away.Before = q.Was, 0 // By its own words.
+		}
 		d.Enrol(q.Member)
 		return nil
 	})

@@ -171,7 +171,7 @@ func (r *Replicator) checkFounder(t *table.Table, q *Request) error {
 	}
 	g, c := &t.Def.Detached.Group, q.Member.Cell
 	m, away := g.Member(c), g.AwayIn(c)
-	known := (m != nil && m.Since == q.Was) || (away != nil && away.Since == q.Was && r.dates.Now().UnixMicro() < away.Until)
+	known := (m != nil && m.Since == q.Was) || (away != nil && away.Was(q.Was) && r.dates.Now().UnixMicro() < away.Until)
 	if !known {
 		return r.errNoDeletions(c)
 	}

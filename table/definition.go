@@ -280,6 +280,15 @@ type Away struct {
 	Cell  aws.Cell `json:"cell"`
 	Since int64    `json:"since"` // As the member had it.
 	Until int64    `json:"until"` // Microseconds, by the clock of deadlines.
+
+	// Before is the Since that it was coming back from when it was taken out as lost;
+	// zero where it was not. It may not have got further: deletions are kept since then.
+	Before int64 `json:"before,omitempty"`
+}
+
+// Was reports whether the former member may be the one of a membership that began then.
+func (a *Away) Was(since int64) bool {
+	return a.Since == since || (a.Before != 0 && a.Before == since)
 }
 
 // Detached is what a regional table keeps of the global table that it was in
