@@ -180,7 +180,8 @@ func (r *Replicator) takeOut(ctx context.Context, name, group string, m table.Me
 	if is := t.Def.Group.Member(m.Cell); is.Status != m.Status || is.Since != m.Since || is.Source != m.Source {
 		return nil
 	}
-	// One that was coming back has brought some of its changes, perhaps not to all.
-	how.hasty = m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil
+	// One that was coming back, or was being counted anew, has brought some of its
+	// changes, perhaps not to all.
+	how.hasty = m.Status != table.Creating || t.Def.Group.AwayIn(m.Cell) != nil || countedAnew(t.Def.Group, m.Cell)
 	return r.remove(ctx, t, m.Cell, how)
 }

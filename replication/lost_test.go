@@ -311,3 +311,53 @@ func (w *world) comeHalfWay(c aws.Cell, took int) {
 	w.network.Isolate(c.Region, true)
 	w.transport = w.network
 }
+
+// TestRemoveLostCountedAnew: what a lost member brought to one of the others alone
+// comes to all of them, also where it was being counted anew when it was lost. Should
+// it return, it is a regional table and does not come back.
+func TestRemoveLostCountedAnew(t *testing.T) {
+	w := newTriple(t)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.setPolicyText(cellB, removing(grant{self: cellB, members: all, admits: []aws.Cell{cellC}}, cellA))
+	early := w.members[cellC].store.Copy()
+	w.fill(cellC, 0, 10)
+	w.until(10*time.Second, "all have 10", w.settled(10, all...))
+	w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
+		if r.Kind == replication.Digest {
+			return replication.ErrUnreachable // It is compared with nobody.
+		}
+		return nil
+	}}
+	w.restore(cellC, early)
+	w.until(time.Minute, "all count it anew", func() bool {
+		for _, m := range all {
+			if w.members[m].table().Def.Group.Member(cellC).Status != table.Creating {
+				return false
+			}
+		}
+		return true
+	})
+	if err := w.network.SetConditions(replication.Way{From: cellC.Region, To: cellB.Region}, replication.Conditions{Cut: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.members[cellC].put(t, "with one", "1")
+	w.until(10*time.Second, "A has it", func() bool { return strings.Contains(w.members[cellA].dump(t), "with one") })
+	w.silence(cellC)
+	if strings.Contains(w.members[cellB].dump(t), "with one") {
+		t.Fatal("B has it, too")
+	}
+	w.transport = w.network
+	if out, err := w.members[cellA].removeLost(t, cellC); err != nil || out[1].Err != nil {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	w.until(time.Minute, "both have all", func() bool { return w.without(cellA, cellB)() && w.settled(11, cellA, cellB)() })
+	if err := w.network.SetConditions(replication.Way{From: cellC.Region, To: cellB.Region}, replication.Conditions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.network.Isolate(cellC.Region, false)
+	w.until(time.Minute, "the lost one is regional", func() bool { return w.regional(cellC) })
+	wantCode(t, w.reattach(cellC), "ValidationException", "delete it and join anew") // It forgot deletions that nobody kept for it.
+	if got := w.members[cellC].dump(t); !strings.Contains(got, "with one") {
+		t.Errorf("it has %s", got)
+	}
+}
