@@ -21,7 +21,21 @@ const (
 
 	inquireAfter = 20 * time.Millisecond // Until the other member is asked.
 	inquireEvery = 250 * time.Millisecond
+
+	askAtLeast = time.Second // For what another cell's store has of a point, when the patience is over before.
 )
+
+// Awaited is a point on the log of a member of a table.
+type Awaited struct {
+	Table string
+	Point
+}
+
+// patience is how long a call waits, for all that it names together.
+type patience struct {
+	within   time.Duration
+	deadline time.Time
+}
 
 // Seen appends to dst, for each member of a global table, a point on its log: all
 // of its that a read which is over can have seen here is at or before that. It
@@ -56,15 +70,25 @@ func (r *Replicator) Seen(ctx context.Context, dst []Point, name string) ([]Poin
 	return dst, nil
 }
 
-// Await returns when this cell has applied another member's log of a table up to
-// a point: what was written there is seen here. When that is not so within the
-// time, or the point is of a history that the other member's store has forgotten,
-// the answer is an error of ours, and nothing was done. Who is no member any
-// more is not waited for: what it wrote is with all of them, once they have asked
-// each other for it.
-func (r *Replicator) Await(ctx context.Context, name string, p Point, within time.Duration) error {
+// Await returns when this cell has applied other members' logs up to these points:
+// what was written there is seen here. When that is not so within the time, which is
+// one for all of them, or a point is of a history that the other member's store has
+// forgotten, the answer is an error of ours and the index of that point, and nothing
+// was done. Who is no member any more is not waited for: what it wrote is with all of
+// them, once they have asked each other for it.
+func (r *Replicator) Await(ctx context.Context, within time.Duration, points ...Awaited) (int, error) {
+	until := patience{within, r.clock.Now().Add(within)}
+	for i, p := range points {
+		if err := r.await(ctx, p.Table, p.Point, until); err != nil {
+			return i, err
+		}
+	}
+	return len(points), nil
+}
+
+func (r *Replicator) await(ctx context.Context, name string, p Point, until patience) error {
 	began := r.clock.Now()
-	deadline, inquire, ask := began.Add(within), began.Add(inquireAfter), began
+	inquire, ask := began.Add(inquireAfter), began
 	for {
 		t := r.engine.Table(name)
 		switch {
@@ -83,7 +107,7 @@ func (r *Replicator) Await(ctx context.Context, name string, p Point, within tim
 		is, err := r.bearingOf(ctx, p, run)
 		if err == nil && is == unplaced && !now.Before(ask) {
 			ask = now.Add(inquireEvery)
-			is, err = r.askOf(ctx, t, p, run)
+			is, err = r.askOf(ctx, t, p, run, max(until.deadline.Sub(now), askAtLeast))
 		}
 		switch {
 		case err != nil:
@@ -96,10 +120,10 @@ func (r *Replicator) Await(ctx context.Context, name string, p Point, within tim
 			r.inquire(t, p.Cell)
 			inquire = now.Add(inquireEvery)
 		}
-		if !r.clock.Now().Before(deadline) {
+		if !r.clock.Now().Before(until.deadline) {
 			return &aws.Error{
 				Code: "PositionNotReachedException", Status: http.StatusBadRequest,
-				Message: "The replica in " + r.cell.String() + " has not applied within " + clock.Words(within) + " what " + p.Cell.String() + " wrote to " + name + "; nothing was done. Try again, or read where it was written",
+				Message: "The replica in " + r.cell.String() + " has not applied within " + clock.Words(until.within) + " what " + p.Cell.String() + " wrote to " + name + "; nothing was done. Try again, or read where it was written",
 			}
 		}
 		if !clock.Wait(ctx, nil, awaitEvery) {

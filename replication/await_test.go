@@ -32,18 +32,18 @@ func TestAwait(t *testing.T) {
 	}
 	wr := write()
 	var contract *aws.Error
-	err := b.repl.Await(t.Context(), tableName, a.point(t, wr.At), 0)
+	err := b.awaitsErr(t, a.point(t, wr.At))
 	if wr.At == 0 || !errors.As(err, &contract) || contract.Code != "PositionNotReachedException" {
 		t.Errorf("before it is shipped, position %d: %v", wr.At, err)
 	}
 	w.until(10*time.Second, "B has it", w.settled(1, all...))
-	if err := b.repl.Await(t.Context(), tableName, a.point(t, wr.At), 0); err != nil {
+	if err := b.awaitsErr(t, a.point(t, wr.At)); err != nil {
 		t.Errorf("once it is there: %v", err)
 	}
-	if err := a.repl.Await(t.Context(), tableName, a.point(t, wr.At+100), 0); err != nil {
+	if err := a.awaitsErr(t, a.point(t, wr.At+100)); err != nil {
 		t.Errorf("in the cell that wrote it: %v", err)
 	}
-	if err := b.repl.Await(t.Context(), tableName, replication.Point{Cell: cellC, Run: 1, Position: wr.At}, 0); err != nil {
+	if err := b.awaitsErr(t, replication.Point{Cell: cellC, Run: 1, Position: wr.At}); err != nil {
 		t.Errorf("of a cell that is no member any more: %v", err)
 	}
 	if wr := write(); wr.At != 0 {
@@ -72,11 +72,18 @@ func (m *member) putAt(t *testing.T, pk string) replication.Point {
 	return m.point(t, wr.At)
 }
 
+// awaitsErr is what a wait that may take no time comes to.
+func (m *member) awaitsErr(t *testing.T, p replication.Point) error {
+	t.Helper()
+	_, err := m.repl.Await(t.Context(), 0, replication.Awaited{Table: tableName, Point: p})
+	return err
+}
+
 // awaits returns the code of what a wait that may take no time comes to, "" where
 // the point is reached.
 func (m *member) awaits(t *testing.T, p replication.Point) string {
 	t.Helper()
-	err := m.repl.Await(t.Context(), tableName, p, 0)
+	err := m.awaitsErr(t, p)
 	if err == nil {
 		return ""
 	}
@@ -91,6 +98,42 @@ const (
 	notReached   = "PositionNotReachedException"
 	positionLost = "PositionLostException"
 )
+
+// TestAwaitAll: the time of a call is one for all that it waits for.
+func TestAwaitAll(t *testing.T) {
+	w := newPair(t)
+	a, b := w.members[cellA], w.members[cellB]
+	had := replication.Awaited{Table: tableName, Point: a.putAt(t, "had")}
+	w.until(10*time.Second, "B has it", func() bool { return b.awaits(t, had.Point) == "" })
+	late := replication.Awaited{Table: tableName, Point: a.putAt(t, "late")}
+	const within = 5 * time.Second
+	spent := func(want string, points ...replication.Awaited) time.Duration {
+		began := w.clock.now
+		w.clock.step = time.Second // With each look at the clock.
+		at, err := b.repl.Await(t.Context(), within, points...)
+		w.clock.step = 0
+		if want == "" && (err != nil || at != len(points)) {
+			t.Fatalf("what is there is waited for: %d, %v", at, err)
+		}
+		if want != "" {
+			if wantCode(t, err, want, " within 5 seconds "); at != len(points)-1 {
+				t.Errorf("position %d is not reached, of %d", at, len(points))
+			}
+		}
+		return w.clock.now.Sub(began)
+	}
+	some := []replication.Awaited{had, had, had, had, had, had}
+	first := spent("", some...)
+	if first < within {
+		t.Fatalf("the first ones take %v: nothing is tested", first)
+	}
+	if all := spent(notReached, append(some, late)...); all >= first+within {
+		t.Errorf("the first ones take %v, all of them %v, and the call was to wait for %v", first, all, within)
+	}
+	if alone := spent(notReached, late); alone < within {
+		t.Errorf("alone, %v was waited for, not %v", alone, within)
+	}
+}
 
 // TestAwaitRuns: a position of an earlier run is reached as one of the present run
 // is, at a member that was started again as well, and when its cell is gone.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/kv"
@@ -238,10 +239,13 @@ func (r *Replicator) bearingOf(ctx context.Context, p Point, run uint64) (bearin
 	return misplaced, nil
 }
 
-// askOf judges a point by what its cell says of itself.
-func (r *Replicator) askOf(ctx context.Context, t *table.Table, p Point, run uint64) (bearing, error) {
-	a, err := r.transport.Call(ctx, r.cell, p.Cell, &Request{Kind: Lineage, Table: t.Def.Name, Group: t.Def.Group})
-	if errors.Is(err, ErrUnreachable) || isNotFound(err) {
+// askOf judges a point by what its cell says of itself within a time.
+func (r *Replicator) askOf(ctx context.Context, t *table.Table, p Point, run uint64, within time.Duration) (bearing, error) {
+	asking, stop := context.WithTimeout(ctx, within)
+	defer stop()
+	a, err := r.transport.Call(asking, r.cell, p.Cell, &Request{Kind: Lineage, Table: t.Def.Name, Group: t.Def.Group})
+	late := err != nil && asking.Err() != nil && ctx.Err() == nil
+	if late || errors.Is(err, ErrUnreachable) || isNotFound(err) {
 		return unplaced, nil // It may be asked again.
 	}
 	if err != nil {

@@ -28,7 +28,7 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &world{t: t, clock: &wallClock{time.Now()}, network: network, transport: network, members: map[aws.Cell]*member{}}
+	w := &world{t: t, clock: &wallClock{now: time.Now()}, network: network, transport: network, members: map[aws.Cell]*member{}}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -73,7 +73,7 @@ func TestRun(t *testing.T) {
 // TestConditions: conditions out of range are refused, and State shows those
 // that hold.
 func TestConditions(t *testing.T) {
-	n := replication.NewNetwork(&wallClock{time.Unix(0, 0)}, rand.New(rand.NewPCG(1, 1)))
+	n := replication.NewNetwork(&wallClock{now: time.Unix(0, 0)}, rand.New(rand.NewPCG(1, 1)))
 	defer n.Close()
 	way := replication.Way{From: cellA.Region, To: cellB.Region}
 	for _, bad := range []replication.Conditions{

@@ -32,9 +32,15 @@ var (
 const tableName = "T"
 
 // wallClock is the time of a world; only the test moves it.
-type wallClock struct{ now time.Time }
+type wallClock struct {
+	now  time.Time
+	step time.Duration // By which it moves when it is looked at.
+}
 
-func (c *wallClock) Now() time.Time { return c.now }
+func (c *wallClock) Now() time.Time {
+	c.now = c.now.Add(c.step)
+	return c.now
+}
 
 // cellClock is the clock of a cell.
 type cellClock struct {
@@ -42,7 +48,7 @@ type cellClock struct {
 	cell aws.Cell
 }
 
-func (c cellClock) Now() time.Time { return c.w.clock.now.Add(c.w.ahead[c.cell]) }
+func (c cellClock) Now() time.Time { return c.w.clock.Now().Add(c.w.ahead[c.cell]) }
 
 // transport is the world's, whichever it is at the moment.
 type transport struct{ w *world }
@@ -94,7 +100,7 @@ func inOneGoroutine(t *testing.T) {
 
 func newWorld(t *testing.T, cells ...aws.Cell) *world {
 	t.Helper()
-	w := &world{t: t, clock: &wallClock{time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}, ahead: map[aws.Cell]time.Duration{}}
+	w := &world{t: t, clock: &wallClock{now: time.Unix(1_800_000_000, 0)}, members: map[aws.Cell]*member{}, ahead: map[aws.Cell]time.Duration{}}
 	w.logger = slog.New(slog.NewTextHandler(&w.logs, nil))
 	w.dates = clock.NewOffset(w.clock, 0)
 	w.network = replication.NewNetwork(w.clock, rand.New(rand.NewPCG(1, 2)))

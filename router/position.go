@@ -116,44 +116,33 @@ func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list stri
 			return aws.Validation("%s is a span such as 500ms, at most %s", timeoutHeader, clock.Words(replication.MaxAwait))
 		}
 	}
-	all, err := c.awaited(list)
+	all, texts, err := c.awaited(list)
 	if err != nil {
 		return err
 	}
-	for _, p := range all {
-		if err := owner.Replication.Await(ctx, p.table, p.Point, within); err != nil {
-			if known, ok := errors.AsType[*aws.Error](err); ok && known.Code == replication.PositionLost {
-				c.lost = p.text
-			}
-			return err
-		}
+	at, err := owner.Replication.Await(ctx, within, all...)
+	if known, ok := errors.AsType[*aws.Error](err); ok && known.Code == replication.PositionLost {
+		c.lost = texts[at]
 	}
-	return nil
+	return err
 }
 
-// awaited is a position that a call waits for.
-type awaited struct {
-	replication.Point
-	table string
-	text  string
-}
-
-// awaited reads a header, and keeps the positions of the tables that the call touches.
-func (c *call) awaited(list string) ([]awaited, error) {
+// awaited reads a header, and keeps the positions of the tables that the call touches,
+// and their texts.
+func (c *call) awaited(list string) (out []replication.Awaited, texts []string, err error) {
 	parts := strings.Split(list, ",")
 	if len(parts) > maxAwaited {
-		return nil, aws.Validation("%s names %d positions, and a call can wait for %d: name those of the tables that it is about", waitForHeader, len(parts), maxAwaited)
+		return nil, nil, aws.Validation("%s names %d positions, and a call can wait for %d: name those of the tables that it is about", waitForHeader, len(parts), maxAwaited)
 	}
-	out := make([]awaited, 0, len(parts))
 	for _, part := range parts {
 		part = strings.TrimSpace(part)
 		p, name, err := parsePosition(part)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if slices.ContainsFunc(c.Needs, func(n api.Need) bool { return n.Table == name }) {
-			out = append(out, awaited{p, name, part})
+			out, texts = append(out, replication.Awaited{Table: name, Point: p}), append(texts, part)
 		}
 	}
-	return out, nil
+	return out, texts, nil
 }

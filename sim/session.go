@@ -31,7 +31,7 @@ func (s *session) ready(c *cell) bool {
 	for _, of := range slices.SortedFunc(maps.Keys(s.at), byCell) {
 		p := of
 		p.Position = s.at[of]
-		err := c.repl.Await(s.w.ctx, tableName, p, 0)
+		_, err := c.repl.Await(s.w.ctx, 0, replication.Awaited{Table: tableName, Point: p})
 		if contract, ok := errors.AsType[*aws.Error](err); ok && contract.Code == "PositionNotReachedException" {
 			return false
 		}
