@@ -106,13 +106,13 @@ func (c *call) observe(ctx context.Context, owner *cell.Cell) error {
 }
 
 // await waits until the cell has applied the positions that a call names of the
-// tables that it touches. It does so before anything of the call is done, and only
+// tables that it touches, for one time altogether. It does so before anything of the call is done, and only
 // when all of the header is understood.
-func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list string) error {
+func (r *Router) await(ctx context.Context, owner *cell.Cell, c *call, list string, timeout []byte) error {
 	within := replication.DefaultAwait
-	if text := c.Header(timeoutHeader); text != nil {
+	if timeout != nil {
 		var err error
-		if within, err = time.ParseDuration(string(text)); err != nil || within < 0 || within > replication.MaxAwait {
+		if within, err = time.ParseDuration(string(timeout)); err != nil || within < 0 || within > replication.MaxAwait {
 			return aws.Validation("%s is a span such as 500ms, at most %s", timeoutHeader, clock.Words(replication.MaxAwait))
 		}
 	}

@@ -336,7 +336,7 @@ func TestPositionOfNothing(t *testing.T) {
 func TestPositionRefused(t *testing.T) {
 	w := newMesh(t)
 	const lost = "2:0000000000000001:222222222222/eu-west-1/Orders@7"
-	for _, c := range []struct{ header, want string }{
+	for _, c := range []struct{ header, want string }{ // A line of the header in each line.
 		{"111111111111/us-east-1/Orders@1234", "no position that this version gives"},
 		{"3:0000000000000001:111111111111/us-east-1/Orders@1234", "no position that this version gives"},
 		{"2:0:111111111111/us-east-1/Orders@1234", "no position that this version gives"},
@@ -345,6 +345,8 @@ func TestPositionRefused(t *testing.T) {
 		{"2:1:111111111111/us-east-9/Orders@1", "is not a cell"},
 		{lost + ",junk", "no position that this version gives"}, // Before anything is waited for.
 		{strings.Repeat(lost+",", 512) + lost, "names 513 positions, and a call can wait for 512"},
+		{lost + "\njunk", "no position that this version gives"},
+		{strings.Repeat(lost+",", 255) + lost + "\n" + strings.Repeat(lost+",", 256) + lost, "names 513 positions, and a call can wait for 512"},
 		{lost, "PositionLostException"},                                                 // In the cell itself,
 		{"2:0000000000000001:111111111111/us-east-1/Orders@7", "PositionLostException"}, // and of another one, which is asked.
 	} {
@@ -354,9 +356,12 @@ func TestPositionRefused(t *testing.T) {
 		}
 		for k, v := range map[string]string{
 			"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.GetItem", "X-Amz-Date": "20260101T000000Z",
-			"Authorization": claims(places[1].account, places[1].region), "x-hortus-wait-for": c.header,
+			"Authorization": claims(places[1].account, places[1].region),
 		} {
 			req.Header.Set(k, v)
+		}
+		for line := range strings.SplitSeq(c.header, "\n") {
+			req.Header.Add("x-hortus-wait-for", line)
 		}
 		answer, err := http.DefaultClient.Do(req)
 		if err != nil {

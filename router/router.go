@@ -221,8 +221,8 @@ func (r *Router) serve(ctx context.Context, way *route, w *wire.Call, c *call, l
 	if err := r.authorize(ctx, owner, c); err != nil {
 		return err
 	}
-	if list := c.Header(waitForHeader); list != nil {
-		if err := r.await(ctx, owner, c, string(list)); err != nil {
+	if list := w.HeaderList(waitForHeader); list != nil {
+		if err := r.await(ctx, owner, c, string(list), w.HeaderList(timeoutHeader)); err != nil {
 			return err
 		}
 	}

@@ -267,3 +267,21 @@ func TestCallKeepsNothing(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestHeaderList: lines of one name are one list, in their order.
+func TestHeaderList(t *testing.T) {
+	c := NewCall([]Header{
+		{[]byte("a"), []byte("1")}, {[]byte("b"), []byte("x")}, {[]byte("a"), []byte("2, 3")}, {[]byte("a"), []byte("4")},
+	})
+	for name, want := range map[string]string{"a": "1, 2, 3, 4", "b": "x", "none": ""} {
+		if got := string(c.HeaderList(name)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := string(c.Header("a")); got != "1" {
+		t.Errorf("the first line is %q", got)
+	}
+	if c.HeaderList("none") != nil {
+		t.Error("a header that is not there has a list")
+	}
+}

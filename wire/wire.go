@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/hortusdb/hortus/aws"
 )
@@ -105,6 +106,28 @@ func (c *Call) Header(name string) []byte {
 		}
 	}
 	return nil
+}
+
+// HeaderList returns the values of all headers of that name, which must be in lower
+// case, as the one list that HTTP takes them for, or nil if there is none.
+func (c *Call) HeaderList(name string) []byte {
+	var list []byte
+	lines := 0
+	for i := range c.headers {
+		h := &c.headers[i]
+		if string(h.Name) != name {
+			continue
+		}
+		switch lines++; lines {
+		case 1:
+			list = h.Value
+		case 2:
+			list = append(append(slices.Clone(list), ", "...), h.Value...)
+		default:
+			list = append(append(list, ", "...), h.Value...)
+		}
+	}
+	return list
 }
 
 // SetHeader adds a header to the answer, spelled as given. Content-Type
