@@ -15,6 +15,34 @@ const confirmEvery = 5 * time.Second
 // account is making a replica in it.
 const adoptWithin = time.Minute
 
+// alone waits until no other call makes a replica of that name here: a client that got
+// no answer in time sends its call again. The members know the newcomer by its cell, and
+// what undoes a later attempt would take back the one that went well. What it returns
+// ends that.
+func (r *Replicator) alone(ctx context.Context, name string) (func(), error) {
+	for {
+		r.mu.Lock()
+		other := r.making[name]
+		if other == nil {
+			mine := make(chan struct{})
+			r.making[name] = mine
+			r.mu.Unlock()
+			return func() {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				delete(r.making, name)
+				close(mine)
+			}, nil
+		}
+		r.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
 // expectMember notes that this cell is about to become a member; what it returns
 // ends that.
 func (r *Replicator) expectMember(name string) func() {

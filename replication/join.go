@@ -46,6 +46,14 @@ func (r *Replicator) Join(ctx context.Context, caller Caller, sourceARN string, 
 	if err := r.checkJoin(source, name, &def); err != nil {
 		return nil, err
 	}
+	done, err := r.alone(ctx, def.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if err := r.checkJoin(source, name, &def); err != nil {
+		return nil, err // Another one has made it meanwhile.
+	}
 	defer r.expectMember(def.Name)()
 	self := table.Member{Cell: r.cell, Status: table.Creating, Since: r.dates.Now().UnixMicro(), Source: source}
 	seen, err := r.call(ctx, source, &Request{Kind: Inspect, Table: name, Caller: caller.Principal, Came: caller.Came, Member: self})

@@ -48,10 +48,11 @@ type Replicator struct {
 
 	assemblies map[aws.Cell]*assembly // By who makes what is put together.
 
-	joining  map[string]int   // Tables that are about to be replicas here.
-	founding map[string]bool  // Tables whose global tables this cell founds anew: see refound.
-	barred   map[linkKey]bool // Links that are not made: see unlink.
-	spawn    func(*link)      // Set while Run runs: starts a link's goroutine.
+	making   map[string]chan struct{} // Tables that a call makes a replica of, until it ends.
+	joining  map[string]int           // Tables that are about to be replicas here.
+	founding map[string]bool          // Tables whose global tables this cell founds anew: see refound.
+	barred   map[linkKey]bool         // Links that are not made: see unlink.
+	spawn    func(*link)              // Set while Run runs: starts a link's goroutine.
 	running  sync.WaitGroup
 }
 
@@ -89,7 +90,7 @@ func New(o Options) *Replicator {
 	r := &Replicator{
 		cell: o.Engine.Cell(), engine: o.Engine, transport: o.Transport, handlers: handlers(),
 		clock: o.Clock, dates: cmp.Or(o.Dates, o.Clock), logger: o.Logger, newID: o.NewID, onPanic: o.OnPanic, scaling: o.Scaling, roles: o.Roles,
-		links: map[linkKey]*link{}, pasts: map[aws.Cell]*Runs{}, joining: map[string]int{}, founding: map[string]bool{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
+		links: map[linkKey]*link{}, pasts: map[aws.Cell]*Runs{}, making: map[string]chan struct{}{}, joining: map[string]int{}, founding: map[string]bool{}, barred: map[linkKey]bool{}, assemblies: map[aws.Cell]*assembly{}, pace: pace{rate: o.SeedRate},
 		compareEvery: o.CompareEvery, comparePause: o.ComparePause,
 	}
 	r.Refresh()
