@@ -260,10 +260,10 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 			RegionName: sdkaws.String(string(m.Cell.Region)), ReplicaArn: sdkaws.String(m.Cell.TableARN(def.Name)),
 			ReplicaStatus: types.ReplicaStatus(m.Status),
 		}
-		if trouble, ok := troubles[m.Cell]; ok && m.Status == table.Active {
+		if trouble, ok := troubles[m.Cell]; ok && (m.Status == table.Active || m.Status == table.Creating) {
 			r.ReplicaStatus = types.ReplicaStatus(trouble.Status)
 			r.ReplicaInaccessibleDateTime = instant(trouble.Since)
-			r.ReplicaStatusDescription = describeTrouble(&trouble)
+			r.ReplicaStatusDescription = describeTrouble(&trouble, m.Status)
 		}
 		switch percent, said := seeding[m.Cell]; {
 		case m.Status != table.Creating:
@@ -278,10 +278,14 @@ func (s *Service) describeReplicas(def *table.Definition) []types.ReplicaDescrip
 
 // describeTrouble says why a replica takes no part in replication, as it said itself,
 // and what comes of it. The words are ours.
-func describeTrouble(t *replication.Trouble) *string {
+func describeTrouble(t *replication.Trouble, status table.Status) *string {
 	at := ""
 	if t := t.Detaches(); !t.IsZero() {
-		at = "the replica becomes a single-Region table at " + t.UTC().Format(time.RFC3339) + "."
+		becomes := "becomes a single-Region table at "
+		if status == table.Creating {
+			becomes = "is given up at "
+		}
+		at = "the replica " + becomes + t.UTC().Format(time.RFC3339) + "."
 	}
 	reason := strings.TrimSuffix(t.Reason, ".") + "."
 	switch {

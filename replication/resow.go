@@ -264,10 +264,13 @@ func (r *Replicator) prospect(name string, is *seeding) string {
 
 // Stranded reports whether a table is a replica that is being made and cannot be,
 // for now: nothing is heard of its source, and of no member that could take its
-// place. It may be deleted.
+// place, or it has no leave to take part. It may be deleted.
 func (r *Replicator) Stranded(t *table.Table) bool {
-	if t.Def.Status != table.Creating || t.Def.Group == nil {
+	switch {
+	case t.Def.Status != table.Creating || t.Def.Group == nil:
 		return false
+	case t.Def.Inaccessible != nil:
+		return true
 	}
 	is, now := r.seedingOf(t.Def.Name, t.Def.Group.ID), r.clock.Now()
 	return is != nil && !is.Done &&

@@ -1,8 +1,11 @@
 package replication_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -219,4 +222,104 @@ func TestSourceHasNoTable(t *testing.T) {
 			w.until(2*time.Minute, "C is given up", func() bool { return c.table() == nil })
 		}
 	}
+}
+
+// TestNewcomerWithoutLeave: a newcomer that has no leave to take part says so while
+// it is made, may be deleted, and is given up after as long as a member would be
+// detached; until then it goes on once it has its leave back.
+func TestNewcomerWithoutLeave(t *testing.T) {
+	for _, how := range []string{"back", "given up", "deleted", "disabled"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t, cellA, cellB, cellC)
+			all := []aws.Cell{cellA, cellB, cellC}
+			w.create(cellA, grant{members: all, admits: all})
+			w.fill(cellA, 0, 10)
+			w.mustJoin(cellB, cellA, grant{members: all, admits: all})
+			w.holdPages(cellC, cellA)
+			if err := w.join(cellC, cellA, grant{members: all}); err != nil {
+				t.Fatal(err)
+			}
+			a, c := w.members[cellA], w.members[cellC]
+			w.run(10 * time.Second)
+			if len(a.repl.Troubles(tableName)) != 0 || c.repl.Stranded(c.table()) {
+				t.Errorf("a newcomer with leave: %v", a.repl.Troubles(tableName))
+			}
+			want := table.ReplicationNotAuthorized
+			if how == "disabled" {
+				want = table.RegionDisabled
+				c.repl.SetDisabled(true)
+			} else {
+				w.setPolicy(cellC, grant{})
+			}
+			w.transport = w.network
+			w.until(time.Minute, "A hears of it", func() bool {
+				x := a.repl.Troubles(tableName)[cellC]
+				return x.Status == want && !x.Detaches().IsZero()
+			})
+			if !c.repl.Stranded(c.table()) {
+				t.Error("it cannot be deleted")
+			}
+			switch how {
+			case "back":
+				w.dates.Advance(replication.InaccessibleAtMost - time.Hour)
+				w.setPolicy(cellC, grant{members: all})
+				w.until(time.Minute, "it is made", w.settled(10, all...))
+				return
+			case "deleted":
+				if err := c.repl.Leave(t.Context(), c.table()); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				w.dates.Advance(replication.InaccessibleAtMost)
+			}
+			w.until(2*time.Minute, "it is gone", func() bool { return c.table() == nil })
+			w.until(time.Minute, "the others are without it", func() bool {
+				g := a.table().Def.Group
+				return g.Member(cellC) == nil && len(g.Recover) == 0 && w.members[cellB].table().Def.Group.Member(cellC) == nil
+			})
+			c.repl.SetDisabled(false)
+			w.mustJoin(cellC, cellB, grant{members: all})
+			w.until(time.Minute, "all have all", w.settled(10, all...))
+		})
+	}
+}
+
+// interrupting is a transport that does something else first when a member is asked
+// to take in a newcomer, once.
+type interrupting struct {
+	tap
+	first *atomic.Bool
+	do    func()
+}
+
+func (i interrupting) Call(ctx context.Context, from, to aws.Cell, q *replication.Request) (*replication.Response, error) {
+	if q.Kind == replication.Admit && !q.DryRun {
+		if i.first.CompareAndSwap(false, true) {
+			i.do()
+		}
+	}
+	return i.tap.Call(ctx, from, to, q)
+}
+
+// TestJoinTwice: a join that is sent again while it is under way waits for it, and
+// leaves what it made alone.
+func TestJoinTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, cellA, cellB)
+		both := []aws.Cell{cellA, cellB}
+		w.create(cellA, grant{members: both, admits: both})
+		w.fill(cellA, 0, 10)
+		again := make(chan error, 1)
+		w.transport = interrupting{tap{Transport: w.network}, new(atomic.Bool), func() {
+			go func() { again <- w.join(cellB, cellA, grant{members: both}) }()
+			synctest.Wait()
+		}}
+		if err := w.join(cellB, cellA, grant{members: both}); err != nil {
+			t.Errorf("the first join: %v", err)
+		}
+		if err := <-again; err == nil || !strings.Contains(err.Error(), "Table already exists: "+tableName) {
+			t.Errorf("the second join: %v", err)
+		}
+		w.until(time.Minute, "both have all", w.settled(10, both...))
+	})
 }

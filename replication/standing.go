@@ -68,15 +68,17 @@ func (r *Replicator) Rouse() {
 
 // watch keeps why, and since when, this cell's replica takes no part in
 // replication. When that has lasted too long the replica becomes a regional
-// table, and left is true.
+// table, and left is true. One that is still being made is given up then: it has
+// nothing of its own, and no member can change the table while it is made.
 func (k *keeper) watch(ctx context.Context, t *table.Table) (left bool, err error) {
-	if t.Def.Status != table.Active {
-		return false, nil
-	}
 	status, was, now := k.r.Standing(t), t.Def.Inaccessible, k.r.dates.Now()
 	switch {
 	case status == "" && was == nil:
 		return false, nil
+	case status != "" && was != nil && now.Sub(time.UnixMicro(was.Since)) >= InaccessibleAtMost && t.Def.Status == table.Creating:
+		k.r.logger.Error("a replica that is being made was kept from replication for too long and is given up",
+			"cell", k.r.cell.String(), "table", k.table, "status", string(status), "since", time.UnixMicro(was.Since))
+		return true, k.r.Leave(ctx, t)
 	case status != "" && was != nil && now.Sub(time.UnixMicro(was.Since)) >= InaccessibleAtMost:
 		k.r.logger.Error("a replica was kept from replication for too long and becomes a regional table",
 			"cell", k.r.cell.String(), "table", k.table, "status", string(status), "since", time.UnixMicro(was.Since))
