@@ -29,7 +29,7 @@ func (r *Replicator) permits(t *table.Table, q *Request, members []aws.Cell) err
 		return d.AccessDenied()
 	}
 	if d := r.decideAll(kind, subjectOf(t), members); !d.Allowed() {
-		return withReason(accessDenied(&q.Caller, t.ARN), d.Explain())
+		return withReason(accessDenied(&q.Caller, t.ARN), r.explainAll(d, t.Def.Name, members))
 	}
 	return nil
 }
@@ -69,7 +69,8 @@ func (r *Replicator) inspect(ctx context.Context, _ aws.Cell, q *Request) (*Resp
 		return nil, notFound(q.Table)
 	}
 	if q.Caller.Account != r.cell.Account {
-		if err := r.permits(t, q, []aws.Cell{r.cell, q.Member.Cell}); err != nil {
+		members := append(known(t.Def.Group, r.cell, q.Member.Cell), q.Member.Cell)
+		if err := r.permits(t, q, members); err != nil {
 			return nil, err
 		}
 		if t.Def.SettingsMode != "ENABLED" || (t.Def.Group != nil && t.Def.Group.Kind == table.SameAccount) {

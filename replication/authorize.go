@@ -79,6 +79,12 @@ func suggesting(explanation, statement string) string {
 	return before + policy.Suggestion + "\n" + statement + "\n"
 }
 
+// explainAll explains a denial of what the service needs for these members, and
+// suggests the whole statement.
+func (r *Replicator) explainAll(d policy.Decision, name string, members []aws.Cell) string {
+	return suggesting(d.Explain(), ServiceStatement(r.cell, name, members))
+}
+
 // suggested is the statement that an explanation suggests; "" where it does not.
 func suggested(explanation string) string {
 	_, statement, _ := strings.Cut(explanation, policy.Suggestion)

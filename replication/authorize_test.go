@@ -1,6 +1,8 @@
 package replication_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -297,5 +299,39 @@ func TestJoinCircumstances(t *testing.T) {
 				w.untouched(cellB, 0)
 			}
 		})
+	}
+}
+
+// TestDenialSuggestsWhole: who joins and does, member by member, what the denial
+// suggests needs one statement a member.
+func TestDenialSuggestsWhole(t *testing.T) {
+	w := newWorld(t, cellA, cellB, cellC)
+	all := []aws.Cell{cellA, cellB, cellC}
+	w.create(cellA, grant{members: all[:2], admits: all})
+	w.mustJoin(cellB, cellA, grant{members: all[:2], admits: all})
+	w.run(time.Minute)
+	for want := range 3 {
+		err := w.join(cellC, cellB, grant{members: all})
+		if want == 2 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		var answer *aws.Error
+		if !errors.As(err, &answer) || answer.Code != "AccessDeniedException" {
+			t.Fatalf("join %d: %v", want, err)
+		}
+		_, statement, _ := strings.Cut(answer.Message, policy.Suggestion)
+		var s struct{ Resource string }
+		if err := json.Unmarshal([]byte(statement), &s); err != nil {
+			t.Fatalf("join %d suggests %q: %v", want, statement, err)
+		}
+		for _, c := range all[:2] {
+			if s.Resource == c.TableARN(tableName) {
+				old := grant{self: c, members: all[:2], admits: all}.String()
+				w.setPolicyText(c, strings.TrimSuffix(old, "]}")+","+statement+"]}")
+			}
+		}
 	}
 }

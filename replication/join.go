@@ -124,7 +124,7 @@ func (r *Replicator) checkOwnPolicy(caller *policy.Principal, def *table.Definit
 		}
 	}
 	if d := r.decideAll(g.Kind, subject{name: def.Name, policy: doc}, cells(g)); !d.Allowed() {
-		return withReason(accessDenied(caller, arn), d.Explain())
+		return withReason(accessDenied(caller, arn), r.explainAll(d, def.Name, cells(g)))
 	}
 	return nil
 }
