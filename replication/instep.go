@@ -82,17 +82,22 @@ func (r *Replicator) changeOwn(ctx context.Context, t *table.Table, to table.Edi
 }
 
 // checkEdition refuses a change of other settings than those that a member has,
-// unless it has what the change would make.
-func checkEdition(d *table.Definition, q *Request, next *table.Definition) error {
+// unless it has all that the settings are after the change: it was there before, in
+// an attempt that ended half-way. That it has what the change is about is not
+// enough: the rest may be of another change, that nobody else has.
+func checkEdition(d *table.Definition, q *Request) error {
 	if d.Edition == q.Base || d.Edition == q.Edition {
 		return nil
 	}
-	was, err := d.InStep()
+	if q.Definition == nil {
+		return errInUse
+	}
+	has, err := d.InStep()
 	if err != nil {
 		return err
 	}
-	is, err := next.InStep()
-	if err == nil && is != was {
+	made, err := q.Definition.InStep()
+	if err == nil && made != has {
 		err = errInUse
 	}
 	return err

@@ -86,6 +86,38 @@ func TestChangeHalfWay(t *testing.T) {
 	}
 }
 
+// TestNothingAtOnce: a change to what is there already, at the same time as another
+// one, leaves nothing of that one where it is refused.
+func TestNothingAtOnce(t *testing.T) {
+	all := []aws.Cell{cellA, cellB, cellC}
+	for _, order := range [][2]aws.Cell{{cellA, cellB}, {cellA, cellC}, {cellB, cellA}, {cellB, cellC}, {cellC, cellA}, {cellC, cellB}} {
+		for at := range 3 {
+			t.Run(fmt.Sprintf("%s %s %d", order[0].Region, order[1].Region, at), func(t *testing.T) {
+				w := newTriple(t)
+				asked := 0
+				w.transport = tap{Transport: w.network, call: func(r *replication.Request) error {
+					if r.Kind == replication.Settle {
+						if asked++; asked == at+1 {
+							_ = w.members[order[1]].change(t, func(d *table.Definition) { d.OnDemand = true }) // Done or refused.
+						}
+					}
+					return nil
+				}}
+				err := w.members[order[0]].change(t, func(d *table.Definition) {
+					d.Attributes = append(d.Attributes, table.Attribute{Name: "g", Type: "S"})
+					d.AddIndex(table.Index{Name: "by-g", Hash: []string{"g"}, Projection: "ALL"})
+				})
+				w.run(30 * time.Second)
+				for _, c := range all {
+					if d := w.members[c].table().Def; (d.Index("by-g") != nil) != (err == nil) || !w.inStep(all...)() {
+						t.Errorf("the index's creation: %v; %v has %s in edition %v", err, c, w.settings(c), d.Edition)
+					}
+				}
+			})
+		}
+	}
+}
+
 // TestChangesAtOnce: of two changes at the same time one is done, at all members, and
 // of the other, which is refused, nothing is: whoever of them asks first, and however
 // far the first has come.

@@ -290,7 +290,7 @@ func (r *Replicator) settledBy(d *table.Definition, q *Request) (*table.Definiti
 	}
 	r.takeSettings(&next, q.Definition, q.Overwritten)
 	next.Settles(q.Definition.SettlesAt)
-	if err := checkEdition(d, q, &next); err != nil {
+	if err := checkEdition(d, q); err != nil {
 		return nil, err
 	}
 	if next.Edition.Compare(q.Edition) < 0 {

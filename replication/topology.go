@@ -87,7 +87,13 @@ func (r *Replicator) convertAll(ctx context.Context, t *table.Table, to table.To
 	}
 	g := *t.Def.Group
 	g.Kind, g.Members = kind, slices.Clone(g.Members)
-	q := Request{Kind: Convert, Table: t.Def.Name, Group: &g, Base: t.Def.Edition, Edition: t.Def.Edition.Next(r.newID()), DryRun: true}
+	def, err := t.Def.Clone()
+	if err != nil {
+		return err
+	}
+	def.Group = &g
+	def.SetTopology(to)
+	q := Request{Kind: Convert, Table: t.Def.Name, Group: &g, Definition: &def, Base: t.Def.Edition, Edition: t.Def.Edition.Next(r.newID()), DryRun: true}
 	for i := range g.Members {
 		m := &g.Members[i]
 		a, err := r.callOrServe(ctx, m.Cell, &q)
@@ -149,14 +155,14 @@ func (r *Replicator) convert(ctx context.Context, from aws.Cell, q *Request) (*R
 	if err := r.checkConvertible(&t.Def, kind); err != nil {
 		return nil, err
 	}
-	if err := checkConversion(&t.Def, q, to); err != nil || q.DryRun {
+	if err := checkEdition(&t.Def, q); err != nil || q.DryRun {
 		return &Response{Definition: t.Def}, err
 	}
 	_, err = r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
 		if d.Group == nil || !steady(d) {
 			return errInUse
 		}
-		if err := checkConversion(d, q, to); err != nil {
+		if err := checkEdition(d, q); err != nil {
 			return err
 		}
 		if d.Edition.Compare(q.Edition) < 0 {
@@ -174,16 +180,6 @@ func (r *Replicator) convert(ctx context.Context, from aws.Cell, q *Request) (*R
 	})
 	r.Rouse()
 	return &Response{}, err
-}
-
-// checkConversion is checkEdition of a Convert.
-func checkConversion(d *table.Definition, q *Request, to table.Topology) error {
-	next, err := d.Clone()
-	if err != nil {
-		return err
-	}
-	next.SetTopology(to)
-	return checkEdition(d, q, &next)
 }
 
 // steady reports whether nothing is under way that asks members.
