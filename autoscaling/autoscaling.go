@@ -125,11 +125,7 @@ func (s *Service) share(ctx context.Context, name string) error {
 	if t == nil || t.Def.Group == nil || t.Def.Group.Kind.Overrides() {
 		return nil
 	}
-	targets, err := s.Targets.Of(ctx, name)
-	if err != nil {
-		return err
-	}
-	return s.Replication.ShareScaling(ctx, t, targets)
+	return s.Replication.ShareScaling(ctx, t)
 }
 
 // checkShare refuses a change that the members of a multi-account global table

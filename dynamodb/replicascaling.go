@@ -277,7 +277,7 @@ func updateTableReplicaAutoScaling(ctx context.Context, s *Service, c *api.Call)
 	if err := check(ctx, t); err != nil {
 		return err
 	}
-	var own []scaling.Target
+	to := s.Replication.NextScaling(t)
 	for i := range replicas {
 		r := &replicas[i]
 		next := slices.Clone(r.targets)
@@ -286,15 +286,12 @@ func updateTableReplicaAutoScaling(ctx context.Context, s *Service, c *api.Call)
 				next = changes[j].apply(t.Def.Name, next)
 			}
 		}
-		if err := s.Replication.SetScaling(ctx, t, r.member, next); err != nil {
+		if err := s.Replication.SetScaling(ctx, t, r.member, next, to); err != nil {
 			return err
-		}
-		if r.member.Cell == s.Cell {
-			own = next
 		}
 	}
 	if shared {
-		if err := s.Replication.ShareScaling(ctx, t, own); err != nil {
+		if err := s.Replication.ShareScaling(ctx, t); err != nil {
 			return err
 		}
 	}

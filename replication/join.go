@@ -148,7 +148,7 @@ func common(def, source *table.Definition) {
 	def.OnDemand, def.Throughput, def.OnDemandMax, def.Warm = source.OnDemand, source.Throughput, source.OnDemandMax, source.Warm
 	def.TimeToLive, def.TimeToLiveSince = source.TimeToLive, source.TimeToLiveSince
 	def.Conflict, def.Topology, def.Transactions = source.Conflict, source.Topology, source.Transactions
-	def.Edition = source.Edition
+	def.Edition, def.Scaled = source.Edition, source.Scaled
 	def.OnDemandSince = 0
 	if def.OnDemand {
 		def.OnDemandSince = def.CreatedAt

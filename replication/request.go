@@ -70,7 +70,7 @@ type Request struct {
 
 	Overwritten table.Overwritten `json:",omitzero"` // Of a Settle.
 	Base        table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of the settings that it changes.
-	Edition     table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of those that it makes. Of a Reached: of those of the asking cell, which leaves.
+	Edition     table.Edition     `json:",omitzero"` // Of a Settle and a Convert: of those that it makes. Of a Rescale: of the targets. Of a Reached: of those of the asking cell, which leaves.
 	SettlesAt   int64             `json:",omitzero"` // Of an Override: until when it shows; microseconds.
 }
 

@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 			Engine: e, Transport: network, Clock: clock.Wall{}, Logger: slog.New(slog.DiscardHandler),
 			NewID: func() string { return "id-" + c.String() },
 		})
-		w.members[c] = &member{c, store, e, r}
+		w.members[c] = &member{cell: c, store: store, engine: e, repl: r}
 		network.Attach(c, r)
 		running.Go(func() { r.Run(ctx) })
 	}

@@ -85,21 +85,35 @@ func (r *Replicator) CheckShareScaling(ctx context.Context, t *table.Table) erro
 	if err := r.CheckSettle(t); err != nil {
 		return err
 	}
-	return r.shareScaling(ctx, t, nil, true)
+	return r.shareScaling(ctx, t, &Request{DryRun: true})
 }
 
-// ShareScaling makes the targets of a table of a multi-account global table
-// those of all members.
-func (r *Replicator) ShareScaling(ctx context.Context, t *table.Table, targets []scaling.Target) error {
-	return r.shareScaling(ctx, t, targets, false)
+// ShareScaling makes this cell's targets of a table of a multi-account global table
+// those of all members. Of several at the same time all members end with one's.
+func (r *Replicator) ShareScaling(ctx context.Context, t *table.Table) error {
+	r.changing.Lock()
+	targets, err := r.exportScaling(ctx, t.Def.Name)
+	var to table.Edition
+	if err == nil {
+		_, err = r.engine.Alter(ctx, t.Def.Name, func(d *table.Definition) error {
+			d.Scaled = d.Scaled.Next(r.newID())
+			to = d.Scaled
+			return nil
+		})
+	}
+	r.changing.Unlock()
+	if err != nil {
+		return err
+	}
+	return r.shareScaling(ctx, t, &Request{Scaling: targets, Edition: to})
 }
 
-func (r *Replicator) shareScaling(ctx context.Context, t *table.Table, targets []scaling.Target, dry bool) error {
+func (r *Replicator) shareScaling(ctx context.Context, t *table.Table, q *Request) error {
+	q.Kind, q.Table, q.Group = Rescale, t.Def.Name, t.Def.Group
 	for _, m := range t.Def.Group.Members {
 		if m.Cell == r.cell {
 			continue
 		}
-		q := &Request{Kind: Rescale, Table: t.Def.Name, Group: t.Def.Group, Scaling: targets, DryRun: dry}
 		if _, err := r.call(ctx, m.Cell, q); err != nil {
 			return err
 		}
@@ -117,10 +131,14 @@ func (r *Replicator) Scaling(ctx context.Context, t *table.Table, m table.Member
 	return a.Scaling, nil
 }
 
+// NextScaling is the edition of a change of a table's targets that is made now, for
+// SetScaling.
+func (r *Replicator) NextScaling(t *table.Table) table.Edition { return t.Def.Scaled.Next(r.newID()) }
+
 // SetScaling replaces targets of a member of the same account, this cell
-// included.
-func (r *Replicator) SetScaling(ctx context.Context, t *table.Table, m table.Member, targets []scaling.Target) error {
-	_, err := r.callOrServe(ctx, m.Cell, &Request{Kind: Rescale, Table: t.Def.Name, Group: t.Def.Group, Scaling: targets})
+// included, unless it has those of a later edition.
+func (r *Replicator) SetScaling(ctx context.Context, t *table.Table, m table.Member, targets []scaling.Target, to table.Edition) error {
+	_, err := r.callOrServe(ctx, m.Cell, &Request{Kind: Rescale, Table: t.Def.Name, Group: t.Def.Group, Scaling: targets, Edition: to})
 	return err
 }
 
@@ -135,8 +153,12 @@ func (r *Replicator) readScaling(ctx context.Context, from aws.Cell, q *Request)
 }
 
 // rescale takes over targets from another member: as far as they are kept in
-// step, or where members may have their own as they are given.
+// step, or where members may have their own as they are given. Changes that are made
+// at the same time come to the members in any order, so each keeps the one of the
+// latest edition.
 func (r *Replicator) rescale(ctx context.Context, from aws.Cell, q *Request) (*Response, error) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	t := r.engine.Table(q.Table)
 	if !belongs(t, q.Group.ID, from) || r.scaling == nil {
 		return nil, notFound(q.Table)
@@ -146,9 +168,18 @@ func (r *Replicator) rescale(ctx context.Context, from aws.Cell, q *Request) (*R
 			return nil, fmt.Errorf("replication: %v cannot scale %s with %s", from, q.Scaling[i].Resource, q.Table)
 		}
 	}
-	if err := r.CheckSettle(t); err != nil || q.DryRun {
+	if err := r.CheckSettle(t); err != nil || q.DryRun || q.Edition.Compare(t.Def.Scaled) < 0 {
 		return &Response{}, err
 	}
 	ownReads := from != r.cell && !t.Def.Group.Kind.Overrides()
-	return &Response{}, r.scaling.Replace(ctx, r.maker(), q.Table, q.Scaling, ownReads)
+	if err := r.scaling.Replace(ctx, r.maker(), q.Table, q.Scaling, ownReads); err != nil {
+		return nil, err
+	}
+	_, err := r.engine.Alter(ctx, q.Table, func(d *table.Definition) error {
+		if d.Scaled.Compare(q.Edition) < 0 {
+			d.Scaled = q.Edition
+		}
+		return nil
+	})
+	return &Response{}, err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/replication"
+	"github.com/hortusdb/hortus/scaling"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -83,10 +84,11 @@ type world struct {
 
 // member is one cell.
 type member struct {
-	cell   aws.Cell
-	store  *kv.Mem
-	engine *table.Engine
-	repl   *replication.Replicator
+	cell    aws.Cell
+	store   *kv.Mem
+	engine  *table.Engine
+	scaling *scaling.Store
+	repl    *replication.Replicator
 }
 
 // inOneGoroutine skips a long test that plays a world in one goroutine in short runs:
@@ -125,10 +127,10 @@ func (w *world) start(c aws.Cell, store *kv.Mem) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m := &member{cell: c, store: store, engine: e}
+	m := &member{cell: c, store: store, engine: e, scaling: scaling.NewStore(store)}
 	m.repl = replication.New(replication.Options{
 		CompareEvery: w.compareEvery,
-		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: w.logger, Roles: w.rolesFor(c),
+		Engine:       e, Transport: transport{w}, Clock: own, Dates: w.dates, Logger: w.logger, Roles: w.rolesFor(c), Scaling: m.scaling,
 		NewID: func() string { w.ids++; return fmt.Sprintf("id-%d", w.ids) },
 	})
 	if err := m.repl.Begin(w.t.Context()); err != nil {

@@ -103,6 +103,10 @@ type Definition struct {
 	// Edition is that of the settings which all members of a global table have in
 	// step. A regional table keeps that of its last time as a member.
 	Edition Edition `json:"edition,omitzero"`
+
+	// Scaled is the edition of the targets of auto scaling that members have in step,
+	// where they were changed since the table was made.
+	Scaled Edition `json:"scaled,omitzero"`
 }
 
 // Attribute is a key attribute of the table or of an index.
