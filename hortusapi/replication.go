@@ -47,7 +47,8 @@ type Replication struct {
 	LastContact         string  `json:",omitempty"`
 	SilentSeconds       float64 // Since LastContact. Also an idle link is heard of every five seconds.
 
-	Pending        int64 // Changes of the source that are not acknowledged, counted up to 10,000.
+	Pending        int64  // Changes of the source that are not acknowledged, counted up to 10,000: that many, or more.
+	PendingUnknown string `json:",omitempty"` // Why Pending is not known here.
 	ShippedBytes   int64
 	Written, Lost  int64  // Changes applied, those merged in included, and changes that were older than what was there and left nothing in it.
 	Conflicts      int64  // Writes that were overwritten at the destination by one that had not seen them; all are in its journal.
@@ -63,6 +64,9 @@ type Replication struct {
 	Differing      int64   // Rows that it found to differ.
 	SeedShare      float64 // Of the table, that has come by seeding, 0 to 1; an estimate until it is 1.
 }
+
+// sourceKnows is why what is pending is not known where the destination is.
+const sourceKnows = "the node of the source counts it"
 
 func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, error) {
 	type way struct {
@@ -84,16 +88,17 @@ func describeReplication(w World, in *ReplicationInput) (*ReplicationOutput, err
 				at[k] = i
 				out.Links = append(out.Links, Replication{
 					Table: s.Table, Source: s.Source.String(), Destination: s.Destination.String(), State: replication.Flowing,
+					PendingUnknown: sourceKnows,
 				})
 			}
-			out.Links[i].merge(&s)
+			out.Links[i].merge(&s, r.Cell())
 		}
 	}
 	return out, nil
 }
 
-// merge adds what one end knows.
-func (r *Replication) merge(s *replication.LinkStatus) {
+// merge adds what one end knows, that in the cell own.
+func (r *Replication) merge(s *replication.LinkStatus, own aws.Cell) {
 	if s.State != replication.Flowing && (r.State == replication.Flowing || s.State == replication.NotAuthorized) {
 		by := ""
 		if s.By != (aws.Cell{}) {
@@ -114,7 +119,9 @@ func (r *Replication) merge(s *replication.LinkStatus) {
 	if s.Settings != "" {
 		r.Settings = s.Settings
 	}
-	r.Pending += s.Pending
+	if s.Source == own {
+		r.Pending, r.PendingUnknown = s.Pending, s.Uncounted
+	}
 	r.ShippedBytes += s.Shipped
 	r.Written += s.Written
 	r.Lost += s.Lost

@@ -102,7 +102,7 @@ func journalDesc(name, help string) *prom.Desc {
 
 var (
 	latency  = linkDesc("latency_seconds", "From the commit at the source to the commit at the destination (ReplicationLatency).")
-	pending  = linkDesc("pending_changes", "Changes of the source that the destination has not acknowledged, counted up to 10000.")
+	pending  = linkDesc("pending_changes", "Changes of the source that the destination has not acknowledged, counted up to 10000; absent where that is not known.")
 	shipped  = linkDesc("shipped_bytes_total", "Bytes of records sent.")
 	state    = linkDesc("state", "1 for the state of the link, as the end in this cell sees it.", "cell", "state")
 	contact  = linkDesc("last_contact_timestamp_seconds", "When the end in this cell last heard the other one.", "cell")
@@ -135,7 +135,9 @@ func collectLink(out chan<- prom.Metric, own aws.Cell, s *replication.LinkStatus
 		gauge(contact, float64(s.LastContact.UnixMicro())/1e6, at...)
 	}
 	if s.Source == own {
-		gauge(pending, float64(s.Pending), labels...)
+		if s.Uncounted == "" {
+			gauge(pending, float64(s.Pending), labels...)
+		}
 		out <- prom.MustNewConstMetric(shipped, prom.CounterValue, float64(s.Shipped), labels...)
 		return
 	}

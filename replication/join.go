@@ -299,11 +299,10 @@ func (r *Replicator) lacking(t *table.Table, last kv.Position, parted map[aws.Ce
 	return out
 }
 
-// unsent is how many changes of this cell a member does not have.
+// unsent is what a member does not have of this cell's changes.
 type unsent struct {
-	cell    aws.Cell
-	changes int64 // Counted up to maxPending.
-	unknown bool  // They cannot be counted: it was not heard in this run, or is cut off.
+	cell aws.Cell
+	backlog
 }
 
 // unsent counts what the members that are named do not have, and leaves out those
@@ -317,8 +316,8 @@ func (r *Replicator) unsent(t *table.Table, lacking []aws.Cell) []unsent {
 		}
 		l.mu.Lock()
 		if s, ok := l.work.(*sender); ok {
-			if u := (unsent{c, s.pending(), !s.started || s.lost}); u.changes > 0 || u.unknown {
-				out = append(out, u)
+			if waits := s.backlog(); waits.changes > 0 || waits.unknown != "" {
+				out = append(out, unsent{c, waits})
 			}
 		}
 		l.mu.Unlock()

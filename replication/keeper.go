@@ -205,9 +205,9 @@ func (k *keeper) tellLost(lost []unsent) {
 	for _, u := range lost {
 		changes := strconv.FormatInt(u.changes, 10)
 		switch {
-		case u.unknown:
-			changes = "unknown"
-		case u.changes >= maxPending:
+		case u.unknown != "":
+			changes = "unknown: " + u.unknown
+		case u.changes >= MaxPending:
 			changes += " or more"
 		}
 		k.r.logger.Error("a replica was deleted with changes that a member does not get: a policy kept them back",

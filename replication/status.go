@@ -1,15 +1,12 @@
 package replication
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
-	"github.com/hortusdb/hortus/changelog"
 	"github.com/hortusdb/hortus/clock"
-	"github.com/hortusdb/hortus/kv"
 	"github.com/hortusdb/hortus/metrics"
 	"github.com/hortusdb/hortus/table"
 )
@@ -47,7 +44,8 @@ type LinkStatus struct {
 	LastContact time.Time
 	Silent      time.Duration // Since LastContact.
 
-	Pending   int64            // As its source sees it: changes not yet acknowledged, counted up to 10,000.
+	Pending   int64            // As its source sees it: changes not yet acknowledged, counted up to MaxPending.
+	Uncounted string           // As its source sees it: why Pending is not known; "" where it is.
 	Shipped   int64            // As its source sees it: bytes of records sent.
 	Written   int64            // As its destination sees it: changes applied, those merged in included.
 	Lost      int64            // As its destination sees it: changes that were older than what was there, and left nothing in it.
@@ -70,6 +68,11 @@ type LinkStatus struct {
 func (r *Replicator) Status() []LinkStatus {
 	now := r.clock.Now()
 	links, out := r.now()
+	for i := range out {
+		if s := &out[i]; s.Source == r.cell {
+			s.wait(r.kept(r.engine.Table(s.Table), s.Destination))
+		}
+	}
 	for _, l := range links {
 		if l.key.side != sending && l.key.side != receiving {
 			continue // It may be at work for seconds.
@@ -143,36 +146,13 @@ func (r *Replicator) linkOf(k linkKey) *link {
 	return r.links[k]
 }
 
-// maxPending is how far pending changes are counted.
-const maxPending = 10_000
-
-// pending counts the changes of this cell that the peer has not acknowledged, up
-// to maxPending.
-func (s *sender) pending() int64 {
-	t := s.r.engine.Table(s.table)
-	if t == nil || !s.started || s.lost {
-		return 0
-	}
-	n := int64(0)
-	_, err := s.r.engine.Store().ReadLog(context.Background(), t.Log.ID, s.acked, func(e kv.Entry) bool {
-		rec, err := changelog.Decode(e.Record, s.r.engine.Decoder())
-		if err == nil && s.r.engine.Local(rec.Version) && rec.Cause != changelog.Replica {
-			n++
-		}
-		return err == nil && n < maxPending
-	})
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 func (s *sender) status(now, made time.Time) LinkStatus {
 	st := LinkStatus{
 		Table: s.table, Source: s.r.cell, Destination: s.peer, State: Flowing,
 		LastContact: s.heardAt, Shipped: s.shipped,
 	}
-	st.Pending = s.pending()
+	waits := s.backlog()
+	st.wait(waits)
 	t := s.r.engine.Table(s.table)
 	if belongs(t, s.group, s.peer) {
 		s.leave.allows(s.r, t, readData, s.peer)
@@ -198,9 +178,14 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 	case s.r.silence(&st, s.peer, "destination", now, later(s.heardAt, later(made, s.deniedAt))):
 	case s.held != "":
 		st.State, st.Reason = Waiting, s.held
+	case waits.err != nil:
+		st.State, st.Reason = Failing, waits.unknown
 	}
 	return st
 }
+
+// wait notes what waits for a link.
+func (s *LinkStatus) wait(b backlog) { s.Pending, s.Uncounted = b.changes, b.unknown }
 
 // silence says of a link over which nothing can come, or nothing came for too long,
 // that it has no contact.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -125,9 +126,9 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TABLE\tSOURCE\tDESTINATION\tSTATE\tAPPLIED\tOUTDATED\tCONFLICTS\tREFUSED\tPENDING\tSENT\tLAG P50\tLAG P99\tLAST CONTACT")
 	for _, l := range out.Links {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.2fms\t%.2fms\t%s\n",
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%d\t%.2fms\t%.2fms\t%s\n",
 			l.Table, l.Source, l.Destination, l.State, l.Written, l.Lost, l.Conflicts, l.RefusedBatches,
-			l.Pending, l.ShippedBytes, l.LagP50, l.LagP99, lastContact(&l))
+			pendingText(&l), l.ShippedBytes, l.LagP50, l.LagP99, lastContact(&l))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -155,6 +156,17 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	}
 	printWithheld(out.Links)
 	return nil
+}
+
+// pendingText says how many changes wait for a link.
+func pendingText(l *hortusapi.Replication) string {
+	switch {
+	case l.PendingUnknown != "":
+		return "unknown"
+	case l.Pending >= replication.MaxPending:
+		return fmt.Sprintf("%d or more", l.Pending)
+	}
+	return strconv.FormatInt(l.Pending, 10)
 }
 
 // lastContact says when a link was last heard of.
