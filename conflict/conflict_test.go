@@ -50,6 +50,7 @@ func TestResolverLaws(t *testing.T) {
 		"last writer":    {resolve, putOrDelete},
 		"merge":          {resolve, anyUpdate},
 		"both":           {resolve, putOrUpdate},
+		"sums":           {resolve, addOrSet},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))

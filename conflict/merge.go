@@ -25,8 +25,46 @@ const (
 	Take                  // Elements out of a set.
 )
 
+// Counted returns the image that an update makes out of old under the rule Merge:
+// image, which it makes by itself, with the numbers that it adds to as they come out
+// of the exact sums. They differ only where a number cannot hold what old's comes to.
+func Counted(d *Decoder, old *State, image item.Item, acts []Act) (item.Item, error) {
+	if old.Parts == nil || old.Deleted {
+		return image, nil
+	}
+	p, err := old.open(d)
+	if err != nil {
+		return nil, err
+	}
+	var changed []item.Entry
+	for _, act := range acts {
+		a := p.of(act.Name)
+		if act.Kind != Add || act.Operand.Type() != item.TypeN || !a.mixed {
+			continue
+		}
+		a.totals = slices.Clone(a.totals)
+		a.add(latest(old.Version, a.epoch), act.Operand)
+		made, _ := image.Get(act.Name)
+		if sum := a.count(); !bytes.Equal(sum, made) {
+			changed = append(changed, item.Entry{Name: act.Name, Value: sum})
+		}
+	}
+	if len(changed) == 0 {
+		return image, nil
+	}
+	b := new(item.Builder)
+	for name, v := range image.All() {
+		b.Add(string(name), v)
+	}
+	for _, c := range changed {
+		b.Add(c.Name, c.Value) // Of equal names the last one stays.
+	}
+	return b.Item(nil), nil
+}
+
 // Track gives next, which an update makes out of old under the rule Merge, the
-// account of its attributes. old may be the zero State, or a tombstone.
+// account of its attributes. old may be the zero State, or a tombstone; next's numbers
+// are as Counted makes them.
 func Track(d *Decoder, old, next *State, acts []Act) error {
 	p, err := old.open(d)
 	if err != nil {
@@ -42,16 +80,15 @@ func Track(d *Decoder, old, next *State, acts []Act) error {
 			a.totals = slices.Clone(a.totals)
 			a.lift(old.plain(act.Name))
 		}
-		ok := act.Kind != Assign
 		switch {
 		case act.Kind == Add && act.Operand.Type() == item.TypeN:
-			ok = a.add(next.Version, act.Operand)
+			a.add(next.Version, act.Operand)
 		case act.Kind != Assign:
 			a.change(next.Version, act.Operand, act.Kind == Add)
 		}
-		// What the parts come to is what the update has made; else, as for a sum
-		// that is cut in another order, the attribute counts as set.
-		if !ok || !bytes.Equal(a.value(), next.plain(act.Name)) {
+		// What the parts come to is what the update has made. Else the attribute counts
+		// as set: its last element was taken out, say, and there is a number behind it.
+		if act.Kind == Assign || !bytes.Equal(a.value(), next.plain(act.Name)) {
 			a = part{name: act.Name, epoch: next.Version}
 		}
 		p.set(a)
@@ -64,18 +101,16 @@ func Track(d *Decoder, old, next *State, acts []Act) error {
 	return nil
 }
 
-// add counts on; false when that is no number.
-func (a *part) add(at Version, by item.Value) bool {
+// add counts on.
+func (a *part) add(at Version, by item.Value) {
 	for i := range a.totals {
 		if a.totals[i].at.Cell == at.Cell {
-			n, err := item.AddNumbers(nil, a.totals[i].sum.Number(), by.Number())
-			a.totals[i] = total{at, item.AppendN(nil, n)}
-			return err == nil
+			a.totals[i] = total{at, a.totals[i].sum.plus(amount(by))}
+			return
 		}
 	}
-	a.totals = append(a.totals, total{at, slices.Clone(by)})
+	a.totals = append(a.totals, total{at, amount(slices.Clone(by))})
 	slices.SortFunc(a.totals, func(x, y total) int { return x.at.Cell.Compare(y.at.Cell) })
-	return true
 }
 
 // change adds elements, or takes them out. An addition takes the place of those

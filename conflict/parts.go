@@ -33,7 +33,7 @@ type part struct {
 // total is the sum of what a cell has added, as of its last addition.
 type total struct {
 	at  Version
-	sum item.Value
+	sum amount
 }
 
 // element is an element of a set, and the additions of it that nobody has taken
@@ -161,20 +161,16 @@ func (a *part) value() item.Value {
 	return nil
 }
 
-// count sums up. A term with which the sum would be no number, of more than 38
-// digits or out of range, is left out, the same everywhere: terms go by cell.
+// count sums up: it is the number that is nearest to the exact sum.
 func (a *part) count() item.Value {
-	sum := a.base
-	for _, t := range a.totals {
-		if sum == nil {
-			sum = t.sum
-			continue
-		}
-		if n, err := item.AddNumbers(nil, sum.Number(), t.sum.Number()); err == nil {
-			sum = item.AppendN(nil, n)
-		}
+	terms := make([]amount, 0, 1+len(a.totals))
+	if a.base != nil {
+		terms = append(terms, amount(a.base))
 	}
-	return sum
+	for _, t := range a.totals {
+		terms = append(terms, t.sum)
+	}
+	return shown(terms)
 }
 
 func latest(a, b Version) Version {
@@ -184,8 +180,12 @@ func latest(a, b Version) Version {
 	return a
 }
 
-// partsFormat is the first byte of encoded parts; see docs/formats/row.md.
-const partsFormat = 1
+// The first byte of encoded parts, see docs/formats/row.md: the second form is that of
+// parts with a sum that no number can hold.
+const (
+	partsFormat     = 1
+	widePartsFormat = 2
+)
 
 const (
 	partsGone = 1
@@ -197,7 +197,11 @@ func (p *parts) encode() []byte {
 	if p.gone {
 		flags |= partsGone
 	}
-	dst := AppendVersion([]byte{partsFormat, flags}, p.whole)
+	form := byte(partsFormat)
+	if p.wide() {
+		form = widePartsFormat
+	}
+	dst := AppendVersion([]byte{form, flags}, p.whole)
 	dst = binary.AppendUvarint(dst, uint64(len(p.attrs)))
 	for i := range p.attrs {
 		a := &p.attrs[i]
@@ -226,6 +230,13 @@ func (p *parts) encode() []byte {
 	return dst
 }
 
+// wide reports whether there is a sum that no number can hold.
+func (p *parts) wide() bool {
+	return slices.ContainsFunc(p.attrs, func(a part) bool {
+		return slices.ContainsFunc(a.totals, func(t total) bool { return t.sum.wide() })
+	})
+}
+
 func appendSized(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
@@ -239,7 +250,7 @@ func (d *Decoder) CheckParts(b []byte) error {
 // parts reads what encode wrote.
 func (d *Decoder) parts(b []byte) (parts, error) {
 	var p parts
-	if len(b) < 2 || b[0] != partsFormat || b[1] > partsGone {
+	if len(b) < 2 || (b[0] != partsFormat && b[0] != widePartsFormat) || b[1] > partsGone {
 		return p, ErrMalformed
 	}
 	r := reader{d: d, b: b[2:]}
@@ -262,7 +273,7 @@ func (d *Decoder) parts(b []byte) (parts, error) {
 		}
 		p.attrs = append(p.attrs, a)
 	}
-	if r.bad || len(r.b) > 0 {
+	if r.bad || len(r.b) > 0 || p.wide() != (b[0] == widePartsFormat) {
 		return parts{}, ErrMalformed
 	}
 	return p, nil
@@ -281,7 +292,7 @@ func (r *reader) mixed(a *part) {
 	}
 	for range r.count() {
 		t := total{at: r.version()}
-		t.sum = r.value(r.sized(), item.TypeN, item.TypeN)
+		t.sum = r.amount(r.sized())
 		if n := len(a.totals); n > 0 && a.totals[n-1].at.Cell.Compare(t.at.Cell) >= 0 {
 			r.bad = true
 		}
@@ -361,4 +372,15 @@ func (r *reader) value(b []byte, low, high item.Type) item.Value {
 		return nil
 	}
 	return item.Value(b)
+}
+
+func (r *reader) amount(b []byte) amount {
+	if !amount(b).wide() {
+		return amount(r.value(b, item.TypeN, item.TypeN))
+	}
+	if !amount(b).valid() {
+		r.bad = true
+		return nil
+	}
+	return amount(b)
 }

@@ -21,6 +21,13 @@ func FuzzParts(f *testing.F) {
 			f.Add(now[i%2].Parts)
 		}
 	}
+	for i := range 40 {
+		at := Version{clock.Timestamp{Wall: int64(100 + i)}, cells[i%2]}
+		now[i%2] = addOrSet(rng, &now[i%2], at)
+		if now[i%2].Parts != nil {
+			f.Add(now[i%2].Parts)
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := decoder.parts(b)
 		if err != nil {

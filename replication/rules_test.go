@@ -61,6 +61,60 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// add adds to the number n of the item k, and returns what that came to.
+func (m *member) add(t *testing.T, by string) string {
+	t.Helper()
+	e, err := expr.Parse(expr.UpdateKind, "ADD n :by")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := item.N(by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &table.Write{Kind: table.Update, Item: decodeItem(t, `{"pk":{"S":"k"}}`)}
+	if q.Update, err = expr.BindUpdate(e, &expr.Scope{Values: expr.Values{{Placeholder: ":by", Value: v}}}); err != nil {
+		t.Fatal(err)
+	}
+	m.write(t, q)
+	sum, _ := q.New.Get("n")
+	return sum.Number().String()
+}
+
+// TestAddBeyondNumbers: increments whose sum is greater than any number are there
+// again once it is less: an ADD answers what the exact sum comes to, and is a write also
+// where the item shows the same as before.
+func TestAddBeyondNumbers(t *testing.T) {
+	w := newPair(t)
+	a, b := w.members[cellA], w.members[cellB]
+	if err := a.repl.SetRules(t.Context(), tableName, table.Rules{Conflict: conflict.Merge}); err != nil {
+		t.Fatal(err)
+	}
+	zeros := func(n int) string { return strings.Repeat("0", n) }
+	a.add(t, "9e125")
+	shows := func(sum string) func() bool {
+		return func() bool { return a.dump(t) == b.dump(t) && strings.Contains(a.dump(t), `"`+sum+`"`) }
+	}
+	w.until(time.Minute, "the first sum", shows("9"+zeros(125)))
+	w.network.Isolate(cellA.Region, true)
+	for _, m := range []*member{a, b} {
+		if got := m.add(t, "9e124"); got != "99"+zeros(124) {
+			t.Errorf("apart it is %s", got)
+		}
+	}
+	w.network.Isolate(cellA.Region, false)
+	most := strings.Repeat("9", 38) + zeros(88)
+	w.until(time.Minute, "the greatest number", shows(most)) // Of 1.08e126.
+	if got := a.add(t, "-1e124"); got != most {
+		t.Errorf("1.07e126 is shown as %s", got)
+	}
+	w.run(time.Second)
+	if got := b.add(t, "-1e125"); got != "97"+zeros(124) {
+		t.Errorf("9.7e125 is %s", got)
+	}
+	w.until(time.Minute, "the last sum", shows("97"+zeros(124)))
+}
+
 // TestMergedIsApplied: an increment that is taken into a later version is counted as
 // applied, and what a later version left out as outdated.
 func TestMergedIsApplied(t *testing.T) {
@@ -69,28 +123,15 @@ func TestMergedIsApplied(t *testing.T) {
 	if err := a.repl.SetRules(t.Context(), tableName, table.Rules{Conflict: conflict.Merge}); err != nil {
 		t.Fatal(err)
 	}
-	add := func(m *member) {
-		t.Helper()
-		e, err := expr.Parse(expr.UpdateKind, "ADD n :one")
-		if err != nil {
-			t.Fatal(err)
-		}
-		one, _ := decodeItem(t, `{"n":{"N":"1"}}`).Get("n")
-		q := &table.Write{Kind: table.Update, Item: decodeItem(t, `{"pk":{"S":"k"}}`)}
-		if q.Update, err = expr.BindUpdate(e, &expr.Scope{Values: expr.Values{{Placeholder: ":one", Value: one}}}); err != nil {
-			t.Fatal(err)
-		}
-		m.write(t, q)
-	}
 	w.network.Isolate(cellA.Region, true)
 	const each = 10
 	for range each {
-		add(a)
+		a.add(t, "1")
 	}
 	a.put(t, "l", "earlier")
 	w.clock.now = w.clock.now.Add(time.Second)
 	for range each {
-		add(b)
+		b.add(t, "1")
 	}
 	b.put(t, "l", "later")
 	w.network.Isolate(cellA.Region, false)

@@ -52,8 +52,9 @@ type Write struct {
 	// zero where the table has no local indexes.
 	Collection int64
 
-	made  bool   // A version.
-	image []byte // The memory of New after an Update.
+	made    bool   // A version.
+	counted bool   // New has a sum that is not that of what was there to see: see conflict.Counted.
+	image   []byte // The memory of New after an Update.
 }
 
 // Touched is an index whose entry a write changed, with the entry's size in
@@ -159,7 +160,7 @@ func (e *Engine) write(w *Write, s *writeScratch, sizes *collections, place int,
 	if !old.exists && w.Kind == Delete {
 		return nil // A no-op makes no version (recorded).
 	}
-	if old.exists && w.Kind != Delete && string(old.Item) == string(w.New) {
+	if old.exists && w.Kind != Delete && !w.counted && string(old.Item) == string(w.New) {
 		if w.KeepIndexes {
 			w.Touched = w.Touched[:0]
 		}
@@ -188,7 +189,7 @@ func (e *Engine) prepare(w *Write, s *writeScratch, stored []byte) (row, error) 
 	if w.Condition != nil && !w.Condition.Eval(existing(old)) {
 		return old, ErrConditionFailed
 	}
-	s.next, err = w.after(s, old)
+	s.next, err = w.after(e.decoder, s, old)
 	return old, err
 }
 
@@ -262,8 +263,9 @@ func (w *Write) before(old row) {
 }
 
 // after works out the image after. It returns the scratch that it used.
-func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
+func (w *Write) after(d *conflict.Decoder, s *writeScratch, old row) ([]byte, error) {
 	next := s.next
+	w.counted = false
 	switch w.Kind {
 	case Put:
 		w.New = w.Item
@@ -283,6 +285,14 @@ func (w *Write) after(s *writeScratch, old row) ([]byte, error) {
 				return next, err
 			}
 			next = image
+			if w.Table.merging {
+				counted, err := conflict.Counted(d, &old.State, image, w.acts())
+				if err != nil {
+					return next, err
+				}
+				w.counted = string(counted) != string(image)
+				image = counted
+			}
 		}
 		w.image = append(w.image[:0], image...)
 		w.New = w.image
