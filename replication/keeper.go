@@ -176,6 +176,9 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 	}
 	k.learnParted(ctx, t, now)
 	lacking := k.r.lacking(t, k.last, k.parted)
+	if t.Def.Group.Member(k.r.cell).Status == table.Creating {
+		lacking = nil // It took no writes.
+	}
 	for _, c := range lacking {
 		kept := k.r.denied(t, c)
 		if kept && !k.warned {

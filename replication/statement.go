@@ -9,7 +9,6 @@ import (
 
 // statement is one of a resource policy, in the order in which people write it.
 type statement struct {
-	Sid       string `json:",omitempty"`
 	Effect    string
 	Principal map[string]any
 	Action    any
@@ -25,6 +24,9 @@ func (s statement) String() string {
 	return string(b)
 }
 
+// The statements here have no Sid: who adds one to a policy that has an older one of
+// the same Sid would be refused.
+
 // ServiceStatement is the statement by which the policy of a member's table lets
 // the service replicate on behalf of all members, itself included: one statement
 // that names them all, for pairs of them do not add up (documented).
@@ -37,7 +39,7 @@ func ServiceStatement(own aws.Cell, name string, members []aws.Cell) string {
 		arns = append(arns, m.TableARN(name))
 	}
 	return statement{
-		Sid: "Replicate", Effect: "Allow", Principal: map[string]any{"Service": ServicePrincipal},
+		Effect: "Allow", Principal: map[string]any{"Service": ServicePrincipal},
 		Action: []string{readData, writeData, replicateSetting}, Resource: own.TableARN(name),
 		Condition: map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": accounts, "aws:SourceArn": arns}},
 	}.String()
@@ -52,7 +54,7 @@ func policyOf(statement string) string {
 // lets an account join its global table.
 func AssociateStatement(own aws.Cell, name string, newcomer aws.Account) string {
 	return statement{
-		Sid: "Join", Effect: "Allow", Principal: map[string]any{"AWS": string(newcomer)},
+		Effect: "Allow", Principal: map[string]any{"AWS": string(newcomer)},
 		Action: associate, Resource: own.TableARN(name),
 	}.String()
 }

@@ -70,7 +70,7 @@ func printReason(l *hortusapi.Replication) {
 		fmt.Printf("  Add this statement to the policy of %s's table:\n    %s\n", l.By, l.Allow)
 	}
 	if l.Since != "" {
-		fmt.Printf("  Since %s by the clock of deadlines; the replica of %s becomes a regional table at %s.\n", l.Since, l.By, l.Detaches)
+		fmt.Printf("  Since %s by the clock of deadlines; the replica of %s leaves the global table at %s.\n", l.Since, l.By, l.Detaches)
 	}
 	fmt.Println()
 }
