@@ -23,12 +23,12 @@ func TestCompared(t *testing.T) {
 	rows := []table.KeyedRow{{Key: []byte{0, 255}, Row: table.Row{1, 0}}}
 	for kind, q := range map[replication.RequestKind]*replication.Compared{
 		replication.Digest:    {Span: table.Span{Low: []byte{1}, High: []byte{2, 255}}, Stable: at},
-		replication.ReadRows:  {Keys: [][]byte{{0}, {255, 254}}},
+		replication.ReadRows:  {Keys: [][]byte{{0}, {255, 254}}, Brief: true},
 		replication.MergeRows: {Rows: rows},
 	} {
 		want := &replication.Comparison{
 			Blocks: []table.Block{{High: []byte{3}, Rows: 4, Sum: []byte{5}}, {Sum: []byte{6}}},
-			Stable: at, Rows: rows, High: []byte{9}, Looked: 10, Floor: at,
+			Stable: at, Rows: rows, Briefs: []replication.Brief{{Sum: []byte{7, 0}, Size: 8}}, High: []byte{9}, Looked: 10, Floor: at,
 		}
 		nodeB.reply = func(_, _ aws.Cell, came *replication.Request) (*replication.Response, error) {
 			if came.Kind != kind || !reflect.DeepEqual(came.Compared, q) {

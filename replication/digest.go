@@ -3,6 +3,7 @@ package replication
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/hortusdb/hortus/aws"
@@ -18,6 +19,7 @@ const (
 	maxBlockBytes  = 256 << 10
 	maxBlocks      = 64      // Of one answer.
 	maxDigestBytes = 8 << 20 // Of one answer, as far as full blocks say: rows are read from the store for them.
+	maxBriefBytes  = 8 << 20 // Of rows that are read for their heads.
 )
 
 // MaxComparedKeys is how many rows a request of a check names or brings at most.
@@ -28,6 +30,7 @@ const MaxComparedKeys = table.MaxApply
 type Compared struct {
 	Span   table.Span       // Of a Digest and a ReadRows.
 	Keys   [][]byte         // Of a ReadRows: these rows instead of a span.
+	Brief  bool             `json:",omitempty"` // Of a ReadRows: heads will do, with sums.
 	Stable clock.Timestamp  // Of a Digest: the floor of the member that asks.
 	Rows   []table.KeyedRow // Of a MergeRows.
 
@@ -45,12 +48,19 @@ type Comparison struct {
 	Blocks []table.Block    // Of a Digest. The next one begins where the last ends.
 	Stable clock.Timestamp  // Of a Digest: tombstones up to there are not in the sums.
 	Rows   []table.KeyedRow // Of a ReadRows, in the order of their keys.
+	Briefs []Brief          `json:",omitempty"` // Of a brief ReadRows: of each of Rows, which are heads then.
 	High   []byte           // Of a ReadRows of a span: where the rows end.
 	Looked int              // Of a ReadRows of keys: the first so many were looked for.
 	Floor  clock.Timestamp  // Of a ReadRows: the floor of the member that answers.
 
 	Cursors  []Point `json:",omitempty"` // Of a ReadRows of keys: up to where the cell that answers had applied the logs of the others before it read them.
 	Underway []bool  `json:",omitempty"` // Of an Underway: by version; none where nothing is shipped to that member.
+}
+
+// Brief is what a head lacks of its row.
+type Brief struct {
+	Sum  []byte // SHA-256 of the whole row.
+	Size int    // Of the whole row, in bytes.
 }
 
 // compared finds the table that another member asks about, and refuses a cell that
@@ -124,14 +134,18 @@ func (r *Replicator) digest(ctx context.Context, t *table.Table, q *Compared) (*
 func (r *Replicator) readRows(ctx context.Context, t *table.Table, q *Compared) (*Comparison, error) {
 	out := &Comparison{}
 	var err error
+	most := maxPageBytes
+	if q.Brief {
+		most = maxBriefBytes
+	}
 	if q.Keys == nil {
-		out.Rows, out.High, err = r.engine.Rows(ctx, t, q.Span, table.Most{Rows: maxBlockRows, Bytes: maxPageBytes})
+		out.Rows, out.High, err = r.engine.Rows(ctx, t, q.Span, table.Most{Rows: maxBlockRows, Bytes: most})
 	} else {
 		var rows []table.Row
 		if out.Cursors, err = r.standing(ctx, t); err != nil {
 			return nil, err
 		}
-		rows, err = r.engine.RowsOf(ctx, t, q.Keys, maxPageBytes)
+		rows, err = r.engine.RowsOf(ctx, t, q.Keys, most)
 		out.Looked = len(rows)
 		for i, row := range rows {
 			if row != nil {
@@ -140,6 +154,15 @@ func (r *Replicator) readRows(ctx context.Context, t *table.Table, q *Compared) 
 		}
 	}
 	out.Floor = t.Floor() // After the rows: it is raised before a tombstone goes.
+	for i := range out.Rows {
+		if !q.Brief || err != nil {
+			break
+		}
+		row := &out.Rows[i].Row
+		sum := sha256.Sum256(*row)
+		out.Briefs = append(out.Briefs, Brief{Sum: sum[:], Size: len(*row)})
+		*row, err = r.engine.Head(t, *row)
+	}
 	return out, err
 }
 

@@ -19,6 +19,9 @@ import (
 const (
 	MaxDifferences = 1000    // Rows that differed at first.
 	maxChecked     = 100_000 // Rows of this cell that were compared.
+	maxRepaired    = 1 << 20 // With Repair, and not at once: bytes of rows that differed at first, of the greater of both. They have to go over the link.
+
+	maxWalk = 8 * time.Second // That rows are compared for the first time. Whoever asked waits for all of the page.
 )
 
 // How rows that differ are looked at again: what is on its way makes a difference
@@ -89,6 +92,8 @@ type check struct {
 	out     *Divergence
 	floors  [2]clock.Timestamp // Here and there: what is not there and was deleted up to then is no difference.
 	found   []Difference
+	began   time.Time
+	bytes   int        // Of rows that differ, of the greater of both.
 	stand   [2][]Point // Here and there: what was applied of the others' logs before rows were last looked at.
 }
 
@@ -123,7 +128,7 @@ func (r *Replicator) CheckDivergence(ctx context.Context, name string, peer aws.
 			}
 		}
 	}
-	c := &check{r: r, t: t, peer: peer, options: o, out: &Divergence{}}
+	c := &check{r: r, t: t, peer: peer, options: o, out: &Divergence{}, began: r.clock.Now()}
 	if err := c.walk(ctx); err != nil {
 		return nil, err
 	}
@@ -172,12 +177,18 @@ func (c *check) walk(ctx context.Context) error {
 			if low, err = c.block(ctx, low, b, a.Stable); err != nil || low == nil {
 				return err
 			}
-			if len(c.found) >= MaxDifferences || c.out.Checked >= maxChecked {
+			if c.full() {
 				c.out.Next = low
 				return nil
 			}
 		}
 	}
+}
+
+// full reports whether a limit of the page is reached.
+func (c *check) full() bool {
+	return len(c.found) >= MaxDifferences || c.out.Checked >= maxChecked || (c.options.Repair && !c.options.Merge && c.bytes >= maxRepaired) ||
+		c.r.clock.Now().Sub(c.began) >= maxWalk
 }
 
 // block compares one run. It returns where to go on, nil at the end of the table:
@@ -203,36 +214,73 @@ func (c *check) block(ctx context.Context, low []byte, b table.Block, stable clo
 // of this page go.
 func (c *check) rows(ctx context.Context, s table.Span) ([]byte, error) {
 	for {
-		a, err := c.ask(ctx, ReadRows, Compared{Span: s})
+		a, err := c.ask(ctx, ReadRows, Compared{Span: s, Brief: true})
 		if err != nil {
 			return nil, err
 		}
 		if a.High != nil && (bytes.Compare(a.High, s.Low) <= 0 || (s.High != nil && bytes.Compare(a.High, s.High) > 0)) {
 			return nil, c.nonsense()
 		}
-		own, high, err := c.r.engine.Rows(ctx, c.t, table.Span{Low: s.Low, High: a.High}, table.Most{Rows: maxBlockRows, Bytes: maxPageBytes})
+		own, high, err := c.r.engine.Rows(ctx, c.t, table.Span{Low: s.Low, High: a.High}, table.Most{Rows: maxBlockRows, Bytes: maxBriefBytes})
+		if err != nil {
+			return nil, err
+		}
+		theirs, err := c.glimpses(a)
 		if err != nil {
 			return nil, err
 		}
 		c.floors = [2]clock.Timestamp{c.t.Floor(), a.Floor}
-		if err := c.match(own, a.Rows, high); err != nil {
+		if err := c.match(own, a.Rows, theirs, high); err != nil {
 			return nil, err
 		}
 		c.out.Checked += len(own)
-		if string(high) == string(s.High) || len(c.found) >= MaxDifferences || c.out.Checked >= maxChecked {
+		if string(high) == string(s.High) || c.full() {
 			return high, nil
 		}
 		s.Low = high
 	}
 }
 
+// glimpse is what a check sees of a row: the row or its head, and the sum and the size
+// of the row. The zero glimpse is that of a row that is not there.
+type glimpse struct {
+	row  table.Row
+	sum  [sha256.Size]byte
+	size int
+}
+
+func glimpseOf(row table.Row) glimpse {
+	if row == nil {
+		return glimpse{}
+	}
+	return glimpse{row, sha256.Sum256(row), len(row)}
+}
+
+// glimpses are those of the rows that the other answers.
+func (c *check) glimpses(a *Comparison) ([]glimpse, error) {
+	if len(a.Briefs) != 0 && len(a.Briefs) != len(a.Rows) {
+		return nil, c.nonsense()
+	}
+	out := make([]glimpse, len(a.Rows))
+	for i, row := range a.Rows {
+		out[i] = glimpseOf(row.Row)
+		if a.Briefs == nil || row.Row == nil {
+			continue
+		}
+		if out[i].size = a.Briefs[i].Size; copy(out[i].sum[:], a.Briefs[i].Sum) != sha256.Size || out[i].size <= 0 {
+			return nil, c.nonsense()
+		}
+	}
+	return out, nil
+}
+
 // match pairs the rows of both, in the order of their keys, up to high.
-func (c *check) match(own, theirs []table.KeyedRow, high []byte) error {
+func (c *check) match(own, theirs []table.KeyedRow, seen []glimpse, high []byte) error {
 	for len(own) > 0 || len(theirs) > 0 {
 		if len(own) == 0 && high != nil && bytes.Compare(theirs[0].Key, high) >= 0 {
 			return nil // Its turn comes with the next rows of this cell.
 		}
-		var here, there table.Row
+		var here, there glimpse
 		var key []byte
 		var order int
 		switch {
@@ -244,10 +292,10 @@ func (c *check) match(own, theirs []table.KeyedRow, high []byte) error {
 			order = bytes.Compare(own[0].Key, theirs[0].Key)
 		}
 		if order <= 0 {
-			key, here, own = own[0].Key, own[0].Row, own[1:]
+			key, here, own = own[0].Key, glimpseOf(own[0].Row), own[1:]
 		}
 		if order >= 0 {
-			key, there, theirs = theirs[0].Key, theirs[0].Row, theirs[1:]
+			key, there, theirs, seen = theirs[0].Key, seen[0], theirs[1:], seen[1:]
 		}
 		d, differs, err := c.difference(key, here, there)
 		if err != nil {
@@ -255,15 +303,16 @@ func (c *check) match(own, theirs []table.KeyedRow, high []byte) error {
 		}
 		if differs {
 			c.found = append(c.found, d)
+			c.bytes += max(here.size, there.size)
 		}
 	}
 	return nil
 }
 
-// difference compares a row; nil is one that is not there.
-func (c *check) difference(key []byte, here, there table.Row) (Difference, bool, error) {
+// difference compares a row.
+func (c *check) difference(key []byte, here, there glimpse) (Difference, bool, error) {
 	d := Difference{row: key}
-	if bytes.Equal(here, there) {
+	if here.sum == there.sum {
 		return d, false, nil
 	}
 	var err error
@@ -274,10 +323,10 @@ func (c *check) difference(key []byte, here, there table.Row) (Difference, bool,
 		return d, false, err
 	}
 	switch {
-	case here == nil:
+	case here.row == nil:
 		d.Kind = MissingHere
 		return d, !d.There.Deleted || d.There.Version.Time.Compare(c.floors[0]) > 0, nil
-	case there == nil:
+	case there.row == nil:
 		d.Kind = MissingThere
 		return d, !d.Here.Deleted || d.Here.Version.Time.Compare(c.floors[1]) > 0, nil
 	}
@@ -293,11 +342,11 @@ func (c *check) difference(key []byte, here, there table.Row) (Difference, bool,
 }
 
 // standing describes what one side has, and notes the item's key.
-func (c *check) standing(d *Difference, row table.Row) (Standing, conflict.Vector, error) {
-	if row == nil {
+func (c *check) standing(d *Difference, g glimpse) (Standing, conflict.Vector, error) {
+	if g.row == nil {
 		return Standing{}, conflict.Vector{}, nil
 	}
-	s, err := c.r.engine.State(row)
+	s, err := c.r.engine.State(g.row)
 	if err != nil {
 		return Standing{}, conflict.Vector{}, fmt.Errorf("replication: a row of %s that differs from %v: %w", c.t.Def.Name, c.peer, err)
 	}
@@ -306,17 +355,18 @@ func (c *check) standing(d *Difference, row table.Row) (Standing, conflict.Vecto
 		return Standing{}, conflict.Vector{}, fmt.Errorf("replication: a row of %s that differs from %v: %w", c.t.Def.Name, c.peer, err)
 	}
 	d.Key = c.t.KeyItem(nil, k)
-	return Standing{Present: true, Version: s.Version, Deleted: s.Deleted, sum: sha256.Sum256(row)}, s.Vector, nil
+	return Standing{Present: true, Version: s.Version, Deleted: s.Deleted, sum: g.sum}, s.Vector, nil
 }
 
-// each reads rows of both members and calls fn for some of them at a time.
-func (c *check) each(ctx context.Context, keys [][]byte, fn func(keys [][]byte, here, there []table.Row) error) error {
+// each reads rows of both members, of the other's the heads alone where they will do,
+// and calls fn for some of them at a time, of this cell's at most so many bytes.
+func (c *check) each(ctx context.Context, keys [][]byte, brief bool, most int, fn func(keys [][]byte, here, there []glimpse) error) error {
 	var err error
 	if c.stand[0], err = c.r.standing(ctx, c.t); err != nil {
 		return err
 	}
 	for first := true; len(keys) > 0; first = false {
-		a, err := c.ask(ctx, ReadRows, Compared{Keys: keys[:min(len(keys), MaxComparedKeys)]})
+		a, err := c.ask(ctx, ReadRows, Compared{Keys: keys[:min(len(keys), MaxComparedKeys)], Brief: brief})
 		if err != nil {
 			return err
 		}
@@ -327,19 +377,17 @@ func (c *check) each(ctx context.Context, keys [][]byte, fn func(keys [][]byte, 
 			c.stand[1] = a.Cursors
 		}
 		some := keys[:a.Looked]
-		there := make([]table.Row, len(some))
-		left := a.Rows
-		for i, k := range some {
-			if len(left) > 0 && bytes.Equal(left[0].Key, k) {
-				there[i], left = left[0].Row, left[1:]
-			}
-		}
-		if len(left) > 0 {
-			return c.nonsense()
-		}
-		here, err := c.r.engine.RowsOf(ctx, c.t, some, maxComparedBytes)
+		there, err := c.paired(some, a)
 		if err != nil {
 			return err
+		}
+		rows, err := c.r.engine.RowsOf(ctx, c.t, some, most)
+		if err != nil {
+			return err
+		}
+		here := make([]glimpse, len(rows))
+		for i := range rows {
+			here[i] = glimpseOf(rows[i])
 		}
 		c.floors = [2]clock.Timestamp{c.t.Floor(), a.Floor}
 		if err := fn(some[:len(here)], here, there[:len(here)]); err != nil {
@@ -348,4 +396,23 @@ func (c *check) each(ctx context.Context, keys [][]byte, fn func(keys [][]byte, 
 		keys = keys[len(here):]
 	}
 	return nil
+}
+
+// paired finds among what the other answers the rows under keys.
+func (c *check) paired(keys [][]byte, a *Comparison) ([]glimpse, error) {
+	seen, err := c.glimpses(a)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]glimpse, len(keys))
+	left := a.Rows
+	for i, k := range keys {
+		if len(left) > 0 && bytes.Equal(left[0].Key, k) {
+			out[i], left, seen = seen[0], left[1:], seen[1:]
+		}
+	}
+	if len(left) > 0 {
+		return nil, c.nonsense()
+	}
+	return out, nil
 }

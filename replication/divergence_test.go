@@ -358,6 +358,8 @@ func TestDivergenceNonsense(t *testing.T) {
 		{Comparison: &replication.Comparison{}},
 		{Comparison: &replication.Comparison{Blocks: []table.Block{{High: []byte{}}}}},
 		{Comparison: &replication.Comparison{Blocks: []table.Block{{Rows: -1}}}},
+		{Comparison: &replication.Comparison{Blocks: []table.Block{{Rows: 1}}, Rows: []table.KeyedRow{{Key: []byte{1}, Row: table.Row{1}}}, Briefs: make([]replication.Brief, 2)}},
+		{Comparison: &replication.Comparison{Blocks: []table.Block{{Rows: 1}}, Rows: []table.KeyedRow{{Key: []byte{1}, Row: table.Row{1}}}, Briefs: []replication.Brief{{Sum: []byte{1}, Size: 2}}}},
 	} {
 		w.transport = fixed{w.network, answer}
 		if _, err := a.repl.CheckDivergence(t.Context(), tableName, cellB, replication.CheckOptions{}); err == nil || !strings.Contains(err.Error(), "nonsense") {
@@ -381,4 +383,67 @@ type fixed struct {
 
 func (f fixed) Call(context.Context, aws.Cell, aws.Cell, *replication.Request) (*replication.Response, error) {
 	return f.answer, nil
+}
+
+// slowly is a transport over which a question takes its time, and which counts the
+// bytes of rows that are answered.
+type slowly struct {
+	replication.Transport
+	clock *wallClock
+	takes time.Duration
+	rows  *int
+}
+
+func (n slowly) Call(ctx context.Context, from, to aws.Cell, r *replication.Request) (*replication.Response, error) {
+	n.clock.now = n.clock.now.Add(n.takes)
+	a, err := n.Transport.Call(ctx, from, to, r)
+	if err == nil && a.Comparison != nil {
+		for _, row := range a.Comparison.Rows {
+			*n.rows += len(row.Row)
+		}
+	}
+	return a, err
+}
+
+// TestDivergenceSlow: a page over a slow way ends while whoever asked still waits, and
+// fetches what tells rows apart and not the rows; a repair fetches each once, some in
+// a page.
+func TestDivergenceSlow(t *testing.T) {
+	const items, size = 120, 30_000
+	w := newPair(t)
+	a, b := w.members[cellA], w.members[cellB]
+	for i := range items {
+		a.put(t, key(i), strings.Repeat("x", size))
+	}
+	last := a.putAt(t, "last")
+	w.until(10*time.Second, "everywhere", func() bool { return b.awaits(t, last) == "" })
+	for i := range items {
+		b.damage(t, key(i), nil)
+	}
+	rows := 0
+	w.transport = slowly{w.network, w.clock, 2 * time.Second, &rows}
+	began := w.clock.now
+	first, err := b.repl.CheckDivergence(t.Context(), tableName, cellA, replication.CheckOptions{})
+	if err != nil || first.Next == nil || len(first.Differences) == 0 {
+		t.Fatalf("the first page: %+v, %v", first, err)
+	}
+	if took := w.clock.now.Sub(began); took > 30*time.Second {
+		t.Errorf("the first page takes %v", took)
+	}
+	rows = 0
+	all, pages := b.checkAll(t, cellA, false)
+	if len(all.Differences) != items || all.First != items || pages < 2 {
+		t.Errorf("on %d pages %d differ, %d at first", pages, len(all.Differences), all.First)
+	}
+	if rows > items*size/10 {
+		t.Errorf("a check fetches %d bytes of rows", rows)
+	}
+	rows = 0
+	w.transport = slowly{w.network, w.clock, 0, &rows}
+	if mended, pages := b.checkAll(t, cellA, true); mended.Repaired != items || pages < 2 || rows > items*size*11/10 {
+		t.Errorf("a repair mends %d on %d pages and fetches %d bytes of rows", mended.Repaired, pages, rows)
+	}
+	if left, _ := b.checkAll(t, cellA, false); left.First != 0 {
+		t.Errorf("after it %d differ", left.First)
+	}
 }

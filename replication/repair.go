@@ -42,11 +42,11 @@ func (c *check) settle(ctx context.Context) error {
 // are the same then.
 func (c *check) repair(ctx context.Context) error {
 	keys := rowKeys(c.found)
-	if err := c.each(ctx, keys, func(keys [][]byte, _, there []table.Row) error {
+	if err := c.each(ctx, keys, false, maxComparedBytes, func(keys [][]byte, _, there []glimpse) error {
 		var come []table.KeyedRow
-		for i, row := range there {
-			if row != nil {
-				come = append(come, table.KeyedRow{Key: keys[i], Row: row})
+		for i, g := range there {
+			if g.row != nil {
+				come = append(come, table.KeyedRow{Key: keys[i], Row: g.row})
 			}
 		}
 		return c.r.mergeRows(ctx, c.t, come)
@@ -54,14 +54,15 @@ func (c *check) repair(ctx context.Context) error {
 		return err
 	}
 	// What is here now has all that is part of either.
-	if err := c.each(ctx, keys, func(keys [][]byte, here, there []table.Row) error {
+	if err := c.each(ctx, keys, true, maxComparedBytes, func(keys [][]byte, here, there []glimpse) error {
 		var given []table.KeyedRow
 		var gone []conflict.State
-		for i, row := range here {
-			if row == nil || string(row) == string(there[i]) {
+		for i, g := range here {
+			row := g.row
+			if row == nil || g.sum == there[i].sum {
 				continue
 			}
-			if c.options.Forget && there[i] == nil {
+			if c.options.Forget && there[i].row == nil {
 				s, yes, err := c.forgotten(row, c.floors[1])
 				if err != nil {
 					return err
@@ -85,7 +86,7 @@ func (c *check) repair(ctx context.Context) error {
 		return err
 	}
 	i := 0
-	return c.each(ctx, keys, func(keys [][]byte, here, there []table.Row) error {
+	return c.each(ctx, keys, true, maxBriefBytes, func(keys [][]byte, here, there []glimpse) error {
 		for j := range keys {
 			_, differs, err := c.difference(keys[j], here[j], there[j])
 			if err != nil {

@@ -172,7 +172,7 @@ func cursorOf(list []Point, of aws.Cell) kv.Position {
 // did and those that changed.
 func (c *check) lookAgain(ctx context.Context, before []Difference) (same, moved []Difference, err error) {
 	i := 0
-	err = c.each(ctx, rowKeys(before), func(keys [][]byte, here, there []table.Row) error {
+	err = c.each(ctx, rowKeys(before), true, maxBriefBytes, func(keys [][]byte, here, there []glimpse) error {
 		for j := range keys {
 			d, differs, err := c.difference(keys[j], here[j], there[j])
 			switch last := &before[i]; {

@@ -91,6 +91,21 @@ func (e *Engine) Rows(ctx context.Context, t *Table, s Span, most Most) (rows []
 	return rows, high, err
 }
 
+// Head is what tells a row from others of its key: its version and vector, whether it
+// is a tombstone, and the key attributes, in the form of a row.
+func (e *Engine) Head(t *Table, r Row) (Row, error) {
+	s, err := e.State(r)
+	if err != nil {
+		return nil, err
+	}
+	k, err := t.ItemKey(s.Item)
+	if err != nil {
+		return nil, err
+	}
+	s.Item, s.Parts = t.KeyItem(nil, k), nil
+	return appendRow(nil, &s), nil
+}
+
 // scanSpan calls fn for the rows of a span, as far as most allows. It returns
 // where it ended, s.High at the end of the span.
 func (e *Engine) scanSpan(ctx context.Context, t *Table, s Span, most Most, fn func(key, row []byte)) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/hortusdb/hortus/clock"
 	hortusclient "github.com/hortusdb/hortus/hortusapi/client"
@@ -20,9 +21,14 @@ type client struct {
 
 // call sends in to an operation and reads the answer into out.
 func (c *client) call(ctx context.Context, operation string, in, out any) error {
+	return c.callWithin(ctx, 0, operation, in, out)
+}
+
+// callWithin waits for the answer as long as it is told, or as usual where that is zero.
+func (c *client) callWithin(ctx context.Context, within time.Duration, operation string, in, out any) error {
 	to := hortusclient.Client{
 		Endpoint: c.Endpoint, AccessKey: c.AccessKey, Secret: c.Secret,
-		HTTP: http.DefaultClient, Clock: clock.Wall{},
+		HTTP: http.DefaultClient, Clock: clock.Wall{}, Within: within,
 	}
 	err := to.Call(ctx, operation, in, out)
 	switch {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"text/tabwriter"
+	"time"
 
 	"github.com/hortusdb/hortus/hortusapi"
 )
@@ -29,6 +30,10 @@ type divergenceRepairCommand struct {
 
 func (d *divergenceRepairCommand) Run(ctx context.Context) error { return d.check(ctx, true) }
 
+// pageWithin is how long a page is waited for: over a narrow link that is busy each
+// question of it stands behind what goes there.
+const pageWithin = 2 * time.Minute
+
 // check compares all pages. What differs and was not repaired is an error, so
 // that a script learns of it.
 func (d *replicas) check(ctx context.Context, repair bool) error {
@@ -38,7 +43,7 @@ func (d *replicas) check(ctx context.Context, repair bool) error {
 	differ := 0
 	for {
 		var out hortusapi.DivergenceOutput
-		if err := d.call(ctx, "CheckDivergence", in, &out); err != nil {
+		if err := d.callWithin(ctx, pageWithin, "CheckDivergence", in, &out); err != nil {
 			return err
 		}
 		sum.Checked += out.Checked

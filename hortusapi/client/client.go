@@ -25,7 +25,8 @@ type Client struct {
 	AccessKey string
 	Secret    string
 	HTTP      *http.Client
-	Clock     clock.Clock // Dates the signatures.
+	Clock     clock.Clock   // Dates the signatures.
+	Within    time.Duration // That an answer is waited for; 30 seconds where it is zero.
 }
 
 const (
@@ -39,6 +40,7 @@ const (
 var (
 	ErrEndpoint = errors.New("the endpoint is not a URL such as http://127.0.0.1:8000")
 	ErrNoAnswer = errors.New("no server answers")
+	ErrLate     = errors.New("there is no answer yet, and nobody waits for it any more")
 )
 
 // Call sends in to an operation of the Hortus service, as in "IsolateRegion",
@@ -52,29 +54,52 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 	if err != nil {
 		return fmt.Errorf("client: %s: %w", operation, err)
 	}
-	ctx, stop := context.WithTimeout(ctx, callWithin)
+	limited, stop := context.WithTimeout(ctx, c.within())
 	defer stop()
+	b, failed, err := c.post(limited, operation, u.Host, body)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %s at %s, after %s; what it asked for may still be done. Where a link that it needs is slow, or a node is stopped or busy, try again when that is over (hortus replication status shows the links)",
+			ErrLate, operation, c.Endpoint, clock.Words(c.within()))
+	}
+	if err != nil {
+		return err
+	}
+	if failed != "" {
+		return refusal(failed, b)
+	}
+	return json.Unmarshal(b, out)
+}
+
+func (c *Client) within() time.Duration {
+	if c.Within > 0 {
+		return c.Within
+	}
+	return callWithin
+}
+
+// post sends a signed call. It returns the body of the answer, and its status where
+// that is another than 200.
+func (c *Client) post(ctx context.Context, operation, host string, body []byte) (b []byte, failed string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Endpoint, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("client: %s: %w", operation, err)
+		return nil, "", fmt.Errorf("client: %s: %w", operation, err)
 	}
-	c.sign(req, u.Host, operation, body)
+	c.sign(req, host, operation, body)
 	answer, err := c.HTTP.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, "", ctx.Err()
 		}
-		return fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.Endpoint, err)
+		return nil, "", fmt.Errorf("%w at %s: %w", ErrNoAnswer, c.Endpoint, err)
 	}
 	defer answer.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("client: %s: %w", operation, err)
-	}
 	if answer.StatusCode != http.StatusOK {
-		return refusal(answer.Status, b)
+		failed = answer.Status
 	}
-	return json.Unmarshal(b, out)
+	if b, err = io.ReadAll(io.LimitReader(answer.Body, maxAnswer)); err != nil {
+		return nil, "", fmt.Errorf("client: %s: %w", operation, err)
+	}
+	return b, failed, nil
 }
 
 // sign sets the headers of a call.

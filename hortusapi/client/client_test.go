@@ -3,10 +3,12 @@ package client_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/hortusapi"
@@ -34,6 +36,27 @@ func TestCall(t *testing.T) {
 	}
 	if len(out.Isolated) != 1 || out.Isolated[0] != "eu-west-1" {
 		t.Errorf("isolated %v, want eu-west-1", out.Isolated)
+	}
+}
+
+// TestCallLate: a call that is not answered in time is told from a server that is not
+// there, and from a caller that gave up.
+func TestCallLate(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // Else the server does not see that the caller is gone.
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	c := newClient(silent.URL)
+	c.Within = time.Millisecond
+	err := c.Call(context.Background(), "CheckDivergence", hortusapi.Empty{}, &hortusapi.Empty{})
+	if !errors.Is(err, client.ErrLate) || !strings.Contains(err.Error(), "CheckDivergence at "+silent.URL+", after 1 millisecond;") {
+		t.Errorf("late: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if err := c.Call(ctx, "CheckDivergence", hortusapi.Empty{}, &hortusapi.Empty{}); !errors.Is(err, context.Canceled) || errors.Is(err, client.ErrLate) {
+		t.Errorf("given up: %v", err)
 	}
 }
 
