@@ -53,6 +53,7 @@ const (
 	hasRun
 	isStranger
 	hasAsk
+	isFailing
 	unknownBits
 )
 
@@ -179,6 +180,7 @@ func fields(m *replication.Message) uint64 {
 		{hasRun, m.Run != 0},
 		{isStranger, m.Stranger},
 		{hasAsk, m.Ask != 0},
+		{isFailing, m.Failing},
 	} {
 		if f.set {
 			has |= f.bit
@@ -232,6 +234,7 @@ func decodeMessage(b []byte) (from, to aws.Cell, m *replication.Message, err err
 	}
 	m.Denied, m.Active, m.Begin = has&isDenied != 0, has&isActive != 0, has&isBegin != 0
 	m.Wants, m.Last, m.Stranger = has&isWants != 0, has&isLast != 0, has&isStranger != 0
+	m.Failing = has&isFailing != 0
 	d.seeding(has, m)
 	// A set bit whose field is empty would be a second spelling of one message.
 	if d.bad || len(d.b) > 0 || fields(m) != has {

@@ -37,7 +37,7 @@ func full() *replication.Message {
 		Rows: []table.Row{[]byte("row"), []byte("rows")}, Cursors: []replication.Point{{Cell: prod, Position: 10, Run: 1 << 62}},
 		LowWater: clock.Timestamp{Wall: 11, Logical: 12},
 		Applied:  []replication.Mark{{Cell: staging, Time: clock.Timestamp{Wall: 13}}}, Wants: true,
-		Floor: clock.Timestamp{Wall: 14, Logical: 15}, Seeded: 16, Run: 1 << 63, Stranger: true, Ask: 17,
+		Floor: clock.Timestamp{Wall: 14, Logical: 15}, Seeded: 16, Run: 1 << 63, Stranger: true, Ask: 17, Failing: true,
 	}
 }
 

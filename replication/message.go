@@ -47,6 +47,7 @@ type Message struct {
 	Run      uint64 // Of what names positions: their run, see Point. Of an Ack: that of the history in which the cursor stands.
 	Refused  string // Of an Ack: why the destination does not apply what comes. Of a Batch: why the source sends nothing.
 	Denied   bool   // Of an Ack with Refused: by a policy, and not for the time being.
+	Failing  bool   // Of an Ack with Refused: it would apply it, and fails.
 	Active   bool   // Of an Ack: the destination is seeded and in use.
 	Stranger bool   // Of an Ack, in answer to a Batch: there is no such replica here. It says nothing else.
 	Life     string // Of an Ack: names the destination's run. Within one its cursor never goes back. Of a SeedAsk and its answer: the seeding's era.

@@ -45,6 +45,7 @@ type receiver struct {
 	noticed  *table.Inaccessible // What it was told of this side then.
 	ahead    bool                // The last batch was refused: its times are too far in the future.
 	because  string              // Then: how far.
+	failure  error               // Why what came last could not be applied; nil once something was.
 	lag      *metrics.Histogram
 	applied  table.Applied
 	refused  int64         // Batches that were not applied.
@@ -230,13 +231,14 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 	}
 	for _, m := range mail {
 		if err := v.handle(ctx, a, t, m, now); err != nil {
-			return now.Add(time.Second), err
+			return now.Add(time.Second), v.fail(ctx, t, err)
 		}
 	}
 	if a != nil {
 		if err := v.assemble(ctx, a, t, now); err != nil {
-			return now.Add(time.Second), err
+			return now.Add(time.Second), v.fail(ctx, t, err)
 		}
+		v.failure = nil
 	}
 	v.tellLeave(t)
 	v.news = v.settle() || v.news
@@ -257,6 +259,25 @@ func (v *receiver) step(ctx context.Context, now time.Time) (time.Time, error) {
 		return now.Add(lookAgain), nil
 	}
 	return time.Time{}, nil
+}
+
+// fail notes that what came could not be applied, and tells the peer, whose link would
+// seem to flow.
+func (v *receiver) fail(ctx context.Context, t *table.Table, err error) error {
+	if ctx.Err() == nil { // Else the cell ends.
+		v.failure = err
+		v.ack(t, "")
+	}
+	return err
+}
+
+// trouble says in the peer's account why this side fails. What this node's disk says
+// of itself, names of files for one, is for its own.
+func trouble(err error) string {
+	if errors.Is(err, kv.ErrNoSpace) {
+		return "its free disk space is below the reserve"
+	}
+	return "its log and its replication status say why"
 }
 
 // tellLeave tells the peer at once when this side's leave to receive begins or ends,
@@ -370,6 +391,9 @@ func (v *receiver) handle(ctx context.Context, a *assembly, t *table.Table, m *M
 // receive applies one batch and acknowledges the cursor.
 func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) error {
 	if m.From > v.cursor || m.To <= v.cursor {
+		if m.To <= v.cursor {
+			v.failure = nil
+		}
 		v.ack(t, "") // A gap, or known already: say where to go on.
 		return nil
 	}
@@ -396,6 +420,7 @@ func (v *receiver) receive(ctx context.Context, t *table.Table, m *Message) erro
 	if err != nil {
 		return err
 	}
+	v.failure = nil
 	v.stand(m.To, done.Commit)
 	v.tally(done)
 	arrived := v.r.clock.Now().UnixMicro()
@@ -474,6 +499,9 @@ func (v *receiver) acknowledgement(t *table.Table, refused string) *Message {
 		Kind: Ack, Table: v.table, Group: v.group, To: v.durable, Run: v.run.Load(), Life: v.life,
 		Refused: refused, Denied: refused != "" && !v.ahead, Active: inUse(t),
 		Inaccessible: t.Def.Inaccessible, Edition: t.Def.Edition,
+	}
+	if refused == "" && v.failure != nil {
+		m.Refused, m.Failing = trouble(v.failure), true
 	}
 	if refused == "" && v.waits != "" {
 		m.Held, m.From = v.waits, v.end

@@ -79,6 +79,7 @@ type sender struct {
 	held     string              // What the peer waits for before it applies what has come.
 	refused  string              // Why the peer does not apply what comes, in its words.
 	denied   bool                // That it may not.
+	failing  bool                // That it fails.
 	told     *table.Inaccessible // What the peer said of itself.
 	seeded   int                 // The part of the table that the peer has been seeded with, in percent.
 	noticeAt time.Time           // When the peer was last told that this side has no leave to send.
@@ -254,7 +255,7 @@ func (s *sender) reader(ctx context.Context, t *table.Table) (changelog.Reader, 
 // acknowledge takes in what the peer says that it has.
 func (s *sender) acknowledge(m *Message, now time.Time) {
 	s.measure(m, now)
-	s.heardAt, s.refused, s.denied = now, m.Refused, m.Denied
+	s.heardAt, s.refused, s.denied, s.failing = now, m.Refused, m.Denied, m.Failing
 	s.told, s.sought = m.Inaccessible, s.sought || m.Wants
 	if m.To < s.acked {
 		return // An old one, that was overtaken.

@@ -23,7 +23,7 @@ const (
 	NoContact     LinkState = "NO_CONTACT"
 	Refused       LinkState = "REFUSED" // The destination does not apply what comes.
 	Waiting       LinkState = "WAITING" // A transaction waits for its part of another table; see table.Together.
-	Failing       LinkState = "FAILING" // The last turn of one of its ends ended in an error.
+	Failing       LinkState = "FAILING" // One of its ends ended its last turn in an error, or could not apply what came.
 	CutOff        LinkState = "CUT_OFF" // Behind the source's log; must be seeded again.
 )
 
@@ -169,13 +169,15 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 		s.r.explain(&st, &s.leave)
 	case s.stranger:
 		st.State, st.Reason = Refused, "the destination answers that it has no such replica: it lost its data, or left; it is asked whether that is so, and then taken out"
-	case s.refused != "":
+	case s.refused != "" && !s.failing:
 		st.State, st.Reason = Refused, s.refused
 		if s.denied {
 			st.State = NotAuthorized
 			st.blame(s.peer, s.told)
 		}
 	case s.r.silence(&st, s.peer, "destination", now, later(s.heardAt, later(made, s.deniedAt))):
+	case s.failing:
+		st.State, st.Reason = Failing, "the destination fails to apply what comes: "+s.refused
 	case s.held != "":
 		st.State, st.Reason = Waiting, s.held
 	case waits.err != nil:
@@ -259,6 +261,8 @@ func (v *receiver) status(now, made time.Time) LinkStatus {
 	case v.ahead:
 		st.State, st.Reason = Refused, "the source's clock is too far ahead of this cell's"
 	case v.r.silence(&st, v.peer, "source", now, later(v.heardAt, made)):
+	case v.failure != nil:
+		st.State, st.Reason = Failing, v.failure.Error()
 	case v.waits != "":
 		st.State, st.Reason = Waiting, v.waits
 	}
