@@ -377,3 +377,41 @@ func TestPositionRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPositionWaits: how long a call waits is at most 30 s and said once, and a position
+// of a table that the call does not touch is not waited for.
+func TestPositionWaits(t *testing.T) {
+	w := newMesh(t)
+	const elsewhere = "2:0000000000000001:111111111111/us-east-1/Diary@7" // Of the table Orders it would be lost.
+	for _, c := range []struct {
+		timeouts []string
+		want     string // "" is an answer.
+	}{
+		{nil, ""},
+		{[]string{"0s"}, ""},
+		{[]string{"30s"}, ""},
+		{[]string{"30001ms"}, "at most 30 seconds"},
+		{[]string{"-1s"}, "at most 30 seconds"},
+		{[]string{"soon"}, "at most 30 seconds"},
+		{[]string{""}, "at most 30 seconds"},
+		{[]string{"1s", "1s"}, "at most 30 seconds"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url, strings.NewReader(`{"TableName":"Orders","Key":{"id":{"S":"counter"}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{
+			"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Target": {"DynamoDB_20120810.GetItem"}, "X-Amz-Date": {"20260101T000000Z"},
+			"Authorization": {claims(places[1].account, places[1].region)}, "X-Hortus-Wait-For": {elsewhere}, "X-Hortus-Wait-Timeout": c.timeouts,
+		}
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || (answer.StatusCode == http.StatusOK) != (c.want == "") || !strings.Contains(string(body), c.want) {
+			t.Errorf("%q: %d %s, %v; want %q", c.timeouts, answer.StatusCode, body, err, c.want)
+		}
+	}
+}
