@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/hortusdb/hortus/clock"
 	"github.com/hortusdb/hortus/conflict"
 	"github.com/hortusdb/hortus/kv"
+	"github.com/hortusdb/hortus/policy"
 	"github.com/hortusdb/hortus/table"
 )
 
@@ -205,15 +207,23 @@ func (a *assembly) partner(ctx context.Context, name string, at kv.Position) (q 
 	case err != nil || q == nil:
 		return nil, "", err
 	case !q.leave.allows(a.r, t, writeData, a.peer):
-		return nil, "table " + name + " may not be replicated: " + q.leave.reason(), nil
+		return nil, keptBack(name, q.leave.reason()), nil
 	case q.withheld != "" && q.end < at:
-		return nil, "table " + name + " may not be replicated: " + q.withheld, nil
+		return nil, keptBack(name, q.withheld), nil
 	case t.Def.Status != table.Active:
 		return nil, "table " + name + " is " + string(t.Def.Status), nil
 	case q.stuck:
 		return nil, "nothing has come for table " + name + " for " + clock.Words(partWithin), nil
 	}
 	return q, "", nil
+}
+
+// keptBack says that a table is not waited for since it may not replicate. The
+// statement that would allow it is shown with the table's own link, whole: one here
+// would be taken for another that is lacking.
+func keptBack(name, reason string) string {
+	reason, _, _ = strings.Cut(reason, policy.Suggestion)
+	return "table " + name + " may not be replicated: " + strings.TrimSpace(reason)
 }
 
 // cut is what of some queues is to be applied at once.

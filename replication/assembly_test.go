@@ -259,6 +259,9 @@ func TestTogetherDenied(t *testing.T) {
 			if s.State != replication.Flowing || s.Apart != 1 || !strings.Contains(s.ApartWhy, "table U may not be replicated: ") {
 				t.Errorf("the link shows %+v", s)
 			}
+			if u := w.status(cellB, "U", cellA); strings.Contains(s.ApartWhy, "{") || u.Allow == "" {
+				t.Errorf("a statement is suggested beside that of U's link, %s:\n%s", u.Allow, s.ApartWhy)
+			}
 			permit(openPolicy)
 			w.until(20*time.Second, "the other part is there", func() bool { return b.shows(t, "T/x", "U/y") == "1 1" })
 			a.transact(t, "2", "T/x", "U/y")
