@@ -109,6 +109,7 @@ var (
 	seedPart = linkDesc("seed_ratio", "The part of the table that has come by seeding.")
 	seedRows = linkDesc("seed_rows", "Rows that came by seeding.")
 	seedSize = linkDesc("seed_bytes", "Bytes of the rows that came by seeding.")
+	inParts  = linkDesc("transactions_in_parts_total", "Transactions that the destination showed in parts, though the rule of their tables is atomic.")
 	differs  = linkDesc("differing_rows", "Rows that the last scheduled check found to differ.")
 
 	journalRows = journalDesc("conflicts", "Conflicts that the table's journal holds in the cell.")
@@ -144,6 +145,7 @@ func collectLink(out chan<- prom.Metric, own aws.Cell, s *replication.LinkStatus
 	second := float64(time.Second / time.Microsecond)
 	out <- prom.MustNewConstSummary(latency, uint64(s.Lag.Count), float64(s.Lag.Sum)/second,
 		map[float64]float64{0.5: float64(s.Lag.P50) / second, 0.99: float64(s.Lag.P99) / second, 1: float64(s.Lag.Max) / second}, labels...)
+	out <- prom.MustNewConstMetric(inParts, prom.CounterValue, float64(s.Apart), labels...)
 	if s.SeedShare > 0 || s.State == replication.Seeding {
 		gauge(seedPart, s.SeedShare, labels...)
 		gauge(seedRows, float64(s.Seeded), labels...)

@@ -89,6 +89,7 @@ func TestMetrics(t *testing.T) {
 		`hortus_replication_latency_seconds{` + fmt.Sprintf(link, "") + `,quantile="0.99"} `,
 		`hortus_replication_pending_changes{` + fmt.Sprintf(link, "") + `} 0`,
 		`hortus_replication_shipped_bytes_total{` + fmt.Sprintf(link, "") + `} `,
+		`hortus_replication_transactions_in_parts_total{` + fmt.Sprintf(link, "") + `} 0`,
 		`hortus_replication_seed_ratio{` + fmt.Sprintf(link, "") + `} 1`,
 		`hortus_replication_state{cell="222222222222/eu-west-1",` + fmt.Sprintf(link, `state="FLOWING",`) + `} 1`,
 		`hortus_replication_last_contact_timestamp_seconds{cell="111111111111/us-east-1",` + fmt.Sprintf(link, "") + `} `,
