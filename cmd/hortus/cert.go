@@ -68,6 +68,9 @@ func (c *certNodeCommand) Run() error {
 		}
 		cells = append(cells, id)
 	}
+	if len(cells) == 0 {
+		return errors.New("--cell: want at least one, as in 111111111111/us-east-1: a node that may speak for none is let in nowhere")
+	}
 	for _, host := range c.Host {
 		if net.ParseIP(host) == nil && (host == "" || strings.ContainsAny(host, ":/ ")) {
 			return fmt.Errorf("--host %s: want a name or an IP address, without a port", host)

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hortusdb/hortus/aws"
@@ -80,7 +82,7 @@ func readConfig(file string) (*config, error) {
 	if d.More() {
 		return nil, fmt.Errorf("--config %s: there is more after the first object", file)
 	}
-	if err := c.check(); err != nil {
+	if err := errors.Join(givenOnce(b), c.check()); err != nil {
 		return nil, fmt.Errorf("--config %s:\n%w", file, err)
 	}
 	return c, nil
@@ -116,6 +118,8 @@ func (c *config) check() error {
 	where := map[aws.Cell]string{}
 	c.cells = checkCells(c.Cells, "cells", where, wrong)
 	c.checkAccounts(wrong)
+	c.checkListeners(wrong)
+	at := map[string]string{}
 	for i, n := range c.Peers {
 		name := fmt.Sprintf("peers[%d]", i)
 		if err := checkAddress(n.Address); err != nil {
@@ -123,6 +127,10 @@ func (c *config) check() error {
 		} else if c.Peer != nil && sameListener(n.Address, c.Peer.Listen) {
 			wrong("%s.address: %s is this node itself, as peer.listen says; peers are the other nodes: leave it out", name, n.Address)
 		}
+		if there := at[n.Address]; there != "" {
+			wrong("%s.address: %s is that of %s already: name all cells of a node in one entry", name, n.Address, there)
+		}
+		at[n.Address] = name
 		if len(n.Cells) == 0 {
 			wrong("%s.cells: want at least one {account, region}", name)
 		}
@@ -149,6 +157,96 @@ func (c *config) checkAccounts(wrong func(string, ...any)) {
 			wrong("credentials: entry %d: account %s has no cell on this node, so that the key would be good for nothing: give the account a cell in cells, or put the entry into the configuration of the node that has its cells", i+1, x.Account)
 		}
 	}
+}
+
+// checkListeners refuses two listeners on one port of one address.
+func (c *config) checkListeners(wrong func(string, ...any)) {
+	type listener struct{ name, address string }
+	all := []listener{{"listen", c.Listen}, {"metrics", c.Metrics}}
+	if c.Peer != nil {
+		all = append(all, listener{"peer.listen", c.Peer.Listen})
+	}
+	for i, x := range all {
+		for _, y := range all[:i] {
+			if collide(x.address, y.address) {
+				wrong("%s: %s takes the port of %s, %s: want another one", x.name, x.address, y.name, y.address)
+			}
+		}
+	}
+}
+
+// collide reports whether one machine cannot listen on both addresses. Names of hosts
+// are not looked up, but for the usual one.
+func collide(x, y string) bool {
+	host1, port1, err1 := net.SplitHostPort(x)
+	host2, port2, err2 := net.SplitHostPort(y)
+	n1, err3 := strconv.Atoi(port1)
+	n2, err4 := strconv.Atoi(port2)
+	if errors.Join(err1, err2, err3, err4) != nil || n1 != n2 || n1 == 0 {
+		return false // Or wrong by itself, and told so.
+	}
+	ip := func(host string) net.IP {
+		switch host {
+		case "":
+			return net.IPv6unspecified
+		case "localhost":
+			return net.IPv4(127, 0, 0, 1)
+		}
+		return net.ParseIP(host)
+	}
+	a, b := ip(host1), ip(host2)
+	switch {
+	case a == nil || b == nil:
+		return host1 == host2
+	case a.Equal(net.IPv6unspecified) || b.Equal(net.IPv6unspecified):
+		return true
+	case a.IsUnspecified() || b.IsUnspecified():
+		return (a.To4() == nil) == (b.To4() == nil)
+	}
+	return a.Equal(b)
+}
+
+// givenOnce refuses a member that is given twice in one object: the last one would
+// count, and nobody would see that the first does not. Names are taken whatever their
+// case, as the decoder takes them. b is JSON.
+func givenOnce(b []byte) error {
+	var errs []error
+	d := json.NewDecoder(bytes.NewReader(b))
+	var value func(where string)
+	value = func(where string) {
+		token, err := d.Token()
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		open, ok := token.(json.Delim)
+		seen := map[string]bool{}
+		for i := 0; ok && d.More(); i++ {
+			if open == '[' {
+				value(fmt.Sprintf("%s[%d].", strings.TrimSuffix(where, "."), i))
+				continue
+			}
+			key, err := d.Token()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			name, _ := key.(string)
+			if folded := strings.ToLower(name); seen[folded] {
+				errs = append(errs, fmt.Errorf("  %s%s: it is given twice", where, name))
+			} else {
+				seen[folded] = true
+			}
+			value(where + name + ".")
+		}
+		if ok { // The end of it.
+			if _, err := d.Token(); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	value("")
+	return errors.Join(errs...)
 }
 
 // sameListener reports whether whoever calls an address from this machine comes to

@@ -37,6 +37,11 @@ func TestConfig(t *testing.T) {
 		t.Errorf("nodes %v", n)
 	}
 	for _, bad := range []struct{ old, new, want string }{
+		{`"name"`, `"Name": "first", "name"`, "name: it is given twice"},
+		{`{"id": "KEY"`, `{"id": "ONE", "id": "KEY"`, "credentials[0].id: it is given twice"},
+		{`"authority"`, `"key": "w.key", "authority"`, "peer.key: it is given twice"},
+		{`"peers": [`, `"peers": [{"address": "10.0.0.2:9000", "cells": [{"account": "333333333333", "region": "eu-west-1"}]}, `, "peers[1].address: 10.0.0.2:9000 is that of peers[0] already"},
+		{`"listen": "127.0.0.1:0", "data"`, `"metrics": "127.0.0.1:8000", "listen": ":8000", "data"`, "metrics: 127.0.0.1:8000 takes the port of listen, :8000"},
 		{`"name"`, `"nameOf"`, `unknown field "nameOf"`},
 		{`"certificate"`, `"cert"`, `unknown field "cert"`},
 		{`"listen": "127.0.0.1:0", "data"`, `"listen": "8000", "data"`, "listen: want an address and a port"},
@@ -65,6 +70,31 @@ func TestConfig(t *testing.T) {
 	}
 	if _, err := read(goodConfig + "{}"); err == nil {
 		t.Error("a second object is taken")
+	}
+}
+
+// TestCollide: two listeners of a node are on two ports, or on two addresses of it.
+func TestCollide(t *testing.T) {
+	for _, c := range []struct {
+		x, y string
+		want bool
+	}{
+		{"127.0.0.1:8000", "127.0.0.1:8000", true},
+		{"127.0.0.1:8000", "localhost:8000", true},
+		{"127.0.0.1:8000", "127.0.0.1:8001", false},
+		{"127.0.0.1:8000", "127.0.0.2:8000", false},
+		{"127.0.0.1:0", "127.0.0.1:0", false},
+		{"0.0.0.0:8000", "10.0.0.1:8000", true},
+		{"0.0.0.0:8000", "[::1]:8000", false},
+		{":8000", "10.0.0.1:8000", true},
+		{"[::]:8000", "0.0.0.0:8000", true},
+		{"node.example:8000", "node.example:8000", true},
+		{"node.example:8000", "10.0.0.1:8000", false},
+		{"127.0.0.1:8000", "", false},
+	} {
+		if got, other := collide(c.x, c.y), collide(c.y, c.x); got != c.want || other != c.want {
+			t.Errorf("%s and %s: %t, %t, want %t", c.x, c.y, got, other, c.want)
+		}
 	}
 }
 
@@ -105,6 +135,7 @@ func TestCertificates(t *testing.T) {
 	for _, bad := range []certNodeCommand{
 		{Name: "../v", Cell: node.Cell, CA: dir, Out: dir, Days: 1},
 		{Name: "x", Cell: []string{"1/us-east-1"}, CA: dir, Out: dir, Days: 1},
+		{Name: "x", CA: dir, Out: dir, Days: 1}, // As of --cell "".
 		{Name: "x", Cell: node.Cell, CA: t.TempDir(), Out: dir, Days: 1},
 		{Name: "x", Cell: node.Cell, CA: dir, Out: dir, Days: 0},
 		{Name: "x", Cell: node.Cell, Host: []string{"localhost:8000"}, CA: dir, Out: dir, Days: 1},
