@@ -133,7 +133,7 @@ func (r *Replication) merge(s *replication.LinkStatus, own aws.Cell) {
 	r.Seeded += s.Seeded
 	r.SeedMillis += millis(s.Seed)
 	r.SeededBytes += s.SeededBytes
-	r.SeedShare += s.SeedShare
+	r.SeedShare = max(r.SeedShare, s.SeedShare) // The destination knows it better.
 	r.Differing += s.Differing
 	if !s.Compared.IsZero() {
 		r.Compared = s.Compared.UTC().Format(time.RFC3339)

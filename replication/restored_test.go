@@ -243,9 +243,7 @@ func TestRestoredSource(t *testing.T) {
 			w.restart(cellA)
 			w.fill(cellA, 20, 21)
 			w.until(20*time.Second, "a crash does no harm", w.settled(21, cellA, cellB))
-			if s := w.link(cellA, cellA, cellB); s.State != replication.Flowing {
-				t.Errorf("after a crash the link is %s: %s", s.State, s.Reason)
-			}
+			w.until(time.Second, "the link flows after a crash", func() bool { return w.link(cellA, cellA, cellB).State == replication.Flowing })
 			w.restore(cellA, early)
 			c.before(w)
 			w.fill(cellA, 21, 22)

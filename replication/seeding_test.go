@@ -48,6 +48,12 @@ func TestSeedingShown(t *testing.T) {
 		if before = share(); before >= 100 {
 			t.Fatal("all came at once: nothing is tested")
 		}
+		if s := w.link(cellA, cellA, cellC); s.State != replication.Seeding || int(100*s.SeedShare) != before {
+			t.Errorf("the source's end is %s, %.2f of it; %d %% has come", s.State, s.SeedShare, before)
+		}
+		if s := w.link(cellB, cellB, cellC); s.State != replication.Flowing {
+			t.Errorf("the end of another member is %s", s.State)
+		}
 		w.restart(cellB)
 		w.until(20*time.Second, "B knows again", agreed)
 		w.restart(cellC)
@@ -62,4 +68,7 @@ func TestSeedingShown(t *testing.T) {
 	w.until(20*time.Second, "A and B know that, too", func() bool {
 		return w.members[cellA].table().Def.Group.Member(cellC).Status == table.Active && w.members[cellB].table().Def.Group.Member(cellC).Status == table.Active
 	})
+	if s := w.link(cellA, cellA, cellC); s.State != replication.Flowing {
+		t.Errorf("once it is in use the source's end is %s", s.State)
+	}
 }

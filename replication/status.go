@@ -58,7 +58,7 @@ type LinkStatus struct {
 	Seeded    int64            // Rows that came by seeding.
 
 	SeededBytes int64   // Of those rows.
-	SeedShare   float64 // Of the table, that has come by seeding: 0 to 1.
+	SeedShare   float64 // Of the table, that has come by seeding: 0 to 1. As its source sees it in whole hundredths, and while that lasts.
 
 	Compared  time.Time // As the destination sees it, where it compares by schedule: when the last whole check began.
 	Differing int64     // Rows that it found to differ.
@@ -182,8 +182,19 @@ func (s *sender) status(now, made time.Time) LinkStatus {
 		st.State, st.Reason = Waiting, s.held
 	case waits.err != nil:
 		st.State, st.Reason = Failing, waits.unknown
+	case seeds(t, s.r.cell, s.peer):
+		st.State, st.SeedShare = Seeding, float64(s.seeded)/100
 	}
 	return st
+}
+
+// seeds reports whether a member is seeded by this cell.
+func seeds(t *table.Table, own, newcomer aws.Cell) bool {
+	if t == nil || t.Def.Group == nil {
+		return false
+	}
+	m := t.Def.Group.Member(newcomer)
+	return m != nil && m.Status == table.Creating && m.Source == own
 }
 
 // wait notes what waits for a link.

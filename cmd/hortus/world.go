@@ -139,8 +139,7 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	printRules(out.Journals)
 	for i := range out.Links {
 		if l := &out.Links[i]; l.State == replication.Seeding {
-			fmt.Printf("\n%s, %s is seeded from %s: %.0f %%, %d items, %.1f MiB\n",
-				l.Table, l.Destination, l.Source, 100*l.SeedShare, l.Seeded, float64(l.SeededBytes)/(1<<20))
+			fmt.Printf("\n%s, %s is seeded from %s: %s\n", l.Table, l.Destination, l.Source, seedText(l))
 		}
 		if l := &out.Links[i]; l.Apart > 0 {
 			fmt.Printf("\n%s, %s to %s: %d transactions were shown in parts; of the last one, %s\n", l.Table, l.Source, l.Destination, l.Apart, l.ApartReason)
@@ -156,6 +155,15 @@ func (s *statusCommand) Run(ctx context.Context) error {
 	}
 	printWithheld(out.Links)
 	return nil
+}
+
+// seedText says how far seeding is. The node of the source knows the part alone.
+func seedText(l *hortusapi.Replication) string {
+	out := fmt.Sprintf("%.0f %%", 100*l.SeedShare)
+	if l.Seeded == 0 {
+		return out
+	}
+	return fmt.Sprintf("%s, %d items, %.1f MiB", out, l.Seeded, float64(l.SeededBytes)/(1<<20))
 }
 
 // pendingText says how many changes wait for a link.

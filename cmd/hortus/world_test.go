@@ -20,3 +20,16 @@ func TestPendingText(t *testing.T) {
 		}
 	}
 }
+
+// TestSeedText: the node of a source that knows how much has come does not say that
+// it is no item.
+func TestSeedText(t *testing.T) {
+	for want, l := range map[string]hortusapi.Replication{
+		"49 %":                   {SeedShare: 0.49},
+		"49 %, 3 items, 2.0 MiB": {SeedShare: 0.49, Seeded: 3, SeededBytes: 2 << 20},
+	} {
+		if got := seedText(&l); got != want {
+			t.Errorf("%+v: %s, want %s", l, got, want)
+		}
+	}
+}
