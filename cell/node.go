@@ -313,7 +313,7 @@ func (n *Node) Empty(ctx context.Context, id aws.Cell) (*Cell, error) {
 // has called before.
 func (n *Node) find(ctx context.Context, id aws.Cell, create bool) (replication.Peer, error) {
 	if n.hosts(id) != nil {
-		return nil, fmt.Errorf("%w: no node is known that has the cell %v", replication.ErrUnreachable, id)
+		return nil, fmt.Errorf("%w: %v", replication.ErrNoNode, id)
 	}
 	if create {
 		return founder{n, id}, nil

@@ -313,6 +313,9 @@ func (n *Network) Down(from, to aws.Cell) string {
 // ErrUnreachable reports a cell that does not answer.
 var ErrUnreachable = fmt.Errorf("replication: the cell cannot be reached")
 
+// ErrNoNode is ErrUnreachable for a cell that is on no node which is known.
+var ErrNoNode = fmt.Errorf("%w: no node is known that has it", ErrUnreachable)
+
 // Call implements Transport.
 func (n *Network) Call(ctx context.Context, from, to aws.Cell, r *Request) (*Response, error) {
 	n.mu.Lock()

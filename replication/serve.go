@@ -29,7 +29,7 @@ func handlers() map[RequestKind]handler {
 		Settle:       {answer: (*Replicator).settle, paused: true},
 		Confirm:      {answer: (*Replicator).confirm},
 		Drain:        {answer: (*Replicator).drain},
-		ReadScaling:  {answer: (*Replicator).readScaling},
+		ReadScaling:  {answer: (*Replicator).readScaling, reads: true},
 		Rescale:      {answer: (*Replicator).rescale},
 		Override:     {answer: (*Replicator).override, paused: true},
 		Digest:       {answer: (*Replicator).compare, reads: true},
@@ -71,6 +71,9 @@ func (r *Replicator) call(ctx context.Context, to aws.Cell, q *Request) (*Respon
 		so := "it may have been changed elsewhere already; try again"
 		if q.DryRun || r.handlers[q.Kind].reads {
 			so = "nothing was changed; try again"
+		}
+		if errors.Is(err, ErrNoNode) {
+			so = "no node is known that has that cell; nothing was changed"
 		}
 		return nil, &aws.Error{
 			Code: unavailable, Status: http.StatusServiceUnavailable,
