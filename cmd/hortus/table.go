@@ -95,5 +95,13 @@ func printSettings(s *hortusapi.SettingsOutput) {
 }
 
 func rules(c conflict.Rule, topology table.Topology, transactions table.Visibility) string {
-	return fmt.Sprintf("concurrent writes are decided by %s; the topology is %s; transactions become visible as %s", c, topology, transactions)
+	return fmt.Sprintf("concurrent writes are decided by %s; the topology is %s; %s", c, topology, visibleText(transactions))
+}
+
+// visibleText says how transactions become visible.
+func visibleText(v table.Visibility) string {
+	if v == table.Together {
+		return "transactions become visible as a whole (" + string(v) + ")"
+	}
+	return "the items of transactions become visible one by one (" + string(v) + ")"
 }

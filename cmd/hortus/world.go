@@ -213,7 +213,7 @@ func printRules(journals []hortusapi.Journal) {
 				fmt.Printf("\n%s: %s decides between concurrent writes by %s, and %s by %s\n", j.Table, k.Cell, k.Rule, j.Cell, j.Rule)
 			}
 			if j.Table == k.Table && j.Transactions != k.Transactions {
-				fmt.Printf("\n%s: transactions become visible as %s in %s, and as %s in %s\n", j.Table, k.Transactions, k.Cell, j.Transactions, j.Cell)
+				fmt.Printf("\n%s: in %s %s, and in %s %s\n", j.Table, k.Cell, visibleText(k.Transactions), j.Cell, visibleText(j.Transactions))
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/hortusdb/hortus/hortusapi"
+	"github.com/hortusdb/hortus/table"
 )
 
 // TestPendingText: a number that is not known is not shown as one, nor one that was
@@ -30,6 +31,17 @@ func TestSeedText(t *testing.T) {
 	} {
 		if got := seedText(&l); got != want {
 			t.Errorf("%+v: %s, want %s", l, got, want)
+		}
+	}
+}
+
+func TestVisibleText(t *testing.T) {
+	for v, want := range map[table.Visibility]string{
+		table.Together: "transactions become visible as a whole (atomic)",
+		table.ByItem:   "the items of transactions become visible one by one (items)",
+	} {
+		if got := visibleText(v); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
