@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hortusdb/hortus/aws"
 	"github.com/hortusdb/hortus/policy"
@@ -46,7 +47,7 @@ func denied(caller, arn string) string {
 
 // withReason adds what is missing, for a person to act on.
 func withReason(e *aws.Error, reason string) *aws.Error {
-	e.Message += ". " + reason
+	e.Message += ". " + strings.TrimRight(reason, "\n")
 	return e
 }
 

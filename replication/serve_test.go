@@ -53,3 +53,11 @@ func TestUnreachableAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestWithReason: an error's message does not end in an empty line.
+func TestWithReason(t *testing.T) {
+	got := withReason(aws.Errorf("AccessDeniedException", "User may not"), "Denied by s.\nNo Allow outweighs a Deny: change that statement.\n")
+	if want := "User may not. Denied by s.\nNo Allow outweighs a Deny: change that statement."; got.Message != want {
+		t.Errorf("%q", got.Message)
+	}
+}
