@@ -329,7 +329,7 @@ func (r *Replicator) unsent(t *table.Table, lacking []aws.Cell) []unsent {
 func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) error {
 	self := *t.Def.Group.Member(r.cell)
 	err := r.dissociate(ctx, self, t.Def.Group, t.Def.Name, departure{hasty: hasty})
-	if err != nil && (self.Status != table.Creating || !allUnreachable(err)) {
+	if err != nil && (self.Status != table.Creating || !allOf(err, unavailable)) {
 		return err
 	}
 	r.changing.Lock()
@@ -340,16 +340,16 @@ func (r *Replicator) depart(ctx context.Context, t *table.Table, hasty bool) err
 	return r.drop(ctx, t)
 }
 
-// allUnreachable reports whether an error of dissociate says no more than that
-// members could not be asked. A replica that was never in use wrote nothing: it
-// need not wait for them, who ask for themselves what has become of it.
-func allUnreachable(err error) bool {
+// allOf reports whether an error of dissociate says no more than that members answered
+// by a code. That none could be asked is such a one: a replica that was never in use
+// wrote nothing, and need not wait for them, who ask for themselves what has become of it.
+func allOf(err error, code string) bool {
 	all, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return false
 	}
 	for _, e := range all.Unwrap() {
-		if known, ok := errors.AsType[*aws.Error](e); !ok || known.Code != unavailable {
+		if known, ok := errors.AsType[*aws.Error](e); !ok || known.Code != code {
 			return false
 		}
 	}

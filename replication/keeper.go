@@ -68,6 +68,7 @@ type keeper struct {
 	seedBegan   time.Time
 	leaving     time.Time         // When the deletion of the table began.
 	warned      bool              // That it will lose something.
+	awaits      bool              // It was said that members cannot let this replica go yet.
 	last        kv.Position       // All that this cell wrote before that is up to it.
 	parted      map[aws.Cell]bool // The members that let this cell go already.
 	partedAt    time.Time
@@ -197,8 +198,15 @@ func (k *keeper) depart(ctx context.Context, t *table.Table, now time.Time) (tim
 	lost := k.r.unsent(t, lacking) // Nobody can count them afterwards.
 	// The end of this link's own context comes with the end of the table.
 	err := k.r.depart(context.WithoutCancel(ctx), t, len(lacking) > 0)
-	if err == nil {
+	switch {
+	case err == nil:
 		k.tellLost(lost)
+	case allOf(err, errInUse.Code):
+		if !k.awaits { // A member that was started again has to ask around first, say: that is no fault.
+			k.awaits = true
+			k.r.logger.Info("a replica that is being deleted waits for members that cannot let it go yet", "cell", k.r.cell.String(), "table", k.table, "answer", err)
+		}
+		err = nil
 	}
 	return now.Add(time.Second), err
 }

@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -230,4 +231,40 @@ func TestLeaveBoth(t *testing.T) {
 		}
 	}
 	w.until(time.Minute, "both are gone", func() bool { return w.members[cellA].table() == nil && w.members[cellB].table() == nil })
+}
+
+// mute is a transport by which a cell cannot ask others.
+type mute struct {
+	replication.Transport
+	cell aws.Cell
+}
+
+func (m mute) Call(ctx context.Context, from, to aws.Cell, q *replication.Request) (*replication.Response, error) {
+	if from == m.cell {
+		return nil, replication.ErrUnreachable
+	}
+	return m.Transport.Call(ctx, from, to, q)
+}
+
+// TestLeaveWaits: a member that was started again lets nobody go before it has asked
+// around. Who is being deleted waits for that, and logs no error.
+func TestLeaveWaits(t *testing.T) {
+	w := newTriple(t)
+	w.run(time.Second)
+	w.transport = mute{w.network, cellA}
+	w.restart(cellA)
+	b := w.members[cellB]
+	if err := b.repl.Leave(t.Context(), b.table()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(20*time.Second, "B waits", func() bool { return strings.Contains(w.logs.String(), "cannot let it go yet") })
+	w.run(5 * time.Second)
+	if b.table() == nil {
+		t.Fatal("B is gone: nothing is tested")
+	}
+	w.transport = w.network
+	w.until(30*time.Second, "B is gone", func() bool { return b.table() == nil })
+	if got := w.logs.String(); strings.Contains(got, "level=ERROR") || strings.Count(got, "cannot let it go yet") != 1 {
+		t.Errorf("the log says\n%s", got)
+	}
 }
