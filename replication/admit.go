@@ -137,8 +137,8 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 	if err := r.checkKind(t, from, q); err != nil {
 		return nil, err
 	}
-	if !r.admits(t, q) {
-		return nil, busy("Another replica joins or leaves: the members are %v as %v knows them, and %v as %v does", known(t.Def.Group, r.cell, q.Member.Cell), r.cell, known(q.Group, q.Member.Source, q.Member.Cell), q.Member.Source)
+	if err := r.admits(t, q); err != nil {
+		return nil, err
 	}
 	if err := r.permits(t, q, cells(q.Group)); err != nil {
 		return nil, err
@@ -167,6 +167,12 @@ func (r *Replicator) admit(ctx context.Context, from aws.Cell, q *Request) (*Res
 		// It was taken in before, and has made nothing of it: it has no table.
 		if err := r.remove(ctx, t, q.Member.Cell, departure{}); err != nil {
 			return nil, err
+		}
+		if t = r.engine.Table(q.Table); t == nil {
+			return nil, notFound(q.Table)
+		}
+		if err := r.admits(t, q); err != nil {
+			return nil, err // It may be regional now, and no member any more that it was.
 		}
 	}
 	if err := r.takeIn(ctx, t, q); err != nil {
@@ -219,15 +225,20 @@ func known(g *table.Group, own, newcomer aws.Cell) []aws.Cell {
 	return slices.DeleteFunc(cells(g), func(c aws.Cell) bool { return c == newcomer })
 }
 
-// admits reports whether a newcomer sees the group as this cell does. A regional
-// table is the only other member: one of a larger group has just left it, and the
-// newcomer has not heard of that.
-func (r *Replicator) admits(t *table.Table, q *Request) bool {
-	const first = 2
-	if g := t.Def.Group; g != nil {
-		return g.ID == q.Group.ID && sameMembers(g, q.Group, q.Member.Cell)
+// admits refuses a newcomer that sees the group otherwise than this cell does. A
+// regional table is the only other member, and has been one for as long as it says
+// itself: one of a larger group has just left it, or has been left, and the newcomer has
+// not heard of that. Links know each other by when both ends joined.
+func (r *Replicator) admits(t *table.Table, q *Request) error {
+	g := t.Def.Group
+	if g == nil {
+		g = &table.Group{ID: q.Group.ID}
+		g.Members, _ = r.alreadyIn(&t.Def, g.ID)
 	}
-	return len(q.Group.Members) == first
+	if g.ID == q.Group.ID && sameMembers(g, q.Group, q.Member.Cell) {
+		return nil
+	}
+	return busy("Another replica joins or leaves: the members are %v as %v knows them, and %v as %v does", known(t.Def.Group, r.cell, q.Member.Cell), r.cell, known(q.Group, q.Member.Source, q.Member.Cell), q.Member.Source)
 }
 
 // followed refuses a newcomer whose source was cut off from this cell's log: its
@@ -315,17 +326,21 @@ func (r *Replicator) enter(d *table.Definition, g *table.Group) {
 	if d.Group != nil {
 		return
 	}
-	was := outlived(d)
-	own := table.Member{Cell: r.cell, Status: table.Active, Since: d.CreatedAt}
-	d.Group = &table.Group{ID: g.ID, Kind: g.Kind, Members: []table.Member{own}}
-	if was != nil && was.ID == g.ID {
-		d.Group.Members, d.Group.Away = was.Members, was.Away
-	}
-	d.Detached = nil
+	members, away := r.alreadyIn(d, g.ID)
+	d.Group, d.Detached = &table.Group{ID: g.ID, Kind: g.Kind, Members: members, Away: away}, nil
 	if d.Stream == nil {
 		r.EnableStream(d, "NEW_AND_OLD_IMAGES")
 	}
 	d.SettingsMode = settingsMode(g.Kind)
+}
+
+// alreadyIn is who is in a group that others join: a regional table alone, as what it
+// was in that group or else since it was made, and who may come back.
+func (r *Replicator) alreadyIn(d *table.Definition, id string) ([]table.Member, []table.Away) {
+	if was := outlived(d); was != nil && was.ID == id {
+		return was.Members, was.Away
+	}
+	return []table.Member{{Cell: r.cell, Status: table.Active, Since: d.CreatedAt}}, nil
 }
 
 // settingsMode is the GlobalTableSettingsReplicationMode of members (documented

@@ -213,8 +213,15 @@ func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, s
 	return nil
 }
 
+// outdates reports whether a detached table was a member with later settings than a global
+// table has to which it comes back: that was founded anew by one that was detached
+// before those were made. The others follow it then.
+func outdates(d, common *table.Definition) bool {
+	return d.Detached.Edition.Compare(common.Edition) > 0 && d.Topology == common.Topology
+}
+
 // reenter makes the detached table a member. It follows the settings that all have
-// in step.
+// in step, unless its own are later.
 func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group, common *table.Definition, starts []Point) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
@@ -233,9 +240,11 @@ func (r *Replicator) reenter(ctx context.Context, t *table.Table, g *table.Group
 		own := *g
 		own.Recover = nil
 		d.Group = &own
-		r.takeSettings(d, common, table.Overwritten{})
-		d.SetTopology(common.Topology)
-		d.Edition = common.Edition
+		if !outdates(d, common) {
+			r.takeSettings(d, common, table.Overwritten{})
+			d.SetTopology(common.Topology)
+			d.Edition = common.Edition
+		}
 		d.SettingsMode = settingsMode(g.Kind)
 		d.Group.Member(r.cell).Settings = table.Settings{}
 		if d.Stream == nil {

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,8 +41,9 @@ func former(g *table.Group) []aws.Cell {
 }
 
 // refound has one of those that were detached as this cell's replica was found the
-// global table anew, and asks it to take the replica back, as q does. They are asked
-// in the order of their cells, and the first one whose policy allows it is taken.
+// global table anew, and asks it to take the replica back, as q does. The first one
+// whose policy allows it is taken, of those that were detached with the latest settings
+// first: what is founded has those.
 func (r *Replicator) refound(ctx context.Context, t *table.Table, q *Request) (*Response, error) {
 	ask := *q
 	ask.Kind = Found
@@ -80,7 +82,7 @@ type detached struct {
 }
 
 // askDetached asks all that were members, but for this cell, what they are, and
-// returns those that are detached, in the order of their cells. It fails while one
+// returns those that are detached, in the order in which they found it. It fails while one
 // cannot be asked, founds the global table, or is left of it.
 func (r *Replicator) askDetached(ctx context.Context, q *Request, also []aws.Cell) ([]detached, error) {
 	var out []detached
@@ -103,7 +105,9 @@ func (r *Replicator) askDetached(ctx context.Context, q *Request, also []aws.Cel
 		out = append(out, detached{c, a.Definition})
 		todo = append(todo, former(&a.Definition.Detached.Group)...)
 	}
-	slices.SortFunc(out, func(a, b detached) int { return a.cell.Compare(b.cell) })
+	slices.SortFunc(out, func(a, b detached) int {
+		return cmp.Or(b.Detached.Edition.Compare(a.Detached.Edition), a.cell.Compare(b.cell))
+	})
 	return out, nil
 }
 
@@ -150,10 +154,11 @@ func (r *Replicator) found(ctx context.Context, from aws.Cell, q *Request) (*Res
 	}
 	defer end()
 	ask := &Request{Kind: Found, Table: q.Table, Group: &t.Def.Detached.Group, DryRun: true}
-	if _, err := r.askDetached(ctx, ask, former(q.Group)); err != nil {
+	others, err := r.askDetached(ctx, ask, former(q.Group))
+	if err != nil {
 		return nil, err
 	}
-	return &Response{}, r.remain(ctx, t)
+	return &Response{}, r.remain(ctx, t, others)
 }
 
 // stems reports whether a table is a member of a global table, was detached from it,
@@ -181,15 +186,27 @@ func (r *Replicator) checkFounder(t *table.Table, q *Request) error {
 	return nil
 }
 
-// remain makes a detached table the last one left of its global table.
-func (r *Replicator) remain(ctx context.Context, t *table.Table) error {
+// remain makes a detached table the last one left of its global table, to which the
+// others may come back as what they were last by their own words. One may have joined,
+// or joined again, after this table was detached: from a member that kept its deletions
+// for this one, as this one did.
+func (r *Replicator) remain(ctx context.Context, t *table.Table, others []detached) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	_, err := r.engine.Alter(context.WithoutCancel(ctx), t.Def.Name, func(d *table.Definition) error {
 		if d.ID != t.Def.ID || d.Group != nil || d.Detached == nil || !d.Detached.Own || d.Detached.Group.ID != t.Def.Detached.Group.ID {
 			return errFounds(r.cell)
 		}
-		d.Remain(r.cell, r.dates.Now().Add(ReattachWithin).UnixMicro())
+		until := r.dates.Now().Add(ReattachWithin).UnixMicro()
+		d.Remain(r.cell, until)
+		for i := range others {
+			o := &others[i]
+			g, own := &d.Detached.Group, o.Detached.Group.Member(o.cell)
+			if away := g.AwayIn(o.cell); away == nil || away.Since < own.Since {
+				g.Forget(o.cell)
+				g.Away = append(g.Away, table.Away{Cell: o.cell, Since: own.Since, Until: until})
+			}
+		}
 		return nil
 	})
 	if err == nil {

@@ -3,6 +3,7 @@ package replication_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -379,4 +380,42 @@ func TestReattachAllAbandoned(t *testing.T) {
 		}
 		wantCode(t, w.reattach(cellB), "ValidationException", "")
 	})
+}
+
+// TestFoundedLater: what is founded anew has the settings that were in use last, and
+// takes back who joined after its founder was detached, whoever asks first.
+func TestFoundedLater(t *testing.T) {
+	all := []aws.Cell{cellA, cellB, cellC}
+	for _, order := range [][]aws.Cell{{cellA, cellB, cellC}, {cellB, cellC, cellA}, {cellC, cellB, cellA}, {cellC, cellA, cellB}} {
+		t.Run(fmt.Sprint(order[0].Region, order[1].Region), func(t *testing.T) {
+			w := newTriple(t)
+			w.fill(cellB, 0, 10)
+			w.until(10*time.Second, "all have all", w.settled(10, all...))
+			w.detachAll(cellA)
+			w.until(time.Minute, "the others are without it", w.without(cellB, cellC))
+			c := w.members[cellC]
+			if err := c.repl.Leave(t.Context(), c.table()); err != nil {
+				t.Fatal(err)
+			}
+			w.until(time.Minute, "C is gone", func() bool { return c.table() == nil })
+			w.setPolicy(cellB, grant{members: all, admits: all})
+			w.mustJoin(cellC, cellB, grant{members: all})
+			w.until(time.Minute, "B and C are members", w.active(cellB, cellC))
+			if err := w.members[cellB].change(t, expire("until")); err != nil {
+				t.Fatal(err)
+			}
+			w.detachAll(cellB, cellC)
+			c.put(t, "of C", "1")
+			for _, m := range all {
+				w.setPolicy(m, grant{members: all})
+			}
+			w.bringBack(order...)
+			w.until(time.Minute, "all have the same settings", w.inStep(all...))
+			for _, m := range all {
+				if d := w.members[m].table().Def; d.TimeToLive == nil || !strings.Contains(w.members[m].dump(t), "of C") {
+					t.Errorf("%v has %s and %s", m, w.settings(m), w.members[m].dump(t))
+				}
+			}
+		})
+	}
 }

@@ -252,7 +252,7 @@ func TestLeftMemberAdmitsNobody(t *testing.T) {
 	q := &replication.Request{
 		Kind: replication.Admit, Table: tableName, Caller: root(cellC),
 		Member: table.Member{Cell: cellC, Status: table.Creating, Source: cellA},
-		Group:  &table.Group{ID: "g", Kind: table.MultiAccount, Members: []table.Member{{Cell: cellA}, {Cell: cellB}, {Cell: cellC}}},
+		Group:  &table.Group{ID: "g", Kind: table.MultiAccount, Members: []table.Member{{Cell: cellA}, {Cell: cellB, Since: w.members[cellB].table().Def.CreatedAt}, {Cell: cellC}}},
 	}
 	_, err := w.members[cellB].repl.Serve(t.Context(), cellC, q)
 	wantCode(t, err, "ResourceInUseException", "in use")
@@ -260,6 +260,11 @@ func TestLeftMemberAdmitsNobody(t *testing.T) {
 		t.Error("it is a member again")
 	}
 	q.Group.Members = q.Group.Members[1:] // As its source it begins a group.
+	since := q.Group.Members[0].Since
+	q.Group.Members[0].Since++ // Of another time: their links would not know each other.
+	_, err = w.members[cellB].repl.Serve(t.Context(), cellC, q)
+	wantCode(t, err, "ResourceInUseException", "in use")
+	q.Group.Members[0].Since = since
 	if _, err := w.members[cellB].repl.Serve(t.Context(), cellC, q); err != nil {
 		t.Error(err)
 	}

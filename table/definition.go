@@ -305,6 +305,10 @@ type Detached struct {
 	Group Group `json:"group"`
 	Until int64 `json:"until"`         // Microseconds, by the clock of deadlines.
 	Own   bool  `json:"own,omitempty"` // It is this table that was detached.
+
+	// Edition is that of the settings when it was detached. As a regional table it may
+	// have made later ones, of its own.
+	Edition Edition `json:"edition,omitzero"`
 }
 
 // Recovery is the asking of one member for the rows of another that has left and
@@ -343,7 +347,7 @@ func (d *Definition) Regional() {
 // Detach makes a member a table of its own against its will: until then it may come
 // back.
 func (d *Definition) Detach(until int64) {
-	d.Detached = &Detached{Group: *d.Group, Until: until, Own: true}
+	d.Detached = &Detached{Group: *d.Group, Until: until, Own: true, Edition: d.Edition}
 	d.Regional()
 }
 
