@@ -198,6 +198,7 @@ func TestRevoke(t *testing.T) {
 					t.Errorf("its replica is %q", s)
 				}
 				w.setPolicy(at, full[at])
+				w.members[at].repl.Rouse() // As the call does that puts a policy.
 				w.until(3*time.Second, "what was pending has come", w.settled(3, both...))
 				for _, way := range [][2]aws.Cell{{cellA, cellB}, {cellB, cellA}} {
 					if s := w.link(at, way[0], way[1]); s.State != "FLOWING" || s.Reason != "" {

@@ -263,7 +263,9 @@ func (k *keeper) housekeeping(ctx context.Context, t *table.Table, now time.Time
 	k.progressAt = now
 	some, err := k.r.engine.Tombstones(ctx, t)
 	if err != nil || (!some && !k.wanted) {
-		return now.Add(restEvery), err
+		// All tables at the same time, as their links say that they are there: to wake
+		// a node that rests costs more than what is done then.
+		return now.Truncate(restEvery).Add(restEvery), err
 	}
 	k.wanted = false
 	return now.Add(progressEvery), k.progress(ctx, t, some)
