@@ -39,7 +39,9 @@ type wallClock struct {
 }
 
 func (c *wallClock) Now() time.Time {
-	c.now = c.now.Add(c.step)
+	if c.step != 0 { // Else several cells look at it at a time.
+		c.now = c.now.Add(c.step)
+	}
 	return c.now
 }
 

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -122,13 +123,19 @@ var reads = []func(ctx context.Context, c *dynamodb.Client) (map[string]types.At
 		return first(out.Responses["Orders"]), nil
 	},
 	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
-		out, err := c.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
-			{Get: &types.Get{TableName: aws.String("Orders"), Key: counterKey}},
-		}})
-		if err != nil {
-			return nil, err
+		for {
+			out, err := c.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
+				{Get: &types.Get{TableName: aws.String("Orders"), Key: counterKey}},
+			}})
+			if err == nil {
+				return out.Responses[0].Item, nil
+			}
+			// Others write the item meanwhile.
+			var cancelled *types.TransactionCanceledException
+			if !errors.As(err, &cancelled) || aws.ToString(cancelled.CancellationReasons[0].Code) != "TransactionConflict" {
+				return nil, err
+			}
 		}
-		return out.Responses[0].Item, nil
 	},
 	func(ctx context.Context, c *dynamodb.Client) (map[string]types.AttributeValue, error) {
 		out, err := c.ExecuteStatement(ctx, &dynamodb.ExecuteStatementInput{Statement: aws.String(`SELECT * FROM "Orders" WHERE id = 'counter'`)})
