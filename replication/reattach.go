@@ -215,7 +215,8 @@ func (r *Replicator) comeBack(ctx context.Context, t *table.Table, q *Request, s
 
 // outdates reports whether a detached table was a member with later settings than a global
 // table has to which it comes back: that was founded anew by one that was detached
-// before those were made. The others follow it then.
+// before those were made. The others follow it then; but not where the topology is
+// another one: that of a group is its members' kind.
 func outdates(d, common *table.Definition) bool {
 	return d.Detached.Edition.Compare(common.Edition) > 0 && d.Topology == common.Topology
 }

@@ -101,6 +101,8 @@ func (r *Replicator) askDetached(ctx context.Context, q *Request, also []aws.Cel
 			return nil, err
 		case !a.Away || a.Definition.Detached == nil:
 			return nil, errFounds(c)
+		case a.Definition.Detached.Group.Member(c) == nil:
+			return nil, fmt.Errorf("replication: %v was detached from a group without it", c)
 		}
 		out = append(out, detached{c, a.Definition})
 		todo = append(todo, former(&a.Definition.Detached.Group)...)

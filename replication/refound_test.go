@@ -419,3 +419,35 @@ func TestFoundedLater(t *testing.T) {
 		})
 	}
 }
+
+// TestFoundedByNonsense: a former member that answers with a group in which it was not
+// is refused; nothing is founded for what it says.
+func TestFoundedByNonsense(t *testing.T) {
+	w := newForlorn(t)
+	w.transport = nonsense{tap{Transport: w.network}, cellB}
+	err := w.reattach(cellA)
+	if err == nil || !strings.Contains(err.Error(), "was detached from a group without it") {
+		t.Errorf("with nonsense from B: %v", err)
+	}
+	w.transport = w.network
+	w.bringBack(cellA, cellB, cellC)
+}
+
+// nonsense is a transport in which a cell answers that it was detached from a group of
+// nobody.
+type nonsense struct {
+	tap
+	of aws.Cell
+}
+
+func (n nonsense) Call(ctx context.Context, from, to aws.Cell, q *replication.Request) (*replication.Response, error) {
+	a, err := n.tap.Call(ctx, from, to, q)
+	if err == nil && q.Kind == replication.Found && q.DryRun && to == n.of {
+		out := *a
+		detached := *a.Definition.Detached
+		detached.Group.Members = nil
+		out.Definition.Detached = &detached
+		return &out, nil
+	}
+	return a, err
+}
